@@ -1,0 +1,54 @@
+"""The errors this library raises, each with the exit code the command line ends with.
+
+StylecliError                  1  unexpected failure (never raised itself)
+├── UsageError                 2  options that make no sense, alone or together
+│   └── SettingsError          2  a setting out of its range
+├── InputError                 4  an input cannot be read, or is refused
+├── OutputError                5  an output cannot be written, or must not be
+├── WeightsError               6  weights missing, corrupt or not downloadable
+└── MemoryLimitError           7  no plan fits into the memory there is
+
+Every message is one sentence: what is wrong, where, and what to do about it.
+"""
+
+from typing import ClassVar
+
+
+class StylecliError(Exception):
+    """Root of everything this library raises on purpose."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(StylecliError):
+    """Options that make no sense, alone or together."""
+
+    exit_code = 2
+
+
+class SettingsError(UsageError):
+    """A setting out of its range; the message names the setting and the range."""
+
+
+class InputError(StylecliError):
+    """An input that cannot be read, or that is refused."""
+
+    exit_code = 4
+
+
+class OutputError(StylecliError):
+    """An output that cannot be written, or that must not be overwritten."""
+
+    exit_code = 5
+
+
+class WeightsError(StylecliError):
+    """Encoder weights that are missing, corrupt or cannot be downloaded."""
+
+    exit_code = 6
+
+
+class MemoryLimitError(StylecliError):
+    """No plan fits into memory; the message names the size that would."""
+
+    exit_code = 7

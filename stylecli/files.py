@@ -1,0 +1,63 @@
+"""Files that are either the old one or the complete new one, never something between."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from stylecli.errors import OutputError
+
+
+def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Let `write` fill a temporary file beside `path`, then put it in its place.
+
+    The file and its folder are synced, so that the old or the complete new file is there after
+    a crash, a full disk or kill -9. A missing folder is created. Raises `OutputError` when the
+    target cannot be written; the temporary file is removed on the way out of any exception.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, write)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {reason(error)}.") from error
+
+
+def reason(error: OSError) -> str:
+    """The system's own words for an error, in lower case and without the number."""
+    return (error.strerror or str(error) or type(error).__name__).lower()
+
+
+def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".stylecli-", suffix=".part")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            write(file)
+            file.flush()
+            os.fchmod(file.fileno(), _mode_for(path))  # mkstemp's 0600 would hide it from others
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
+    _sync_folder(path.parent)
+
+
+def _mode_for(path: Path) -> int:
+    """The mode of the file to be replaced, or what the umask grants a new one."""
+    with contextlib.suppress(OSError):
+        return path.stat().st_mode & 0o777
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask
+
+
+def _sync_folder(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # some file systems refuse to open or sync a folder
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,232 @@
+"""What a picture is made with (`Settings`) and what it is computed on (`Compute`).
+
+Every default of the program lives here, once. `Settings` is the recipe: the same settings,
+inputs and encoder give the same picture. `Compute` changes only how fast, and in how much
+memory, the picture appears. No torch: `stylize --help` reads its defaults from here.
+"""
+
+import dataclasses
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal, Self, get_args
+
+from stylecli.errors import SettingsError
+
+LossKind = Literal["relative", "gatys"]
+Pooling = Literal["max", "average"]
+Padding = Literal["replicate", "zeros"]
+OptimizerName = Literal["lbfgs", "adam"]
+Quality = Literal["draft", "normal", "high"]
+Precision = Literal["auto", "fp32", "bf16"]
+
+LayerWeights = tuple[tuple[str, float], ...]
+
+MAX_SIZE: Final = 32768  # long side in pixels; past it even one row of tiles is no longer practical
+MAX_ITERATIONS: Final = 100_000
+MAX_OCTAVES: Final = 5
+MAX_SEED: Final = 2**63 - 1
+DEFAULT_STRENGTH: Final = 0.5
+BALANCED_RATIO: Final = 12.0  # β/α in the middle of --strength
+GATYS_RATIO: Final = 1e3  # β/α of Gatys et al. 2016, for their losses
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The recipe of a picture: objective, size and optimisation.
+
+    `strength` in [0, 1] stands for `alpha` and `beta`, and excludes them. Layers are
+    (name, weight) pairs; `None` means the encoder's own defaults. `size` is the long side of
+    the output in pixels, `None` the content's own size. `iterations` counts over all scales.
+
+    Raises `SettingsError` for values out of range.
+    """
+
+    encoder: str = "compact"
+    strength: float | None = None
+    alpha: float | None = None
+    beta: float | None = None
+    tv: float = 0.0
+    chroma_tv: float = 5.0
+    losses: LossKind = "relative"
+    content_layers: LayerWeights | None = None
+    style_layers: LayerWeights | None = None
+    octaves: int = 3
+    pooling: Pooling = "max"
+    padding: Padding = "replicate"
+    size: int | None = None
+    quality: Quality = "normal"
+    iterations: int | None = None
+    optimizer: OptimizerName = "lbfgs"
+    learning_rate: float | None = None
+    init: str = "random"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.strength is not None and (self.alpha is not None or self.beta is not None):
+            raise SettingsError(
+                "strength cannot be combined with alpha or beta: it stands for both; "
+                "give one or the other."
+            )
+        _check_range("strength", self.strength, 0.0, 1.0)
+        for name in ("alpha", "beta", "tv", "chroma_tv"):
+            _check_range(name, getattr(self, name), 0.0, 1e12)
+        _check_range("learning_rate", self.learning_rate, 1e-6, 10.0)
+        _check_integer("octaves", self.octaves, 1, MAX_OCTAVES)
+        _check_integer("size", self.size, 1, MAX_SIZE)
+        _check_integer("iterations", self.iterations, 1, MAX_ITERATIONS)
+        _check_integer("seed", self.seed, 0, MAX_SEED)
+        for name, kind in _CHOICES.items():
+            _check_choice(name, getattr(self, name), get_args(kind))
+        for name in ("content_layers", "style_layers"):
+            _check_layers(name, getattr(self, name))
+        for name in ("encoder", "init"):
+            _check_text(name, getattr(self, name))
+        if self.loss_weights == (0.0, 0.0):
+            raise SettingsError("alpha and beta are both 0: there is nothing to optimise.")
+
+    @property
+    def loss_weights(self) -> tuple[float, float]:
+        """α and β, from whichever of the two knobs is in use."""
+        if self.alpha is not None or self.beta is not None:
+            ratio = BALANCED_RATIO if self.losses == "relative" else GATYS_RATIO
+            alpha = 1.0 if self.alpha is None else float(self.alpha)
+            return alpha, ratio if self.beta is None else float(self.beta)
+        if self.strength is None and self.losses == "gatys":
+            return 1.0, GATYS_RATIO
+        return weights_of_strength(DEFAULT_STRENGTH if self.strength is None else self.strength)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON or TOML; fields at `None` are left out."""
+        found = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        for name in ("content_layers", "style_layers"):
+            if found[name] is not None:
+                found[name] = format_layers(found[name])
+        return {name: value for name, value in found.items() if value is not None}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The inverse of `to_dict`; raises `SettingsError` for unknown names or wrong types."""
+        known = {f.name for f in dataclasses.fields(cls)}
+        for name in values:
+            if name not in known:
+                raise SettingsError(f"unknown setting {name!r}{did_you_mean(name, known)}.")
+        plain = dict(values)
+        for name in ("content_layers", "style_layers"):
+            if isinstance(plain.get(name), str):
+                plain[name] = parse_layers(plain[name])
+        return cls(**plain)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compute:
+    """What a picture is computed on; no part of its recipe.
+
+    `device` is `auto`, `cpu`, `cuda`, `cuda:N` or `mps`. Raises `SettingsError`.
+    """
+
+    device: str = "auto"
+    precision: Precision = "auto"
+
+    def __post_init__(self) -> None:
+        _check_choice("precision", self.precision, get_args(Precision))
+        if not isinstance(self.device, str) or not re.fullmatch(
+            r"auto|cpu|cuda(:\d{1,3})?|mps", self.device
+        ):
+            raise SettingsError(
+                f"device must be auto, cpu, cuda, cuda:N or mps, got {self.device!r}."
+            )
+
+
+def weights_of_strength(strength: float) -> tuple[float, float]:
+    """α and β for a strength in [0, 1]: 0 is the content alone, 1 the style alone.
+
+    β/α = 12·(s/(1−s))^1.5: balanced in the middle, gentle near the ends.
+    """
+    if strength == 1.0:
+        return 0.0, 1.0
+    return 1.0, BALANCED_RATIO * (strength / (1.0 - strength)) ** 1.5
+
+
+def parse_layers(text: str) -> LayerWeights:
+    """Read `relu1_1:5,relu2_1` into (name, weight) pairs; a weight left out is 1."""
+    pairs = []
+    for part in text.split(","):
+        name, colon, weight = part.strip().partition(":")
+        try:
+            pairs.append((name.strip(), float(weight) if colon else 1.0))
+        except ValueError:
+            raise SettingsError(
+                f"cannot read layer {part.strip()!r}: write NAME or NAME:WEIGHT, "
+                "separated by commas, such as relu1_1:5,relu2_1:4."
+            ) from None
+    layers = tuple(pairs)
+    _check_layers("layers", layers)
+    return layers
+
+
+def format_layers(layers: Iterable[tuple[str, float]]) -> str:
+    """The inverse of `parse_layers`."""
+    return ",".join(f"{name}:{weight:g}" for name, weight in layers)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?` for the nearest known word, or nothing."""
+    import difflib  # costs 5 ms, needed only on the way to an error
+
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+_CHOICES: Final = {
+    "losses": LossKind,
+    "pooling": Pooling,
+    "padding": Padding,
+    "quality": Quality,
+    "optimizer": OptimizerName,
+}
+
+
+def _check_range(name: str, value: float | None, low: float, high: float) -> None:
+    if value is None:
+        return
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or not low <= value <= high:
+        raise SettingsError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}.")
+
+
+def _check_integer(name: str, value: int | None, low: int, high: int) -> None:
+    if value is None:
+        return
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise SettingsError(f"{name} must be a whole number from {low} to {high}, got {value!r}.")
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise SettingsError(
+            f"{name} must be one of {', '.join(choices)}, got {value!r}"
+            f"{did_you_mean(str(value), choices)}."
+        )
+
+
+def _check_text(name: str, value: str) -> None:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise SettingsError(f"{name} must be a name or a path, got {value!r}.")
+
+
+def _check_layers(name: str, layers: LayerWeights | None) -> None:
+    if layers is None:
+        return
+    if not isinstance(layers, tuple) or not layers:
+        raise SettingsError(f"{name} must name at least one layer.")
+    for pair in layers:
+        if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[0], str):
+            raise SettingsError(f"{name} must be pairs of a name and a weight, got {pair!r}.")
+        _check_range(f"the weight of layer {pair[0]}", pair[1], 0.0, 1e12)
+    names = [layer for layer, _ in layers]
+    if repeated := {layer for layer in names if names.count(layer) > 1}:
+        raise SettingsError(f"{name} names {sorted(repeated)[0]} twice.")
+    if all(weight == 0 for _, weight in layers):
+        raise SettingsError(f"{name} has weight 0 everywhere.")

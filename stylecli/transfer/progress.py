@@ -1,0 +1,73 @@
+"""What a run tells its caller while it works, and what it hands over at the end."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from stylecli.settings import Settings
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The objective and its parts, unweighted except for `total`.
+
+    With relative losses `content` and `style` are dimensionless: 0 the same, about 1 unrelated.
+    """
+
+    total: float
+    content: float
+    style: float
+    total_variation: float = 0.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One iteration done; scales and iterations count from 1.
+
+    `fraction` in [0, 1] is the share of the whole work done, weighted by pixels, so that time
+    left = elapsed · (1 − fraction) / fraction. `image()` gives the current picture as a
+    (3, H, W) float32 tensor in [0, 1] on the CPU; it costs a copy, so ask for it rarely.
+    """
+
+    scale: int
+    scales: int
+    width: int
+    height: int
+    iteration: int
+    iterations: int
+    fraction: float
+    losses: Losses
+    image: Callable[[], torch.Tensor]
+
+
+ProgressCallback = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished picture, (3, H, W) float32 in [0, 1] on the CPU, and how it came about.
+
+    `pyramid` holds content and style loss of the picture at full, half and quarter size,
+    measured with the relative losses whatever the run was optimised for.
+    `notes` are plain sentences a user should see, such as a recovery from divergence.
+    """
+
+    image: torch.Tensor
+    losses: Losses
+    pyramid: tuple[tuple[float, float], ...]
+    settings: Settings
+    encoder_sha256: str
+    device: str
+    precision: str
+    iterations: int
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+    def to_pil(self) -> Any:
+        """The picture as an 8-bit RGB Pillow image."""
+        from PIL import Image
+
+        pixels = self.image.mul(255).round().clamp(0, 255).to(torch.uint8)
+        return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy(), "RGB")
