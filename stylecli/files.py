@@ -17,8 +17,12 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     a crash, a full disk or kill -9. A missing folder is created. Raises `OutputError` when the
     target cannot be written; the temporary file is removed on the way out of any exception.
     """
+    if "\0" in str(path):
+        raise OutputError(f"cannot write {str(path)!r}: this is not a valid file name.")
     try:
+        path = _end_of_links(path)
         path.parent.mkdir(parents=True, exist_ok=True)
+        _check_replaceable(path)
         _replace(path, write)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {reason(error)}.") from error
@@ -29,13 +33,27 @@ def reason(error: OSError) -> str:
     return (error.strerror or str(error) or type(error).__name__).lower()
 
 
+def _end_of_links(path: Path) -> Path:
+    """Where a symbolic link leads to: the file is to be written, and the link to stay."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def _check_replaceable(path: Path) -> None:
+    """Refuse what is no regular file; root could otherwise replace /dev/null by a picture."""
+    if path.is_dir():
+        raise OutputError(f"cannot write {path}: it is a folder; name a file in it.")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"cannot write {path}: it is not a regular file.")
+
+
 def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".stylecli-", suffix=".part")
     try:
         with os.fdopen(descriptor, "wb") as file:
             write(file)
             file.flush()
-            os.fchmod(file.fileno(), _mode_for(path))  # mkstemp's 0600 would hide it from others
+            with contextlib.suppress(OSError):  # not every file system has modes
+                os.chmod(name, _mode_for(path))  # mkstemp's 0600 would hide it from others
             os.fsync(file.fileno())
         os.replace(name, path)
     except BaseException:

@@ -1,0 +1,69 @@
+"""The encoder room: pictures to features, and the weights that this takes.
+
+Names are resolved on first use, so that listing weights does not have to import torch.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stylecli.encoder.load import load_encoder
+    from stylecli.encoder.registry import (
+        ENCODERS,
+        EncoderSpec,
+        content_layers,
+        resolve_layers,
+        style_layers,
+    )
+    from stylecli.encoder.store import (
+        WeightsStatus,
+        cache_folder,
+        hub_folder,
+        pull,
+        verify,
+        weights_path,
+        weights_status,
+    )
+    from stylecli.encoder.vgg import Encoder, Step
+
+__all__ = [
+    "ENCODERS",
+    "Encoder",
+    "EncoderSpec",
+    "Step",
+    "WeightsStatus",
+    "cache_folder",
+    "content_layers",
+    "hub_folder",
+    "load_encoder",
+    "pull",
+    "resolve_layers",
+    "style_layers",
+    "verify",
+    "weights_path",
+    "weights_status",
+]
+
+_HOMES = {
+    "Encoder": "vgg",
+    "Step": "vgg",
+    "load_encoder": "load",
+    "ENCODERS": "registry",
+    "EncoderSpec": "registry",
+    "content_layers": "registry",
+    "resolve_layers": "registry",
+    "style_layers": "registry",
+    "WeightsStatus": "store",
+    "cache_folder": "store",
+    "hub_folder": "store",
+    "pull": "store",
+    "verify": "store",
+    "weights_path": "store",
+    "weights_status": "store",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

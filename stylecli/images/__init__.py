@@ -1,0 +1,43 @@
+"""Pictures: from a file to a `Picture` and back, with colour, depth, alpha and metadata kept.
+
+Names are loaded on first use, so that checking a file name costs no import of torch.
+"""
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from stylecli.images.formats import OutputOptions, check_output_suffix
+    from stylecli.images.picture import Metadata, Picture
+    from stylecli.images.reading import picture_from_pil, read_picture
+    from stylecli.images.recipe import read_recipe
+    from stylecli.images.writing import write_picture
+
+__all__ = [
+    "Metadata",
+    "OutputOptions",
+    "Picture",
+    "check_output_suffix",
+    "picture_from_pil",
+    "read_picture",
+    "read_recipe",
+    "write_picture",
+]
+
+_HOME: Final = {
+    "Metadata": "picture",
+    "OutputOptions": "formats",
+    "Picture": "picture",
+    "check_output_suffix": "formats",
+    "picture_from_pil": "reading",
+    "read_picture": "reading",
+    "read_recipe": "recipe",
+    "write_picture": "writing",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

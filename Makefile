@@ -1,0 +1,64 @@
+# Everything a newcomer or a developer does, each command doing its own set-up.
+# Another Python or place:  make test PYTHON=python3.12 VENV=/tmp/venv
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+CONTENT ?= sample_images/cat.jpg
+STYLE ?= sample_images/night.jpg
+OUT ?= out/cat_night.png
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check lint types format wheel clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+
+run: $(VENV)/.ready  ## stylise a sample picture into out/
+	$(BIN)/stylize $(CONTENT) $(STYLE) -o $(OUT) --force
+	@echo "Your picture: $(abspath $(OUT))"
+
+test: lint types  ## lint, types, then the tests with coverage
+	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+check: lint types  ## lint and types only
+
+lint: $(VENV)/.ready-dev  ## style of the code
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.ready-dev  ## strict types
+	$(BIN)/mypy
+
+format: $(VENV)/.ready-dev  ## put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+wheel: $(VENV)/.ready-dev  ## build the wheel and check that it is whole
+	rm -rf build dist
+	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
+	@for file in stylecli/py.typed stylecli/encoder/weights/vgg19_compact.safetensors; do \
+	  $(BIN)/python -m zipfile -l dist/stylecli-*.whl | grep -q "^$$file " \
+	    || { echo "the wheel lacks $$file" >&2; exit 1; }; done
+	@ls dist/*.whl
+
+clean:  ## remove what was built, the virtual environment included
+	rm -rf build dist *.egg-info .coverage .coverage.* htmlcov .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV)
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Set-up runs when a stamp is missing or older than pyproject.toml.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.ready: pyproject.toml | $(BIN)/python
+	@echo "Setting up $(VENV): the first time this downloads PyTorch, which takes a few minutes."
+	$(BIN)/python -m pip install -e .
+	@touch $@
+
+$(VENV)/.ready-dev: pyproject.toml | $(BIN)/python
+	@echo "Setting up $(VENV): the first time this downloads PyTorch, which takes a few minutes."
+	$(BIN)/python -m pip install -e '.[dev]'
+	@touch $(VENV)/.ready $@

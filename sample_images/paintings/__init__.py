@@ -1,0 +1,1 @@
+"""The paintings of this folder, each in a module of its own."""

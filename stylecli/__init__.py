@@ -1,0 +1,63 @@
+"""Neural style transfer: one picture painted in the style of another.
+
+    from stylecli import stylize
+    stylize("photo.jpg", "painting.jpg", size=512).to_pil().save("out.png")
+
+Names are loaded on first use: `import stylecli` costs no torch.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+from stylecli._version import __version__
+
+if TYPE_CHECKING:
+    from stylecli.errors import (
+        InputError,
+        MemoryLimitError,
+        OutputError,
+        SettingsError,
+        StylecliError,
+        UsageError,
+        WeightsError,
+    )
+    from stylecli.jobs.in_memory import stylize
+    from stylecli.settings import Compute, Settings
+    from stylecli.transfer.progress import Losses, Progress, Result
+
+__all__ = [
+    "Compute",
+    "InputError",
+    "Losses",
+    "MemoryLimitError",
+    "OutputError",
+    "Progress",
+    "Result",
+    "Settings",
+    "SettingsError",
+    "StylecliError",
+    "UsageError",
+    "WeightsError",
+    "__version__",
+    "stylize",
+]
+
+_HOMES: Final = {
+    "Compute": "settings",
+    "Losses": "transfer.progress",
+    "Progress": "transfer.progress",
+    "Result": "transfer.progress",
+    "Settings": "settings",
+    "stylize": "jobs.in_memory",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = importlib.import_module(f"{__name__}.{_HOMES.get(name, 'errors')}")
+    return getattr(home, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,90 @@
+"""The entrance: one family of errors to one set of exit codes, and nothing else.
+
+Typer itself is imported late, so that a Ctrl-C in the first moment ends as any other.
+"""
+
+import contextlib
+import os
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+
+from stylecli.cli.signals import Stopped, die, stoppable
+from stylecli.errors import MemoryLimitError, OutputError, StylecliError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `stylize` with `arguments` (those of the process if `None`); returns the exit code.
+
+    Does not return after SIGINT or SIGTERM: the process ends by that signal.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        with stoppable(), _quiet_warnings():
+            return _flushed(_exit_code(given))
+    except Stopped as stop:
+        _complain(f"stopped by {stop.name}.")
+        return die(stop.number)
+
+
+def _exit_code(arguments: list[str]) -> int:
+    try:
+        from stylecli.cli.program import run_program
+
+        return run_program(arguments)
+    except StylecliError as error:
+        _complain(f"error: {error}")
+        return error.exit_code
+    except MemoryError:
+        _complain("error: there is not enough memory: try a smaller --size.")
+        return MemoryLimitError.exit_code
+    except Exception as error:
+        return _unexpected(error, arguments)
+
+
+def _unexpected(error: Exception, arguments: list[str]) -> int:
+    from stylecli.jobs.memory import is_out_of_memory
+
+    if _wants_traceback(arguments):
+        import traceback
+
+        traceback.print_exception(error)
+    if is_out_of_memory(error):
+        _complain("error: there is not enough memory: try a smaller --size.")
+        return MemoryLimitError.exit_code
+    what = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(":")
+    _complain(
+        f"unexpected failure ({what}): this is a bug; please report it with the command, what "
+        "'stylize doctor' prints, and the traceback that STYLECLI_DEBUG=1 shows."
+    )
+    return StylecliError.exit_code
+
+
+def _wants_traceback(arguments: list[str]) -> bool:
+    return bool(os.environ.get("STYLECLI_DEBUG")) or bool({"-v", "--verbose"} & set(arguments))
+
+
+def _flushed(code: int) -> int:
+    """Flush standard output here, where a closed pipe can still become an exit code."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        with contextlib.suppress(OSError, ValueError):  # else the interpreter tries again, loudly
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return code or OutputError.exit_code
+    return code
+
+
+def _complain(sentence: str) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        print(f"stylize: {sentence}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _quiet_warnings() -> Iterator[None]:
+    """Warnings are for developers: shown with STYLECLI_DEBUG or Python's own -W."""
+    with warnings.catch_warnings():
+        if not sys.warnoptions and not os.environ.get("STYLECLI_DEBUG"):
+            warnings.simplefilter("ignore")
+        yield

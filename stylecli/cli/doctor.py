@@ -1,0 +1,176 @@
+"""`stylize doctor`: what a bug report needs."""
+
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from stylecli._version import __version__
+from stylecli.cli.options import Json
+from stylecli.cli.output import print_json, print_line
+from stylecli.cli.progress import open_screen
+from stylecli.cli.weights import state_of
+from stylecli.encoder.store import cache_folder, hub_folder, verify, weights_status
+from stylecli.errors import WeightsError
+
+PACKAGES: Final = ("torch", "torchvision", "pillow", "numpy", "safetensors", "typer", "tqdm")
+# What makes convolutions quick; `amx_tile` and `avx512_bf16` decide whether bf16 pays.
+SIMD: Final = (
+    "avx2",
+    "fma",
+    "avx512f",
+    "avx512_bf16",
+    "avx512_fp16",
+    "amx_tile",
+    "amx_bf16",
+    "asimd",
+    "bf16",
+    "sve",
+)
+VARIABLES: Final = ("TORCH_HOME", "XDG_CACHE_HOME", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
+
+
+def run_doctor(
+    json: Json = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print nothing but the findings.")
+    ] = False,
+) -> None:
+    """Print versions, machine, device and encoders: what a bug report needs."""
+    with open_screen(quiet=quiet or json) as screen:
+        screen.say("Loading PyTorch")
+        findings = examine()
+    if json:
+        print_json(findings)
+        return
+    for line in as_lines(findings):
+        print_line(line)
+
+
+def examine() -> dict[str, Any]:
+    """Everything `doctor` knows, by heading; plain values."""
+    return {
+        "versions": versions(),
+        "machine": machine(),
+        "device": device(),
+        "encoders": encoders(),
+        "environment": environment(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """This program, Python and the packages it stands on."""
+    return {
+        "stylecli": __version__,
+        "python": f"{platform.python_version()} ({platform.python_implementation()})",
+        **{name: _version_of(name) for name in PACKAGES},
+    }
+
+
+def machine() -> dict[str, Any]:
+    """Operating system, processor and memory."""
+    info = _cpu_info()
+    return {
+        "system": platform.platform(),
+        "processor": info.get("model name") or platform.processor() or platform.machine(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+        "simd": [flag for flag in SIMD if flag in _cpu_flags(info)],
+        **_memory(),
+    }
+
+
+def device() -> dict[str, Any]:
+    """What `--device auto --precision auto` would take, and the GPUs there are."""
+    import torch
+
+    from stylecli.settings import Compute
+    from stylecli.transfer.device import precision_name, resolve
+
+    chosen, dtype = resolve(Compute())
+    return {
+        "auto": str(chosen),
+        "precision": precision_name(dtype),
+        "threads": torch.get_num_threads(),
+        "gpus": [
+            f"{torch.cuda.get_device_name(index)} "
+            f"({torch.cuda.get_device_properties(index).total_memory / 2**30:.1f} GiB)"
+            for index in range(torch.cuda.device_count())
+        ],
+        "cuda": torch.version.cuda,
+    }
+
+
+def encoders() -> dict[str, str]:
+    """State and place of each encoder's weights, the bundled ones read through."""
+    found = {row.name: f"{state_of(row)}, {row.file}" for row in weights_status()}
+    try:
+        verify("compact")
+        found["compact"] += ", intact"
+    except WeightsError as error:
+        found["compact"] = str(error)
+    return {**found, "torch.hub cache": str(hub_folder()), "stylecli cache": str(cache_folder())}
+
+
+def environment() -> dict[str, str]:
+    """Variables that change what the program does; options among them by name alone."""
+    found = {name: os.environ[name] for name in VARIABLES if name in os.environ}
+    own = {name: value for name, value in os.environ.items() if name.startswith("STYLECLI_")}
+    return {**found, **dict(sorted(own.items()))}
+
+
+def as_lines(findings: dict[str, Any]) -> list[str]:
+    """`heading`, then `  name: value` for each finding under it."""
+    lines = []
+    for heading, values in findings.items():
+        lines.append(heading)
+        lines += [f"  {name}: {_shown(value)}" for name, value in values.items()]
+        lines += [] if values else ["  none"]
+    return lines
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)
+
+
+def _version_of(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _cpu_info() -> dict[str, str]:
+    """The first processor in Linux's /proc/cpuinfo; empty elsewhere."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return {}
+    pairs = (line.partition(":") for line in text.split("\n\n")[0].splitlines())
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _cpu_flags(info: dict[str, str]) -> set[str]:
+    return set((info.get("flags") or info.get("Features") or "").split())
+
+
+def _memory() -> dict[str, str]:
+    try:
+        text = Path("/proc/meminfo").read_text(encoding="utf-8")
+    except OSError:
+        return {"memory": f"unknown on {sys.platform}"}
+    kilobytes = {
+        key: int(value.split()[0])
+        for key, _, value in (line.partition(":") for line in text.splitlines())
+        if value.split()
+    }
+    total, free = kilobytes.get("MemTotal", 0), kilobytes.get("MemAvailable", 0)
+    return {"memory": f"{free / 2**20:.1f} GiB free of {total / 2**20:.1f} GiB"}

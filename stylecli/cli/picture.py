@@ -1,0 +1,128 @@
+"""The default command: one picture in the style of another."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stylecli.cli.options import OUTPUT, Given, takes_options
+from stylecli.cli.output import print_json
+from stylecli.cli.progress import Screen, describe_seconds, open_screen
+from stylecli.errors import UsageError
+from stylecli.jobs.checks import check_job
+from stylecli.jobs.job import STREAM, Job
+from stylecli.jobs.recipe import finite
+
+if TYPE_CHECKING:
+    from stylecli.jobs.run import JobResult
+
+Content = Annotated[
+    str, typer.Argument(metavar="CONTENT", help="The picture to paint; - is standard input.")
+]
+Styles = Annotated[
+    list[str], typer.Argument(metavar="STYLE", help="The picture to take the style from.")
+]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="OUT",
+        envvar="STYLECLI_OUTPUT",
+        show_envvar=False,
+        help="Where to write: .png, .jpg, .webp, .tif or .avif; - is standard output (PNG).",
+        rich_help_panel=OUTPUT,
+        show_default=False,
+    ),
+]
+
+
+@takes_options
+def paint_picture(*, content: Content, styles: Styles, output: Output = None, given: Given) -> None:
+    """Paint one picture, CONTENT, in the style of another, STYLE."""
+    job = _job(content, styles, output, given)
+    check_job(job)
+    with open_screen(quiet=given.quiet) as screen:
+        screen.say("Loading PyTorch")
+        from stylecli.jobs.run import run_job
+
+        done = run_job(
+            job, on_progress=screen.step, on_message=screen.say, on_download=screen.download
+        )
+        _tell(screen, done, verbose=given.verbose)
+    if given.json:
+        print_json(as_dict(done))
+
+
+def as_dict(done: "JobResult") -> dict[str, Any]:
+    """What `--json` prints: the recipe, and what only this run knows."""
+    return {
+        "output": str(done.output),
+        **done.recipe,
+        "seconds": finite(done.result.seconds),
+        "notes": list(done.notes),
+    }
+
+
+def _job(content: str, styles: list[str], output: str | None, given: Given) -> Job:
+    if output is None:
+        raise UsageError("say where to write the picture: add -o OUT.png (or -o - for a pipe).")
+    if len(styles) > 1:
+        raise UsageError(
+            f"one STYLE at a time, got {len(styles)}: {', '.join(styles)}; several cannot be "
+            "blended yet."
+        )
+    if given.quiet and given.verbose:
+        raise UsageError("--quiet and --verbose exclude each other.")
+    job = Job(
+        content=_path(content),
+        styles=tuple(_path(style) for style in styles),
+        output=_path(output),
+        settings=given.settings,
+        compute=given.compute,
+        output_options=given.output_options,
+        force=given.force,
+    )
+    _check_streams(job, given)
+    return job
+
+
+def _path(text: str) -> Path:
+    """`-` alone is a stream; `./-` is a file of that name."""
+    path = Path(text)
+    return path.absolute() if path == STREAM and text != "-" else path
+
+
+def _check_streams(job: Job, given: Given) -> None:
+    if STREAM in (job.content, *job.styles) and (sys.stdin is None or sys.stdin.isatty()):
+        raise UsageError("- means standard input, but nothing is piped into it.")
+    if job.output != STREAM:
+        return
+    if given.json:
+        raise UsageError("-o - and --json both want standard output: give -o a file.")
+    if sys.stdout is None or sys.stdout.isatty():
+        raise UsageError("-o - writes a PNG to standard output: pipe it or redirect it.")
+
+
+def _tell(screen: Screen, done: "JobResult", *, verbose: bool) -> None:
+    """The end of a run: where the picture is, and how near it came at each size."""
+    result = done.result
+    height, width = result.image.shape[-2:]
+    if verbose:
+        screen.say(
+            f"Computed on {result.device} in {result.precision}, {result.iterations} "
+            f"iterations, seed {result.settings.seed}"
+        )
+    for note in done.notes:
+        screen.note(note)
+    name = "standard output" if done.output == STREAM else str(done.output)
+    screen.say(
+        f"Wrote {name} ({width}x{height}, content {result.losses.content:.3g}, "
+        f"style {result.losses.style:.3g}, {describe_seconds(result.seconds)})"
+    )
+    if result.pyramid:
+        content, style = (
+            " ".join(f"{value:.3g}" for value in part) for part in zip(*result.pyramid, strict=True)
+        )
+        screen.say(f"Losses at full, half, quarter size: content {content}; style {style}")

@@ -1,0 +1,144 @@
+"""The Typer program: stylising is its default command, and near misses are suggested.
+
+A first word that names a command is that command; anything else is a picture to stylise. A
+picture named like a command is given as `./weights`.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from stylecli._version import __version__
+from stylecli.cli.doctor import run_doctor
+from stylecli.cli.picture import paint_picture
+from stylecli.cli.weights import weights_app
+from stylecli.errors import UsageError
+from stylecli.settings import did_you_mean
+
+DEFAULT: Final = "picture"  # the hidden name of the command that has none
+HELP: Final = ("-h", "--help")
+EPILOG: Final = (
+    "Every option has an environment variable: STYLECLI_SIZE=512 stands for --size 512; the "
+    "option itself goes first.\n\n"
+    "Exit codes: 0 done, 1 unexpected failure (a bug), 2 usage, 4 an input cannot be read, "
+    "5 the output cannot be written, 6 weights missing or corrupt, 7 out of memory, "
+    "130/143 ended by SIGINT/SIGTERM."
+)
+
+
+class DefaultGroup(TyperGroup):
+    """A group that hands everything but its commands' names to the default command."""
+
+    _helping = False
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the default command's name in front where no command is named."""
+        named = bool(args) and args[0] in self.commands and args[0] != DEFAULT
+        if not named:
+            args = self._defaulted(ctx, args)
+        return super().parse_args(ctx, args)
+
+    def _defaulted(self, ctx: Any, args: list[str]) -> list[str]:
+        if ctx.resilient_parsing:  # completion: with nothing typed yet, commands fit as well
+            return [DEFAULT, *args] if args else args
+        options = args[: args.index("--")] if "--" in args else args
+        if any(word in HELP for word in options):
+            return ["--help"]
+        own = {name for param in self.params for name in param.opts}
+        if args and args[0].partition("=")[0] in own:
+            return args
+        self._suggest_command(args)
+        return [DEFAULT, *args]
+
+    def _suggest_command(self, args: list[str]) -> None:
+        word = args[0] if args else ""
+        if word.startswith("-") or Path(word).suffix or Path(word).name != word:
+            return
+        hint = did_you_mean(word, [name for name in self.commands if name != DEFAULT])
+        if hint and not Path(word).exists():
+            raise UsageError(f"there is no command and no picture {word!r}{hint}")
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Commands, and the default command's options."""
+        default = self.commands[DEFAULT]
+        inner = default.make_context(DEFAULT, [], parent=ctx, resilient_parsing=True)
+        return [
+            *super().shell_complete(ctx, incomplete),
+            *default.shell_complete(inner, incomplete),
+        ]
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The group's parameters; on the help page also those of the default command."""
+        own = super().get_params(ctx)
+        return [*self.commands[DEFAULT].params, *own] if self._helping else own
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The usage line, for the command that people come for."""
+        return ["CONTENT STYLE -o OUT [OPTIONS]", "| COMMAND ..."]
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """One page: the default command's options, then the other commands."""
+        self._helping = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._helping = False
+
+
+app = typer.Typer(
+    cls=DefaultGroup,
+    context_settings={"help_option_names": list(HELP)},
+    rich_markup_mode="rich",
+    epilog=EPILOG,
+    pretty_exceptions_enable=False,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"stylize {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def stylize(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Paint one picture, CONTENT, in the style of another, STYLE, and write it to OUT.
+
+    A first picture needs no options: stylize photo.jpg painting.jpg -o out.png
+    """
+
+
+app.command(DEFAULT, hidden=True)(paint_picture)
+app.add_typer(weights_app, name="weights")
+app.command("doctor")(run_doctor)
+
+
+def run_program(arguments: Sequence[str]) -> int:
+    """Parse and run; returns the exit code, raises `UsageError` for what Typer refuses."""
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(list(arguments), prog_name="stylize", standalone_mode=False)
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # Typer's own, whichever Click it is built on
+            raise
+        raise UsageError(_sentence(error)) from error
+    return code if isinstance(code, int) else 0
+
+
+def _sentence(error: Any) -> str:
+    """Typer's message as one sentence of ours, with the near miss and where help is."""
+    message = " ".join(error.format_message().split()).rstrip(".").replace("Value error, ", "")
+    if near := getattr(error, "possibilities", None):
+        message = f"{error.message.rstrip('.')}; did you mean {near[0]}?"
+    path = getattr(getattr(error, "ctx", None), "command_path", "stylize")
+    command = str(path).removesuffix(f" {DEFAULT}")
+    end = "" if message.endswith("?") else "."
+    return f"{message[:1].lower()}{message[1:]}{end} Try '{command} --help'."

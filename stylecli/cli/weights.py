@@ -1,0 +1,84 @@
+"""`stylize weights`: list, fetch, check and find the encoders' weights; without torch."""
+
+from typing import Annotated, Any
+
+import typer
+
+from stylecli.cli.options import Json
+from stylecli.cli.output import print_json, print_line
+from stylecli.cli.progress import open_screen
+from stylecli.encoder.registry import ENCODERS
+from stylecli.encoder.store import WeightsStatus, pull, verify, weights_path, weights_status
+
+weights_app = typer.Typer(help="List, fetch, check and find the encoders' weights.")
+
+
+def _complete_names(incomplete: str) -> list[str]:
+    return [name for name in ENCODERS if name.startswith(incomplete)]
+
+
+Name = Annotated[
+    str, typer.Argument(help=f"One of {', '.join(ENCODERS)}.", autocompletion=_complete_names)
+]
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help=f"Some of {', '.join(ENCODERS)}; without a name all that are here.",
+        autocompletion=_complete_names,
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+
+
+@weights_app.command("list")
+def list_weights(json: Json = False) -> None:
+    """List the encoders, and whether their weights are here."""
+    rows = weights_status()
+    if json:
+        print_json([_as_dict(row) for row in rows])
+        return
+    for row in rows:
+        print_line(f"{row.name:<8} {row.size / 1e6:6.1f} MB  {state_of(row):<16} {row.file}")
+
+
+@weights_app.command("pull")
+def pull_weights(name: Name, quiet: Quiet = False) -> None:
+    """Download an encoder's weights, unless they are here, and print where they are."""
+    with open_screen(quiet=quiet) as screen:
+        path = pull(name, on_download=screen.download, on_message=screen.say)
+    print_line(str(path))
+
+
+@weights_app.command("verify")
+def verify_weights(names: Names = None, quiet: Quiet = False) -> None:
+    """Read weights through and compare their SHA-256 with the pinned one."""
+    for name in names or [row.name for row in weights_status() if row.usable]:
+        files = verify(name)
+        if not quiet:
+            for file in files:
+                print_line(f"{name}: {file} is intact")
+
+
+@weights_app.command("path")
+def print_path(name: Name) -> None:
+    """Print where an encoder's weights are, or belong."""
+    print_line(str(weights_path(name)))
+
+
+def state_of(row: WeightsStatus) -> str:
+    """`bundled`, `here`, or `not downloaded`."""
+    if row.usable:
+        return "bundled" if row.url is None else "here"
+    return "missing" if row.url is None else "not downloaded"
+
+
+def _as_dict(row: WeightsStatus) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "state": state_of(row),
+        "file": str(row.file),
+        "size": row.size,
+        "sha256": row.sha256,
+        "url": row.url,
+        "extracts": [str(path) for path in row.extracts],
+    }

@@ -1,0 +1,127 @@
+"""Weights out of a file, checked; nothing in a file is ever executed."""
+
+import re
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from stylecli.encoder.plan import VGG16_BLOCKS, VGG19_BLOCKS, Plan, vgg_plan
+from stylecli.errors import WeightsError
+from stylecli.files import reason
+
+MAX_CHANNELS: Final = 4096  # far past any VGG; keeps a forged shape from asking for all memory
+_KEY: Final = re.compile(r"(?:features\.)?(\d{1,3}\.(?:weight|bias))")
+
+
+def read_weights(path: Path) -> tuple[Plan, dict[str, torch.Tensor]]:
+    """The plan that a file's keys and shapes spell, and its convolutions as float32.
+
+    Keys of the result are torchvision's without `features.`: `0.weight` (C_out, C_in, 3, 3),
+    `0.bias` (C_out,), … Classifier layers are left out. Raises `WeightsError` for a file that
+    is unreadable, truncated, of another architecture, or that has NaN or infinite weights.
+    """
+    found: dict[str, Any] = {}
+    for key, tensor in _read(path).items():
+        if match := _KEY.fullmatch(str(key)):
+            found[match[1]] = tensor
+        elif not str(key).startswith("classifier."):
+            raise _not_vgg(path, f"it holds {str(key)[:80]!r}")
+    plan = _plan_of(path, found)
+    _check_shapes(path, plan, found)
+    return plan, {key: _float32(path, key, tensor) for key, tensor in found.items()}
+
+
+def _read(path: Path) -> dict[Any, Any]:
+    try:
+        if path.suffix.lower() == ".safetensors":
+            return _read_safetensors(path)
+        return _read_pickle(path)
+    except OSError as error:
+        raise WeightsError(f"cannot read encoder weights {path}: {reason(error)}.") from error
+
+
+def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        with safe_open(path, "pt") as file:  # memory-mapped: the classifier is never read
+            names = [name for name in file.keys() if not name.startswith("classifier.")]  # noqa: SIM118
+            return {name: file.get_tensor(name) for name in names}
+    except SafetensorError as error:
+        raise WeightsError(f"{path} is not a complete safetensors file.") from error
+
+
+def _read_pickle(path: Path) -> dict[Any, Any]:
+    # Archives of torch >= 1.6 can be mapped; torchvision's VGG files are older than that.
+    mapped = zipfile.is_zipfile(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            state = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # the unpickler raises what it likes for a forged or torn file
+        raise WeightsError(
+            f"{path} is truncated, or holds more than plain tensors, and was not loaded."
+        ) from error
+    if not isinstance(state, dict):
+        raise _not_vgg(path, f"it holds a {type(state).__name__}")
+    return state
+
+
+def _plan_of(path: Path, found: dict[str, Any]) -> Plan:
+    """The VGG-19, or else VGG-16, whose first convolutions are the ones found."""
+    indices = {int(key.partition(".")[0]) for key in found}
+    for blocks in (VGG19_BLOCKS, VGG16_BLOCKS):
+        expected = [index for index, _ in vgg_plan(blocks).convolutions][: len(indices)]
+        if indices and indices == set(expected):
+            pairs = [(f"{index}.weight", f"{index}.bias") for index in expected]
+            if absent := {key for pair in pairs for key in pair} - found.keys():
+                raise _not_vgg(path, f"{min(absent)} is missing")
+            return Plan(blocks, tuple(_channels(path, found, index) for index in expected))
+    raise _not_vgg(path, f"its layers are {sorted(indices)}" if indices else "it has no layers")
+
+
+def _channels(path: Path, found: dict[str, Any], index: int) -> int:
+    weight = found[f"{index}.weight"]
+    count = weight.shape[0] if isinstance(weight, torch.Tensor) and weight.dim() == 4 else 0
+    if not 1 <= count <= MAX_CHANNELS:
+        raise _not_vgg(path, f"{index}.weight is no 3x3 convolution")
+    return count
+
+
+def _check_shapes(path: Path, plan: Plan, found: dict[str, Any]) -> None:
+    inputs = 3
+    for (index, name), outputs in zip(plan.convolutions, plan.channels, strict=True):
+        expected = {"weight": (outputs, inputs, 3, 3), "bias": (outputs,)}
+        for part, shape in expected.items():
+            tensor = found[f"{index}.{part}"]
+            if not _is_plain(tensor) or tuple(tensor.shape) != shape:
+                got = tuple(getattr(tensor, "shape", ()))
+                raise _not_vgg(path, f"the {part} of {name} should be {shape}, is {got}")
+        inputs = outputs
+
+
+def _is_plain(tensor: Any) -> bool:
+    """Dense floating point whose every element is really in the file."""
+    return (
+        isinstance(tensor, torch.Tensor)
+        and tensor.layout == torch.strided
+        and tensor.device.type == "cpu"
+        and tensor.is_floating_point()
+        and tensor.untyped_storage().nbytes() >= tensor.numel() * tensor.element_size()
+    )
+
+
+def _float32(path: Path, key: str, tensor: torch.Tensor) -> torch.Tensor:
+    # A copy even of float32: a mapped file that shrinks later must not kill the process.
+    copy = tensor.detach().to(torch.float32, copy=True).contiguous()
+    if not bool(torch.isfinite(copy).all()):
+        raise WeightsError(f"{path} has NaN or infinite values in {key}: use an intact file.")
+    return copy
+
+
+def _not_vgg(path: Path, why: str) -> WeightsError:
+    return WeightsError(f"{path} does not hold a VGG-19 or VGG-16 with torchvision's keys: {why}.")

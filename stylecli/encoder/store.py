@@ -1,0 +1,162 @@
+"""Where weights are kept, and what `stylize weights` does with them; no torch.
+
+The published file lies where torch.hub keeps it, so that one copy serves every program. What
+is used of it, the convolutions, lies in a small file in a cache of our own.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from stylecli.encoder.checksum import check_file, sha256_of
+from stylecli.encoder.registry import BUNDLED, ENCODERS, EncoderSpec, get_spec
+from stylecli.errors import WeightsError
+
+DownloadCallback = Callable[[int, int], None]
+MessageCallback = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class WeightsStatus:
+    """One row of `stylize weights list`.
+
+    `file` is where the published file lies or belongs, `present` whether a file of the right
+    `size` in bytes is there (`verify` tells whether it is intact), `extracts` our own smaller
+    files made from it: with one of them the published file is no longer needed.
+    """
+
+    name: str
+    file: Path
+    size: int
+    sha256: str
+    url: str | None
+    present: bool
+    extracts: tuple[Path, ...]
+
+    @property
+    def usable(self) -> bool:
+        """Whether the encoder loads without a download, unless its files are damaged."""
+        return self.present or bool(self.extracts)
+
+
+def hub_folder() -> Path:
+    """The folder where torch.hub keeps downloaded weights."""
+    home = os.environ.get("TORCH_HOME") or os.path.join(_user_cache(), "torch")
+    return Path(os.path.expanduser(home)) / "hub" / "checkpoints"
+
+
+def cache_folder() -> Path:
+    """Our own cache: `STYLECLI_CACHE`, or `stylecli` in the user's cache folder."""
+    home = os.environ.get("STYLECLI_CACHE") or os.path.join(_user_cache(), "stylecli")
+    return Path(os.path.expanduser(home))
+
+
+def source_path(spec: EncoderSpec) -> Path:
+    """Where the published file of an encoder lies or belongs."""
+    return (BUNDLED if spec.url is None else hub_folder()) / spec.file_name
+
+
+def extract_path(spec: EncoderSpec, sha256: str) -> Path:
+    """Where an extract with that hash lies; its name records both hashes, so none can be lost."""
+    return cache_folder() / f"{spec.name}-{spec.sha256[:16]}.{sha256}.safetensors"
+
+
+def find_extracts(spec: EncoderSpec) -> tuple[Path, ...]:
+    """Our own smaller files made from the published file of `spec`, intact or not."""
+    return tuple(sorted(cache_folder().glob(f"{spec.name}-{spec.sha256[:16]}.*.safetensors")))
+
+
+def is_intact(extract: Path) -> bool:
+    """Whether an extract still has the hash recorded in its name."""
+    try:
+        return sha256_of(extract) == extract.suffixes[-2].removeprefix(".")
+    except WeightsError:
+        return False
+
+
+def weights_status() -> tuple[WeightsStatus, ...]:
+    """What is here and what is not, for every named encoder; reads no weights."""
+    return tuple(_status(spec) for spec in ENCODERS.values())
+
+
+def weights_path(name: str) -> Path:
+    """Where the published file of a named encoder lies or belongs; raises `UsageError`."""
+    return source_path(get_spec(name))
+
+
+def verify(name: str) -> tuple[Path, ...]:
+    """The files of a named encoder, each read through and found intact.
+
+    Raises `WeightsError` if one is damaged or none is there, `UsageError` for another name.
+    """
+    spec = get_spec(name)
+    status = _status(spec)
+    if os.path.exists(status.file):
+        check_file(status.file, spec)
+    elif not status.extracts:
+        raise missing(spec)
+    for extract in status.extracts:
+        if not is_intact(extract):
+            raise WeightsError(f"{extract} is damaged: delete it, it is made anew when needed.")
+    return (*((status.file,) if status.present else ()), *status.extracts)
+
+
+def pull(
+    name: str,
+    *,
+    on_download: DownloadCallback | None = None,
+    on_message: MessageCallback | None = None,
+) -> Path:
+    """The intact weights of a named encoder, downloaded unless they are here already.
+
+    Raises `WeightsError` if that fails, `UsageError` for an unknown name.
+    """
+    spec = get_spec(name)
+    target = source_path(spec)
+    if spec.url is None or (_status(spec).present and sha256_of(target) == spec.sha256):
+        check_file(target, spec)
+        return target
+    if not os.path.exists(target):  # a damaged one is replaced, whatever else is there
+        for extract in find_extracts(spec):
+            if is_intact(extract):
+                return extract
+    fetch(spec, on_download=on_download, on_message=on_message)
+    return target
+
+
+def fetch(
+    spec: EncoderSpec,
+    *,
+    on_download: DownloadCallback | None = None,
+    on_message: MessageCallback | None = None,
+) -> None:
+    """Download the published file to its place, and say so before; raises `WeightsError`."""
+    from stylecli.encoder import download  # the network's modules cost time at start
+
+    target = source_path(spec)
+    if on_message is not None:
+        on_message(
+            f"Downloading {spec.file_name} ({spec.size / 1e6:.0f} MB) from "
+            f"{download.address_of(spec)} to {target.parent}"
+        )
+    download.download_weights(spec, target, on_download=on_download)
+
+
+def missing(spec: EncoderSpec) -> WeightsError:
+    """What to raise, and say, when weights are not here and must not be downloaded."""
+    return WeightsError(
+        f"the weights of {spec.name} are not here: run `stylize weights pull {spec.name}`, or "
+        f"put {spec.file_name} from {spec.url} into {source_path(spec).parent}."
+    )
+
+
+def _status(spec: EncoderSpec) -> WeightsStatus:
+    file = source_path(spec)
+    present = os.path.isfile(file) and file.stat().st_size == spec.size
+    extracts = find_extracts(spec)
+    return WeightsStatus(spec.name, file, spec.size, spec.sha256, spec.url, present, extracts)
+
+
+def _user_cache() -> str:
+    return os.environ.get("XDG_CACHE_HOME") or "~/.cache"

@@ -1,0 +1,71 @@
+"""File formats: which are read, which are written, and the options of writing. No torch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from stylecli.errors import OutputError, SettingsError
+from stylecli.settings import MAX_SIZE, did_you_mean
+
+# An allow-list: Pillow also knows formats that start other programs, such as EPS.
+READABLE: Final = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
+READABLE_NAMES: Final = "PNG, JPEG, WebP, TIFF, BMP, GIF or AVIF"
+
+WRITABLE: Final = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".avif": "AVIF",
+}
+DEEP: Final = ("PNG", "TIFF")  # formats written with 16 bits on request
+LONGEST_SIDE: Final = {"WEBP": 16383, "JPEG": 65500, "AVIF": 65536}  # the encoders' own limits
+
+MAX_SIDE: Final = MAX_SIZE
+MAX_PIXELS: Final = 2**28  # 268 Mpx: 3.2 GB as float32
+MAX_FILE_BYTES: Final = 2**32 - 1  # what a classic TIFF can hold
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputOptions:
+    """How a picture is encoded; raises `SettingsError` for values out of range.
+
+    `quality` in 1..100 is for JPEG, WebP (100 is lossless) and AVIF. `bits` is 8 or 16 a
+    channel, for PNG and TIFF.
+    """
+
+    quality: int = 92
+    bits: Literal[8, 16] = 8
+
+    def __post_init__(self) -> None:
+        if type(self.quality) is not int or not 1 <= self.quality <= 100:
+            raise SettingsError(
+                f"quality must be a whole number from 1 to 100, got {self.quality!r}."
+            )
+        if self.bits not in (8, 16):
+            raise SettingsError(f"bits must be 8 or 16, got {self.bits!r}.")
+
+
+def check_output_suffix(path: Path) -> None:
+    """Raise `OutputError` when the suffix names no format that can be written."""
+    format_of(path)
+
+
+def format_of(path: Path) -> str:
+    """Pillow's name of the format that a file name's suffix asks for; raises `OutputError`."""
+    suffix = Path(path).suffix.lower()
+    if suffix in WRITABLE:
+        return WRITABLE[suffix]
+    problem = f"{suffix!r} is no format" if suffix else "without a suffix there is no format"
+    raise OutputError(
+        f"cannot write {shown(path)}: {problem} this program writes"
+        f"{did_you_mean(suffix, WRITABLE)}; use one of {', '.join(WRITABLE)}."
+    )
+
+
+def shown(name: object) -> str:
+    """A file name fit for a message: control characters and broken encodings escaped."""
+    text = str(name).encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,0 +1,73 @@
+"""Pillow kept on a lead: allowed formats only, our size limits, no warnings, one exception."""
+
+import contextlib
+import io
+import threading
+import warnings
+from collections.abc import Iterator
+
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+from stylecli.errors import InputError
+from stylecli.images.formats import MAX_PIXELS, MAX_SIDE, READABLE, READABLE_NAMES
+
+# Pillow's size limit and Python's warning filters belong to the whole process: one at a time.
+_LOCK = threading.RLock()
+
+
+@contextlib.contextmanager
+def guarded(name: str) -> Iterator[None]:
+    """Turn whatever Pillow raises on malformed data into `InputError`, and silence its warnings.
+
+    Its decoders answer broken files with OSError, SyntaxError, ValueError, struct.error,
+    TypeError, KeyError, MemoryError and more, so nothing short of `Exception` is complete.
+    """
+    with _LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, MAX_PIXELS
+        try:
+            yield
+        except InputError:
+            raise
+        except Image.DecompressionBombError as error:
+            raise InputError(_too_large(name, "")) from error
+        except UnidentifiedImageError as error:
+            raise InputError(
+                f"cannot read {name}: it is not a {READABLE_NAMES} picture of a usual kind, or its "
+                "header is damaged."
+            ) from error
+        except MemoryError as error:
+            raise InputError(f"cannot read {name}: it does not fit into memory.") from error
+        except Exception as error:
+            raise InputError(
+                f"cannot read {name}: the picture is damaged or incomplete ({_brief(error)})."
+            ) from error
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def open_image(data: bytes, name: str) -> ImageFile.ImageFile:
+    """Read the header of a picture, and refuse one too large; to be called in `guarded`."""
+    image = Image.open(io.BytesIO(data), formats=READABLE)
+    check_size(image.size, name)
+    return image
+
+
+def check_size(size: tuple[int, int], name: str) -> None:
+    """Raise `InputError` for a picture without pixels or past the limits."""
+    width, height = size
+    if width < 1 or height < 1:
+        raise InputError(f"cannot read {name}: it has no pixels.")
+    if max(size) > MAX_SIDE or width * height > MAX_PIXELS:
+        raise InputError(_too_large(name, f" with {width}x{height} pixels"))
+
+
+def _too_large(name: str, size: str) -> str:
+    return (
+        f"{name} is too large{size}: at most {MAX_SIDE} pixels a side and "
+        f"{MAX_PIXELS // 10**6} million in all are read, so scale it down first."
+    )
+
+
+def _brief(error: Exception) -> str:
+    return " ".join(str(error).split())[:100].rstrip(".") or type(error).__name__

@@ -1,0 +1,79 @@
+"""The recipe of a picture inside its file: a text chunk in PNG, an EXIF comment elsewhere."""
+
+import zlib
+from pathlib import Path
+from typing import Final
+
+from PIL import Image
+
+from stylecli.errors import OutputError
+from stylecli.images.exif import EXIF_IFD, USER_COMMENT, read_exif
+from stylecli.images.formats import shown
+from stylecli.images.opening import guarded, open_image
+from stylecli.images.source import read_bytes
+
+KEYWORD: Final = "stylecli"
+MAX_RECIPE_BYTES: Final = 2**16
+
+_PLAIN: Final = b"ASCII\0\0\0stylecli recipe: "  # EXIF's own mark for text, then ours
+_PACKED: Final = b"\0\0\0\0\0\0\0\0stylecli recipe, deflated: "
+_PLAIN_LIMIT: Final = 2**14  # a JPEG file has 64 KiB for all of its EXIF
+
+
+def check_recipe(recipe: str) -> None:
+    """Raise `OutputError` for a text that cannot be stored: too long, or half a character."""
+    try:
+        size = len(recipe.encode("utf-8"))
+    except UnicodeEncodeError as error:
+        raise OutputError("the recipe holds characters that no file can store.") from error
+    if size > MAX_RECIPE_BYTES:
+        raise OutputError(f"the recipe takes {size} bytes, more than {MAX_RECIPE_BYTES}.")
+
+
+def to_comment(recipe: str) -> bytes:
+    """A recipe as the value of EXIF's UserComment; long or non-English ones are deflated."""
+    if recipe.isascii() and len(recipe) <= _PLAIN_LIMIT:
+        return _PLAIN + recipe.encode("ascii")
+    return _PACKED + zlib.compress(recipe.encode("utf-8"), 9)
+
+
+def from_comment(comment: object) -> str | None:
+    """The inverse of `to_comment`; `None` for what it did not write."""
+    if not isinstance(comment, bytes):
+        return None
+    try:
+        if comment.startswith(_PLAIN):
+            return comment[len(_PLAIN) :].decode("ascii")
+        if comment.startswith(_PACKED):
+            return _inflate(comment[len(_PACKED) :]).decode("utf-8")
+    except (zlib.error, UnicodeDecodeError):
+        return None
+    return None
+
+
+def read_recipe(path: Path) -> str | None:
+    """The recipe in a picture of this program, `None` where there is none or it is damaged.
+
+    Raises `InputError` when the file cannot be read as a picture.
+    """
+    name = shown(path)
+    data = read_bytes(Path(path))
+    with guarded(name), open_image(data, name) as image:
+        found = _recipe_of(image)
+    return found or None
+
+
+def _recipe_of(image: Image.Image) -> str | None:
+    if image.format == "PNG":
+        text = image.info.get(KEYWORD)
+        short = isinstance(text, str) and len(text) <= MAX_RECIPE_BYTES
+        return str(text) if short else None
+    return from_comment(read_exif(image).get_ifd(EXIF_IFD).get(USER_COMMENT))
+
+
+def _inflate(packed: bytes) -> bytes:
+    inflater = zlib.decompressobj()
+    plain = inflater.decompress(packed, MAX_RECIPE_BYTES + 1)
+    if len(plain) > MAX_RECIPE_BYTES or not inflater.eof:
+        raise zlib.error("longer than any recipe, or cut off")
+    return plain

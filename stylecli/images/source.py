@@ -1,0 +1,59 @@
+"""The bytes of an input, read once and in whole: what is hashed is what is decoded."""
+
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from stylecli.errors import InputError
+from stylecli.files import reason
+from stylecli.images.formats import MAX_FILE_BYTES, shown
+
+# Without O_NONBLOCK, opening a FIFO would wait for a writer that may never come.
+_FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a regular file; anything else raises `InputError` and never blocks."""
+    try:
+        descriptor = os.open(path, _FLAGS)
+        with os.fdopen(descriptor, "rb") as file:
+            _check_regular(os.fstat(file.fileno()), path)
+            return read_stream(file, shown(path))
+    except OSError as error:
+        raise InputError(_explain(path, error)) from error
+    except ValueError as error:  # a NUL in the path
+        raise InputError(f"cannot read {shown(path)}: this is not a valid file name.") from error
+
+
+def read_stream(stream: BinaryIO, name: str) -> bytes:
+    """All bytes of a stream, up to `MAX_FILE_BYTES`; raises `InputError`."""
+    try:
+        data = stream.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"cannot read {name}: {reason(error)}.") from error
+    except MemoryError as error:
+        raise InputError(f"cannot read {name}: the file does not fit into memory.") from error
+    if not isinstance(data, bytes):
+        raise InputError(f"cannot read {name}: it is not a stream of bytes.")
+    if not data:
+        raise InputError(f"cannot read {name}: it is empty.")
+    if len(data) > MAX_FILE_BYTES:
+        raise InputError(f"cannot read {name}: it is larger than 4 GiB.")
+    return data
+
+
+def _check_regular(status: os.stat_result, path: Path) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise InputError(f"cannot read {shown(path)}: it is a folder, not a picture.")
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError(
+            f"cannot read {shown(path)}: it is not a regular file; pipe the picture in and "
+            "name it '-' instead."
+        )
+
+
+def _explain(path: Path, error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"cannot read {shown(path)}: there is no such file."
+    return f"cannot read {shown(path)}: {reason(error)}."

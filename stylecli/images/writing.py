@@ -1,0 +1,136 @@
+"""From pixels to a file: rounded once, in sRGB, with what its metadata may keep."""
+
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from stylecli.errors import OutputError
+from stylecli.files import reason, write_atomically
+from stylecli.images.exif import build_exif, serialised
+from stylecli.images.formats import DEEP, LONGEST_SIDE, OutputOptions, format_of, shown
+from stylecli.images.icc import srgb_profile
+from stylecli.images.picture import Metadata
+from stylecli.images.png import write_png
+from stylecli.images.recipe import KEYWORD, check_recipe, to_comment
+from stylecli.images.tiff import write_tiff
+
+_JPEG_SEGMENT: Final = 65533  # bytes
+
+
+def write_picture(
+    target: Path | BinaryIO,
+    pixels: torch.Tensor,
+    *,
+    alpha: torch.Tensor | None = None,
+    meta: Metadata | None = None,
+    options: OutputOptions | None = None,
+    recipe: str | None = None,
+) -> tuple[str, ...]:
+    """Write a picture, in the format of the file's suffix, or as PNG to a stream.
+
+    `pixels` is (3, H, W) sRGB in [0, 1] (clamped), `alpha` (1, H, W) or `None`; JPEG has no
+    alpha, so there the picture is laid on white. `meta` gives resolution and EXIF; `recipe` is
+    a text of up to 64 KiB. A file appears complete or not at all. Returns notes on what the
+    format could not hold. Raises `OutputError`.
+    """
+    options = options or OutputOptions()
+    meta = meta or Metadata()
+    path = Path(target) if isinstance(target, str | Path) else None
+    kind = format_of(path) if path is not None else "PNG"
+    where = shown(path) if path is not None else "standard output"
+    _check(pixels, alpha, kind, where)
+    if recipe is not None:
+        check_recipe(recipe)
+    bits = options.bits if kind in DEEP else 8
+    notes = [f"{kind} holds 8 bits a channel, not 16"] if bits != options.bits else []
+    if alpha is not None and kind == "JPEG":
+        if float(alpha.min()) < 1.0:
+            notes.append("JPEG has no transparency: the picture was laid on white")
+        pixels, alpha = pixels * alpha + (1.0 - alpha), None
+    samples = _quantised(pixels, alpha, bits)
+
+    def encode(file: BinaryIO) -> None:
+        notes.extend(_encode(file, samples, kind, meta, options, recipe))
+
+    try:
+        if path is not None:
+            write_atomically(path, encode)
+        else:
+            encode(target)  # type: ignore[arg-type]  # no path, hence a stream
+    except OSError as error:
+        raise OutputError(f"cannot write {where}: {reason(error)}.") from error
+    except (ValueError, MemoryError) as error:
+        raise OutputError(f"cannot write {where}: the encoder failed ({error}).") from error
+    return tuple(notes)
+
+
+def _check(pixels: torch.Tensor, alpha: torch.Tensor | None, kind: str, where: str) -> None:
+    shape = tuple(pixels.shape)
+    if len(shape) != 3 or shape[0] != 3 or 0 in shape:
+        raise OutputError(f"cannot write {where}: pixels must be (3, H, W), got {shape}.")
+    if alpha is not None and tuple(alpha.shape) != (1, *shape[1:]):
+        raise OutputError(
+            f"cannot write {where}: alpha must be (1, {shape[1]}, {shape[2]}), "
+            f"got {tuple(alpha.shape)}."
+        )
+    if not bool(torch.isfinite(pixels).all()):
+        raise OutputError(f"cannot write {where}: the picture holds values that are no numbers.")
+    longest = LONGEST_SIDE.get(kind)
+    if longest is not None and max(shape) > longest:
+        raise OutputError(
+            f"cannot write {where}: {kind} holds at most {longest} pixels a side, "
+            f"and this picture has {max(shape)}; write PNG or TIFF instead."
+        )
+
+
+def _quantised(pixels: torch.Tensor, alpha: torch.Tensor | None, bits: int) -> NDArray[Any]:
+    """(H, W, 3 or 4) of uint8 or uint16, each the nearest to its value."""
+    planes = pixels.detach() if alpha is None else torch.cat([pixels.detach(), alpha.detach()])
+    top = 2**bits - 1
+    scaled = planes.to("cpu", torch.float32).clamp(0.0, 1.0).mul(top).round()
+    array = scaled.permute(1, 2, 0).contiguous().numpy()
+    return array.astype(np.uint8 if bits == 8 else np.uint16)
+
+
+def _encode(
+    file: BinaryIO,
+    samples: NDArray[Any],
+    kind: str,
+    meta: Metadata,
+    options: OutputOptions,
+    recipe: str | None,
+) -> tuple[str, ...]:
+    """Hand the samples to the format's encoder; returns notes."""
+    if kind == "PNG":
+        exif = serialised(build_exif(meta.exif, comment=None, dpi=None))
+        text = None if recipe is None else (KEYWORD, recipe)
+        write_png(file, samples, profile=srgb_profile(), exif=exif, dpi=meta.dpi, text=text)
+        return ()
+    comment = None if recipe is None else to_comment(recipe)
+    if kind == "TIFF":
+        tags = build_exif(meta.exif, comment=comment, dpi=meta.dpi)
+        write_tiff(file, samples, profile=srgb_profile(), exif=tags)
+        return ()
+    exif = serialised(build_exif(meta.exif, comment=comment, dpi=meta.dpi)) or b""
+    notes: tuple[str, ...] = ()
+    if kind == "JPEG" and len(exif) > _JPEG_SEGMENT:
+        exif = serialised(build_exif(meta.exif, comment=None, dpi=meta.dpi)) or b""
+        notes = ("the recipe does not fit into a JPEG file and was left out",)
+    parameters = {**_parameters(kind, options, meta), "exif": exif}
+    Image.fromarray(samples).save(file, kind, icc_profile=srgb_profile(), **parameters)
+    return notes
+
+
+def _parameters(kind: str, options: OutputOptions, meta: Metadata) -> dict[str, Any]:
+    """What Pillow's encoder of a format is told; full colour resolution where it can be had."""
+    quality = options.quality
+    if kind == "JPEG":
+        dpi = {} if meta.dpi is None else {"dpi": meta.dpi}
+        return {"quality": quality, "subsampling": 0, "optimize": True, **dpi}
+    if kind == "WEBP":  # lossy WebP always halves the colour resolution
+        return {"quality": quality, "lossless": quality == 100, "exact": True}
+    return {"quality": quality, "subsampling": "4:4:4"}

@@ -1,0 +1,86 @@
+"""What can be known to fail before torch is imported, so that it fails at once."""
+
+import os
+from pathlib import Path
+
+from stylecli.encoder.registry import content_layers, get_spec, is_path, style_layers
+from stylecli.errors import InputError, OutputError
+from stylecli.files import reason
+from stylecli.images.formats import check_output_suffix, shown
+from stylecli.jobs.job import STREAM, Job
+from stylecli.settings import Settings
+
+
+def check_job(job: Job) -> None:
+    """Raise the error this job is bound to end with, where that can be seen without torch.
+
+    `UsageError` for an unknown encoder or layer, `InputError` for inputs that are missing,
+    `OutputError` for an output that exists, is an input, or cannot be written.
+    """
+    _check_names(job.settings)
+    for path in job.input_files:
+        _check_input(path)
+    if job.output != STREAM:
+        _check_output(job)
+
+
+def target_of(output: Path) -> Path:
+    """The file to replace: a link's target, so that the link stays a link."""
+    return output.resolve() if output.is_symlink() else output
+
+
+def _check_names(settings: Settings) -> None:
+    if is_path(settings.encoder):
+        return  # its layers are known once it is read
+    spec = get_spec(settings.encoder)
+    content_layers(spec, settings.content_layers)
+    style_layers(spec, settings.style_layers)
+
+
+def _check_input(path: Path) -> None:
+    try:
+        if path.is_dir():
+            raise InputError(f"cannot read {shown(path)}: it is a folder, not a picture.")
+        path.stat()
+    except FileNotFoundError as error:
+        raise InputError(f"cannot read {shown(path)}: there is no such file.") from error
+    except OSError as error:
+        raise InputError(f"cannot read {shown(path)}: {reason(error)}.") from error
+    except ValueError as error:  # a NUL in the path
+        raise InputError(f"cannot read {shown(path)}: this is not a valid file name.") from error
+    if not os.access(path, os.R_OK):
+        raise InputError(f"cannot read {shown(path)}: permission denied.")
+
+
+def _check_output(job: Job) -> None:
+    name = shown(job.output)
+    try:
+        check_output_suffix(job.output)
+        target = target_of(job.output)
+        if any(_same_file(target, path) for path in job.input_files):
+            raise OutputError(f"{name} is also an input: give the output another name.")
+        if target.exists():
+            if not target.is_file():
+                raise OutputError(f"cannot write {name}: it is not a regular file.")
+            if not job.force:
+                raise OutputError(f"{name} exists already: add --force (force=True) to replace it.")
+        _check_folder(target.parent, name)
+    except OSError as error:
+        raise OutputError(f"cannot write {name}: {reason(error)}.") from error
+    except ValueError as error:
+        raise OutputError(f"cannot write {name}: this is not a valid file name.") from error
+
+
+def _same_file(target: Path, path: Path) -> bool:
+    return target.exists() and path.exists() and target.samefile(path)
+
+
+def _check_folder(folder: Path, name: str) -> None:
+    """A folder that is missing will be created, so the nearest one that exists must allow it."""
+    nearest = folder
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    if not nearest.is_dir():
+        raise OutputError(f"cannot write {name}: {shown(nearest)} is not a folder.")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise OutputError(f"cannot write {name}: the folder {shown(nearest)} is not writable.")

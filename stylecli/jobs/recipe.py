@@ -1,0 +1,179 @@
+"""The recipe: all that a picture was made of, kept as JSON in the picture itself. No torch.
+
+No path beyond the file's name, no time and no duration goes in: a recipe gives nothing of its
+author's machine away, and two runs with one seed give the same bytes.
+"""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Self
+
+from stylecli._version import __version__
+from stylecli.errors import InputError, SettingsError
+from stylecli.settings import Settings
+
+FORMAT: Final = 1
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_MAX_TEXT: Final = 1_000_000  # a recipe has some 2,000 characters; metadata may hold anything
+
+
+@dataclass(frozen=True)
+class Ingredient:
+    """Something a picture was made from: its name, and the SHA-256 of its bytes in hex."""
+
+    name: str
+    sha256: str
+
+    @classmethod
+    def from_dict(cls, values: Any, role: str) -> Self:
+        """Read back a dict; raises `ValueError`."""
+        found = _mapping(values, role)
+        name, sha256 = found.get("name"), found.get("sha256")
+        if not isinstance(name, str) or not isinstance(sha256, str):
+            raise ValueError(f"{role} needs a name and a sha256")
+        if not _SHA256.fullmatch(sha256):
+            raise ValueError(f"the sha256 of {role} is not 64 hexadecimal digits")
+        return cls(name, sha256)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a picture was made, and how it came out.
+
+    `size` is (width, height) in pixels. `losses` has the parts of the objective, `pyramid` the
+    (content, style) relative losses at full, half and quarter size; `None` stands for a number
+    that is not finite.
+    """
+
+    settings: Settings
+    content: Ingredient
+    styles: tuple[Ingredient, ...]
+    encoder: Ingredient
+    init: Ingredient | None = None
+    size: tuple[int, int]
+    iterations: int
+    losses: Mapping[str, float | None]
+    pyramid: tuple[tuple[float | None, float | None], ...]
+    device: str
+    precision: str
+    torch: str
+    version: str = __version__
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {
+            "format": FORMAT,
+            "program": "stylecli",
+            "version": self.version,
+            "settings": self.settings.to_dict(),
+            "seed": self.settings.seed,
+            "content": asdict(self.content),
+            "styles": [asdict(style) for style in self.styles],
+            "encoder": asdict(self.encoder),
+            **({"init": asdict(self.init)} if self.init else {}),
+            "size": list(self.size),
+            "iterations": self.iterations,
+            "losses": dict(self.losses),
+            "pyramid": [list(pair) for pair in self.pyramid],
+            "device": self.device,
+            "precision": self.precision,
+            "torch": self.torch,
+        }
+
+    def to_json(self) -> str:
+        """One line of JSON, ASCII alone, so that any metadata field can hold it."""
+        return json.dumps(self.to_dict(), allow_nan=False)
+
+
+def parse_recipe(text: str, name: str = "this picture") -> Recipe:
+    """The inverse of `Recipe.to_json`; `name` is the picture's, for messages.
+
+    Raises `InputError` for anything that is not a recipe this version understands.
+    """
+    try:
+        if len(text) > _MAX_TEXT:
+            raise ValueError("it is too long")
+        return _from_dict(_mapping(json.loads(text), "it"))
+    except (ValueError, TypeError, RecursionError, SettingsError) as error:
+        why = str(error).rstrip(".") or type(error).__name__
+        raise InputError(f"cannot read the recipe in {name}: {why}.") from error
+
+
+def finite(value: float) -> float | None:
+    """The number itself, or `None` where JSON has no word for it."""
+    return value if math.isfinite(value) else None
+
+
+def _from_dict(values: Mapping[str, Any]) -> Recipe:
+    if values.get("program") != "stylecli":
+        raise ValueError("it is not from this program")
+    if values.get("format") != FORMAT:
+        raise ValueError(
+            f"its format is {values.get('format')!r}, this version reads {FORMAT}; "
+            "a newer stylecli may know it"
+        )
+    init = values.get("init")
+    return Recipe(
+        settings=Settings.from_dict(_mapping(values.get("settings"), "settings")),
+        content=Ingredient.from_dict(values.get("content"), "content"),
+        styles=tuple(Ingredient.from_dict(s, "a style") for s in _list(values, "styles")),
+        encoder=Ingredient.from_dict(values.get("encoder"), "encoder"),
+        init=None if init is None else Ingredient.from_dict(init, "init"),
+        size=_size(_list(values, "size")),
+        iterations=_whole(values.get("iterations"), "iterations"),
+        losses={
+            str(key): _number(value)
+            for key, value in _mapping(values.get("losses"), "losses").items()
+        },
+        pyramid=tuple(_pair(pair) for pair in _list(values, "pyramid")),
+        **{name: _text(values, name) for name in ("device", "precision", "torch", "version")},
+    )
+
+
+def _mapping(values: Any, what: str) -> Mapping[str, Any]:
+    if not isinstance(values, dict):
+        raise ValueError(f"{what} is not a JSON object")
+    return values
+
+
+def _list(values: Mapping[str, Any], name: str) -> list[Any]:
+    found = values.get(name)
+    if not isinstance(found, list) or (not found and name == "styles"):
+        raise ValueError(f"{name} is missing or not a list")
+    return found
+
+
+def _text(values: Mapping[str, Any], name: str) -> str:
+    found = values.get(name)
+    if not isinstance(found, str):
+        raise ValueError(f"{name} is missing or not a text")
+    return found
+
+
+def _whole(value: Any, name: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{name} is missing or not a whole number")
+    return value
+
+
+def _number(value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{value!r} is not a number")
+    return float(value)
+
+
+def _size(values: list[Any]) -> tuple[int, int]:
+    if len(values) != 2:
+        raise ValueError("size is not a width and a height")
+    return _whole(values[0], "width"), _whole(values[1], "height")
+
+
+def _pair(values: Any) -> tuple[float | None, float | None]:
+    if not isinstance(values, list) or len(values) != 2:
+        raise ValueError("pyramid is not a list of pairs")
+    return _number(values[0]), _number(values[1])

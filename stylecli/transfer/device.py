@@ -1,0 +1,54 @@
+"""Which device and which precision a run uses."""
+
+import torch
+
+from stylecli.errors import UsageError
+from stylecli.settings import Compute, Precision
+
+
+def resolve_device(name: str) -> torch.device:
+    """`auto` is CUDA, then MPS, then the CPU; a device asked for by name must be there.
+
+    Raises `UsageError`.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UsageError(
+            f"device {name} is not available: torch sees {torch.cuda.device_count()} CUDA "
+            "device(s); use --device auto or cpu."
+        )
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise UsageError("device mps is not available on this machine; use --device auto or cpu.")
+    return device
+
+
+def resolve_precision(precision: Precision, device: torch.device) -> torch.dtype:
+    """`auto` is bf16 where the hardware multiplies it natively, float32 elsewhere."""
+    if precision == "auto":
+        return torch.bfloat16 if _native_bf16(device) else torch.float32
+    return torch.bfloat16 if precision == "bf16" else torch.float32
+
+
+def precision_name(dtype: torch.dtype) -> str:
+    """`fp32` or `bf16`, as the command line calls them."""
+    return {torch.float32: "fp32", torch.bfloat16: "bf16"}.get(dtype, str(dtype))
+
+
+def resolve(compute: Compute) -> tuple[torch.device, torch.dtype]:
+    """Device and feature precision for a run."""
+    device = resolve_device(compute.device)
+    return device, resolve_precision(compute.precision, device)
+
+
+def _native_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type != "cpu":
+        return False
+    # Without these instructions oneDNN emulates bf16, at a fraction of float32's speed.
+    # The flag is False, too, for the Arm CPUs on which bf16 works but was not measured.
+    return bool(torch.cpu._is_avx512_bf16_supported())

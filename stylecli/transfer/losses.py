@@ -1,0 +1,87 @@
+"""The terms of the objective as pure functions of features and pixels.
+
+These are the definitions, written to be read and differentiated; the loop in `objective` runs
+the same formulas with their gradients written out. B pictures at a time, one value for each.
+"""
+
+import torch
+from torch.nn import functional as F
+
+_CHUNK = 2048  # positions whose products a bf16 unit adds up before a float32 sum takes over
+
+
+def gram(features: torch.Tensor) -> torch.Tensor:
+    """Gram matrices F Fᵀ / (h·w) of features (B, C, h, w), as (B, C, C) in at least float32.
+
+    Low-precision features are multiplied as they are and summed in float32: chunk by chunk,
+    since a CPU has no bf16 product with a float32 result.
+    """
+    return gram_sum(features) / (features.shape[-2] * features.shape[-1])
+
+
+def gram_sum(features: torch.Tensor) -> torch.Tensor:
+    """F Fᵀ of features (B, C, h, w), summed over positions: (B, C, C) in at least float32."""
+    rows = features.permute(0, 2, 3, 1).flatten(1, 2)  # (B, N, C), a view where channels are last
+    if features.dtype not in (torch.bfloat16, torch.float16):
+        return rows.mT @ rows
+    batch, n, channels = rows.shape
+    whole = n - n % _CHUNK
+    total = torch.zeros(batch, channels, channels, dtype=torch.float32, device=features.device)
+    if whole:
+        chunks = rows[:, :whole].reshape(-1, _CHUNK, channels)
+        products = torch.bmm(chunks.mT, chunks).float()
+        total += products.view(batch, -1, channels, channels).sum(1)
+    if whole < n:
+        total += torch.bmm(rows[:, whole:].mT, rows[:, whole:]).float()
+    return total
+
+
+def relative_distance(value: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """‖value − target‖² / ‖target‖² over all but the first dimension: (B, …) to (B,).
+
+    0 for equal, about 1 for unrelated, whatever the size, layer or network.
+    """
+    difference = (value.float() if value.dtype.itemsize < 4 else value) - target
+    return difference.square().flatten(1).sum(1) / squared_norm(target)
+
+
+def squared_norm(target: torch.Tensor) -> torch.Tensor:
+    """‖target‖² of each of B tensors, kept off zero so that a blank target divides cleanly."""
+    wide = target.float() if target.dtype.itemsize < 4 else target
+    return wide.square().flatten(1).sum(1).clamp_min(1e-8)
+
+
+def gatys_content(value: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """½ Σ (F − P)², the content loss of Gatys et al. 2015, equation 1: (B, C, h, w) to (B,)."""
+    return 0.5 * (value - target).square().flatten(1).sum(1)
+
+
+def gatys_style(value: torch.Tensor, target: torch.Tensor, positions: int) -> torch.Tensor:
+    """Σ (G − A)² / (4 C² N²), the style loss of Gatys et al. 2015, equation 4: (B, C, C) to (B,).
+
+    The paper's Gram matrices are sums over the N `positions`; ours are means, so N² cancels
+    where both pictures have equally many positions.
+    """
+    channels = value.shape[-1]
+    paper = 4.0 * channels**2 * positions**2
+    return ((value - target) * positions).square().flatten(1).sum(1) / paper
+
+
+def total_variation(image: torch.Tensor) -> torch.Tensor:
+    """Mean squared difference between neighbouring pixels, both ways, summed over channels.
+
+    (B, C, H, W) to (B,). Squared, as in Mahendran & Vedaldi 2015 with exponent 2: smooth in
+    every pixel, so that a quasi-Newton step can trust it.
+    """
+    pixels = image.shape[-2] * image.shape[-1]
+    across = image.diff(dim=-1).square().flatten(1).sum(1)
+    down = image.diff(dim=-2).square().flatten(1).sum(1)
+    return (across + down) / pixels
+
+
+def total_variation_gradient(image: torch.Tensor) -> torch.Tensor:
+    """The gradient of `total_variation` with respect to the image, written out."""
+    pixels = image.shape[-2] * image.shape[-1]
+    across = F.pad(image.diff(dim=-1), (1, 1))  # zeros beyond the edges
+    down = F.pad(image.diff(dim=-2), (0, 0, 1, 1))
+    return -2.0 / pixels * (across.diff(dim=-1) + down.diff(dim=-2))

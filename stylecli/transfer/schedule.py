@@ -1,0 +1,62 @@
+"""Coarse to fine: the sizes a picture goes through and the iterations spent on each."""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from stylecli.settings import Quality, Settings
+from stylecli.transfer.resample import Size, fit
+
+COARSEST: Final = 128  # long side of the first scale, to within a factor of √2
+ITERATIONS: Final[dict[Quality, tuple[int, ...]]] = {
+    "draft": (75, 50, 25, 15),
+    "normal": (150, 100, 60, 30),
+    "high": (250, 200, 150, 80),
+}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """One step of the pyramid."""
+
+    size: Size
+    iterations: int
+
+    @property
+    def work(self) -> int:
+        """Pixels times iterations: what its time is proportional to."""
+        return self.size[0] * self.size[1] * self.iterations
+
+
+def output_size(content: Size, settings: Settings) -> Size:
+    """The content's own size, or the one with `settings.size` as its long side."""
+    return content if settings.size is None else fit(content, settings.size)
+
+
+def schedule(size: Size, settings: Settings) -> tuple[Scale, ...]:
+    """The scales up to `size`, coarsest first, each twice the one before.
+
+    From the fourth scale on each gets the last count of its preset: by then strokes are in
+    place. `settings.iterations` is spread in the same proportions, at least 1 a scale.
+    """
+    long_side = max(size)
+    count = max(1, 1 + round(math.log2(max(1.0, long_side / COARSEST))))
+    base = ITERATIONS[settings.quality]
+    counts = [base[min(index, len(base) - 1)] for index in range(count)]
+    if settings.iterations is not None:
+        counts = _spread(settings.iterations, counts)
+    sizes = [fit(size, max(1, round(long_side / 2**k))) for k in range(count - 1, 0, -1)]
+    pairs = zip([*sizes, size], counts, strict=True)
+    return tuple(Scale(s, iterations) for s, iterations in pairs if iterations)
+
+
+def _spread(total: int, counts: list[int]) -> list[int]:
+    """`total` in the proportions of `counts`; with too few, the finest scales are served first."""
+    if total < len(counts):
+        return [0] * (len(counts) - total) + [1] * total
+    shares = [max(1, math.floor(total * count / sum(counts))) for count in counts]
+    shares[-1] += total - sum(shares)
+    if shares[-1] < 1:
+        shares[0] -= 1 - shares[-1]
+        shares[-1] = 1
+    return shares

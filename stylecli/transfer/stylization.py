@@ -1,0 +1,197 @@
+"""The whole transfer: tensors in, tensor out."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import torch
+
+from stylecli.encoder import Encoder, load_encoder
+from stylecli.errors import InputError
+from stylecli.settings import Compute, Settings
+from stylecli.transfer.adam import DEFAULT_RATE, Adam
+from stylecli.transfer.device import precision_name, resolve
+from stylecli.transfer.laplacian import metric
+from stylecli.transfer.lbfgs import LBFGS
+from stylecli.transfer.objective import Terms
+from stylecli.transfer.optimize import Best, Optimizer, optimize
+from stylecli.transfer.progress import Losses, Progress, ProgressCallback, Result
+from stylecli.transfer.resample import Size, enlarge, resize
+from stylecli.transfer.schedule import Scale, output_size, schedule
+from stylecli.transfer.targets import Targets, check_size
+
+NOISE: Final = 0.05  # standard deviation around mid grey: full-range noise costs iterations
+REPORTED_OCTAVES: Final = 3
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What stays the same from the first scale to the last."""
+
+    settings: Settings
+    targets: Targets
+    content: torch.Tensor
+    styles: tuple[torch.Tensor, ...]
+    scales: tuple[Scale, ...]
+    on_progress: ProgressCallback | None
+
+
+def stylize(
+    content: torch.Tensor,
+    styles: torch.Tensor | Sequence[torch.Tensor],
+    *,
+    settings: Settings | None = None,
+    compute: Compute | None = None,
+    encoder: Encoder | None = None,
+    init_image: torch.Tensor | None = None,
+    on_progress: ProgressCallback | None = None,
+) -> Result:
+    """Paint `content` in the style of `styles`.
+
+    Pictures are (3, H, W) in [0, 1]; several styles are blended in equal parts. Without
+    `encoder` the one that the settings name is loaded. `init_image` replaces the start that
+    `settings.init` names. On the CPU the same inputs give the same bits.
+
+    Raises `InputError` for a picture of the wrong form or too small, `UsageError` for an
+    unknown layer or device, `WeightsError` when the encoder cannot be loaded.
+    """
+    started = time.perf_counter()
+    settings, compute = settings or Settings(), compute or Compute()
+    device, dtype = resolve(compute)
+    if encoder is None:
+        encoder = load_encoder(settings.encoder, pooling=settings.pooling, padding=settings.padding)
+    given = [styles] if isinstance(styles, torch.Tensor) else list(styles)
+    pictures = [_checked(p, device) for p in (content, *given)]
+    size = output_size(_size(pictures[0]), settings)
+    targets = Targets(encoder, settings, dtype=dtype, device=device)
+    check_size(size, targets.size_needed, "the output")
+    scales = _usable(schedule(size, settings), targets.size_needed)
+    run = _Run(settings, targets, pictures[0], tuple(pictures[1:]), scales, on_progress)
+    best, notes = _coarse_to_fine(run, _start(run, init_image, device))
+    return Result(
+        image=best.image[0].float().cpu().clone(),
+        losses=_losses(best.terms),
+        pyramid=_pyramid_losses(run, best.image),
+        settings=settings,
+        encoder_sha256=encoder.sha256,
+        device=str(device),
+        precision=precision_name(dtype),
+        iterations=sum(scale.iterations for scale in scales),
+        seconds=time.perf_counter() - started,
+        notes=notes,
+    )
+
+
+def _coarse_to_fine(run: _Run, image: torch.Tensor) -> tuple[Best, tuple[str, ...]]:
+    recoveries = 0
+    for index, scale in enumerate(run.scales):
+        objective = run.targets.objective(run.content, run.styles, scale.size)
+        report = None if run.on_progress is None else _Reporter(run, index)
+        best = optimize(
+            enlarge(image, scale.size),
+            objective,
+            make_optimizer(run.settings, scale.size),
+            scale.iterations,
+            report,
+        )
+        image = best.image
+        recoveries += best.recoveries
+    if not bool(torch.isfinite(best.terms.total).all()):
+        raise InputError(
+            "the losses are not finite: the weights are too large for float32; "
+            "use smaller --alpha, --beta or --tv."
+        )
+    if not recoveries:
+        return best, ()
+    return best, (f"The optimiser diverged {recoveries} time(s) and went on from its best image.",)
+
+
+def make_optimizer(settings: Settings, size: Size) -> Optimizer:
+    """The optimiser that the settings name, fresh for a scale of `size`."""
+    if settings.optimizer == "adam":
+        return Adam(settings.learning_rate or DEFAULT_RATE)
+    return LBFGS(metric, step_scale=settings.learning_rate or 1.0)
+
+
+class _Reporter:
+    """Turns the loop's iterations at one scale into `Progress` for the caller."""
+
+    def __init__(self, run: _Run, index: int) -> None:
+        self.run, self.index = run, index
+        self.total = sum(scale.work for scale in run.scales)
+        self.before = sum(scale.work for scale in run.scales[:index])
+
+    def __call__(self, iteration: int, terms: Terms, image: torch.Tensor) -> None:
+        assert self.run.on_progress is not None
+        scale = self.run.scales[self.index]
+        done = self.before + scale.work * iteration / scale.iterations
+        progress = Progress(
+            scale=self.index + 1,
+            scales=len(self.run.scales),
+            width=scale.size[1],
+            height=scale.size[0],
+            iteration=iteration,
+            iterations=scale.iterations,
+            fraction=done / self.total,
+            losses=_losses(terms),
+            image=lambda: image[0].float().cpu().clone(),
+        )
+        self.run.on_progress(progress)
+
+
+def _start(run: _Run, init_image: torch.Tensor | None, device: torch.device) -> torch.Tensor:
+    """The first image, at the first scale: noise, the content, or a given picture."""
+    size = run.scales[0].size
+    if init_image is not None:
+        return resize(_checked(init_image, device), size).clamp(0.0, 1.0)
+    if run.settings.init == "content":
+        return resize(run.content, size).clamp(0.0, 1.0)
+    if run.settings.init != "random":
+        raise InputError(f"init {run.settings.init!r} names a picture, but none was given.")
+    generator = torch.Generator().manual_seed(run.settings.seed)  # the CPU's: same on all devices
+    noise = torch.randn((1, 3, *size), generator=generator)
+    return (0.5 + NOISE * noise).clamp_(0.0, 1.0).to(device)
+
+
+def _pyramid_losses(run: _Run, image: torch.Tensor) -> tuple[tuple[float, float], ...]:
+    """Relative content and style loss of the picture at full, half and quarter size."""
+    relative = replace(run.targets.weights, kind="relative")
+    found = []
+    size = _size(image)
+    for octave in range(REPORTED_OCTAVES):
+        reduced = tuple(max(1, round(side / 2**octave)) for side in size)
+        if min(reduced) < run.targets.size_needed:
+            break
+        height, width = reduced
+        objective = run.targets.objective(run.content, run.styles, (height, width))
+        objective.weights = relative
+        objective.octaves = (replace(objective.octaves[0], weight=1.0),)
+        terms, _ = objective(resize(image, (height, width)))
+        found.append((float(terms.content), float(terms.style)))
+    return tuple(found)
+
+
+def _usable(scales: tuple[Scale, ...], needed: int) -> tuple[Scale, ...]:
+    """The scales large enough for the deepest layer: of a long strip only the last ones."""
+    return tuple(scale for scale in scales if min(scale.size) >= needed)
+
+
+def _checked(picture: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """A (3, H, W) picture as (1, 3, H, W) float32 on the device."""
+    if picture.ndim != 3 or picture.shape[0] != 3 or not picture.is_floating_point():
+        raise InputError(
+            "a picture must be a float tensor of shape (3, H, W) in [0, 1], got "
+            f"{tuple(picture.shape)} of {picture.dtype}."
+        )
+    if not bool(torch.isfinite(picture).all()):
+        raise InputError("a picture contains NaN or infinite values.")
+    return picture.detach().to(device, torch.float32).clamp(0.0, 1.0).unsqueeze(0)
+
+
+def _size(picture: torch.Tensor) -> Size:
+    return picture.shape[-2], picture.shape[-1]
+
+
+def _losses(terms: Terms) -> Losses:
+    return Losses(*(float(value) for value in terms))

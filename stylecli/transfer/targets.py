@@ -1,0 +1,102 @@
+"""What the picture should become at one scale: content features and Gram matrices."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import torch
+
+from stylecli.encoder import Encoder
+from stylecli.encoder.registry import content_layers, style_layers
+from stylecli.errors import InputError
+from stylecli.settings import LayerWeights, Settings
+from stylecli.transfer import losses
+from stylecli.transfer.objective import Objective, Octave, Target, Weights
+from stylecli.transfer.resample import Size, fit, resize
+from stylecli.transfer.trunk import Trunk
+
+SMALLEST_OCTAVE: Final = 32  # pixels of the short side; relu5_1 has 2×2 positions there
+
+
+class Targets:
+    """Builds the objective of each scale; holds the encoder in the working precision."""
+
+    def __init__(
+        self, encoder: Encoder, settings: Settings, *, dtype: torch.dtype, device: torch.device
+    ) -> None:
+        content, style = chosen_layers(encoder, settings)
+        names = [name for name, _ in style]
+        deep = [name for name, _ in content]
+        self.style_trunk = Trunk(encoder, names, dtype=dtype, device=device)
+        self.trunk = Trunk(encoder, [*names, *deep], dtype=dtype, device=device)
+        self.weights = objective_weights(settings, content, style)
+        self.octaves = settings.octaves
+        self.size_needed = self.trunk.smallest_side
+
+    def objective(
+        self, content: torch.Tensor, styles: Sequence[torch.Tensor], size: Size
+    ) -> Objective:
+        """The objective at `size` for a content and style pictures, (1, 3, H, W) each.
+
+        Raises `InputError` where a picture is too small for the deepest layer.
+        """
+        check_size(size, self.size_needed, "the picture at its smallest scale")
+        reductions = self._reductions(size)
+        octaves = []
+        for reduced in reductions:
+            grams = [self._grams(style, max(reduced)) for style in styles]
+            octaves.append(Octave(reduced, _blend(grams), 1.0 / len(reductions)))
+        tape = self.trunk.forward(resize(content, size))
+        wanted = {}
+        for name, _ in self.weights.content:
+            wanted[name] = Target(tape.features[name], losses.squared_norm(tape.features[name]))
+        return Objective(self.trunk, self.style_trunk, self.weights, wanted, octaves)
+
+    def _reductions(self, size: Size) -> list[Size]:
+        sizes = [size]
+        for octave in range(1, self.octaves):
+            reduced = fit(size, max(1, round(max(size) / 2**octave)))
+            if min(reduced) >= max(SMALLEST_OCTAVE, self.style_trunk.smallest_side):
+                sizes.append(reduced)
+        return sizes
+
+    def _grams(self, style: torch.Tensor, long_side: int) -> dict[str, torch.Tensor]:
+        size = fit((style.shape[-2], style.shape[-1]), long_side)
+        floor = self.style_trunk.smallest_side
+        if min(size) < floor:  # a very long style: keep its aspect, raise it to the least size
+            size = fit(size, -(-max(size) * floor // min(size)))
+        features = self.style_trunk.forward(resize(style, size)).features
+        return {name: losses.gram(features[name]) for name, _ in self.weights.style}
+
+
+def chosen_layers(encoder: Encoder, settings: Settings) -> tuple[LayerWeights, LayerWeights]:
+    """Content and style layers of a run; raises `UsageError` for a layer it does not have."""
+    return (
+        content_layers(encoder.spec, settings.content_layers),
+        style_layers(encoder.spec, settings.style_layers),
+    )
+
+
+def objective_weights(settings: Settings, content: LayerWeights, style: LayerWeights) -> Weights:
+    """The settings' weights with style layers made shares of 1."""
+    alpha, beta = settings.loss_weights
+    total = sum(weight for _, weight in style)
+    shares = tuple((name, weight / total) for name, weight in style)
+    return Weights(alpha, beta, settings.tv, settings.chroma_tv, content, shares, settings.losses)
+
+
+def check_size(size: Size, needed: int, what: str) -> None:
+    """Raises `InputError` when a side of `size` (height, width) is under `needed` pixels."""
+    if min(size) < needed:
+        raise InputError(
+            f"{what} is {size[1]}x{size[0]} pixels, but the chosen layers need at least "
+            f"{needed}x{needed}: use a larger picture or --size, or shallower layers."
+        )
+
+
+def _blend(grams: Sequence[dict[str, torch.Tensor]]) -> dict[str, Target]:
+    """The mean of several styles' Gram matrices, layer by layer."""
+    blended = {}
+    for name in grams[0]:
+        value = torch.stack([one[name] for one in grams]).mean(0)
+        blended[name] = Target(value, losses.squared_norm(value))
+    return blended

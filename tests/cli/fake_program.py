@@ -1,0 +1,78 @@
+"""The program with a core that computes nothing: the command line's tests need no picture.
+
+Run as a script it is `stylize`; FAKE_CORE chooses what the core does besides.
+"""
+
+import os
+import sys
+import time
+from typing import Any
+
+import torch
+
+from stylecli import encoder, transfer
+from stylecli.errors import MemoryLimitError
+from stylecli.transfer.progress import Losses, Progress, Result
+
+
+def fake_stylize(
+    content: torch.Tensor,
+    styles: Any,
+    *,
+    settings: Any,
+    compute: Any,
+    encoder: Any,
+    init_image: torch.Tensor | None = None,
+    on_progress: Any = None,
+) -> Result:
+    """The content itself, resized where a size is asked for, after four iterations."""
+    act = os.environ.get("FAKE_CORE", "")
+    if act == "bug":
+        raise ValueError("two and two\nare five")
+    if act == "memory":
+        raise MemoryError
+    if act == "memory-limit":
+        raise MemoryLimitError("nothing fits: take size 64.")
+    for done in range(1, 5):
+        scale, iteration = 1 + (done > 2), 1 + (done - 1) % 2
+        losses = Losses(1.0 / done, 0.5 / done, 0.05 / done)
+        event = Progress(scale, 2, 8 * scale, 6 * scale, iteration, 2, done / 4, losses, object)
+        if on_progress is not None:
+            on_progress(event)
+        if act == "wait":
+            time.sleep(60)
+    image = content
+    if settings.size is not None:
+        height, width = content.shape[-2:]
+        factor = settings.size / max(height, width)
+        size = (round(height * factor), round(width * factor))
+        image = torch.nn.functional.interpolate(content[None], size=size)[0]
+    return Result(
+        image=image,
+        losses=losses,
+        pyramid=((0.42, 0.018), (0.43, 0.02), (float("nan"), 0.03)),
+        settings=settings,
+        encoder_sha256="e" * 64,
+        device="cpu",
+        precision="fp32",
+        iterations=4,
+        seconds=1.25,
+        notes=("The fake core recovered from nothing.",),
+    )
+
+
+class FakeEncoder:
+    sha256 = "e" * 64
+
+
+def install(set_attribute: Any) -> None:
+    """Put the fakes in place with `set_attribute(owner, name, value)`."""
+    set_attribute(transfer, "stylize", fake_stylize)
+    set_attribute(encoder, "load_encoder", lambda *args, **kwargs: FakeEncoder())
+
+
+if __name__ == "__main__":
+    from stylecli.cli.app import main
+
+    install(setattr)
+    sys.exit(main())

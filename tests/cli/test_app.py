@@ -1,0 +1,122 @@
+"""Exit codes, signals, failures nobody expected."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stylecli import errors
+from stylecli.cli.app import main
+
+FAKE_PROGRAM = Path(__file__).with_name("fake_program.py")
+Run = Callable[..., Any]
+
+
+@pytest.mark.parametrize(
+    ("act", "code", "words"),
+    [
+        ("bug", 1, "unexpected failure (ValueError: two and two are five): this is a bug"),
+        ("memory", 7, "not enough memory for 64x48 pixels"),
+        ("memory-limit", 7, "nothing fits: take size 64."),
+    ],
+)
+def test_failures_of_the_core(
+    stylize: Run,
+    content_path: Path,
+    style_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    act: str,
+    code: int,
+    words: str,
+) -> None:
+    monkeypatch.setenv("FAKE_CORE", act)
+    done = stylize(content_path, style_path, "-o", "out.png")
+    assert (done.code, done.out) == (code, "")
+    assert words in done.err.splitlines()[-1]
+    assert "Traceback" not in done.err
+    assert not Path("out.png").exists()
+
+
+@pytest.mark.parametrize("how", ["-v", "STYLECLI_DEBUG"])
+def test_a_traceback_on_request(
+    stylize: Run,
+    content_path: Path,
+    style_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    how: str,
+) -> None:
+    monkeypatch.setenv("FAKE_CORE", "bug")
+    if how != "-v":
+        monkeypatch.setenv(how, "1")
+    done = stylize(content_path, style_path, "-o", "out.png", *([how] if how == "-v" else []))
+    assert done.code == 1
+    assert "Traceback" in done.err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.UsageError, 2),
+        (errors.SettingsError, 2),
+        (errors.InputError, 4),
+        (errors.OutputError, 5),
+        (errors.WeightsError, 6),
+        (errors.MemoryLimitError, 7),
+    ],
+)
+def test_every_error_has_its_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any, error: Any, code: int
+) -> None:
+    def fail(_: object) -> int:
+        raise error("this happened.")
+
+    monkeypatch.setattr("stylecli.cli.program.run_program", fail)
+    assert main([]) == code
+    assert capsys.readouterr().err == "stylize: error: this happened.\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_dies_by_the_signal(content_path: Path, style_path: Path, number: int) -> None:
+    folder = content_path.parent
+    with subprocess.Popen(
+        [sys.executable, FAKE_PROGRAM, content_path, style_path, "-o", folder / "out.png"],
+        env={**os.environ, "FAKE_CORE": "wait"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as program:
+        assert program.stderr is not None
+        said = ""
+        while "Scale 1/2" not in said:  # the core is at work
+            line = program.stderr.readline()
+            assert line, said
+            said += line
+        program.send_signal(number)
+        out, err = program.communicate(timeout=60)
+    assert program.returncode == -number
+    assert (out, err) == ("", f"stylize: stopped by {signal.Signals(number).name}.\n")
+    assert sorted(path.name for path in folder.iterdir()) == ["content.png", "style.png"]
+
+
+def test_handlers_are_put_back() -> None:
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    main(["--version"])
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_full_standard_output(child: Run) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full")
+    with open("/dev/full", "wb") as full:
+        done = child(
+            "weights", "list", real=True, stdout=full, stderr=subprocess.PIPE, capture_output=False
+        )
+    assert done.returncode == 5
+    assert b"Traceback" not in done.stderr
+    assert b"Exception ignored" not in done.stderr

@@ -1,0 +1,186 @@
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from stylecli.encoder import ENCODERS, cache_folder, hub_folder, load_encoder
+from stylecli.encoder.plan import VGG19_BLOCKS, Plan, vgg_plan
+from stylecli.encoder.registry import BUNDLED, COMPACT_PLAN
+from stylecli.errors import UsageError, WeightsError
+
+from .conftest import Server, random_weights
+
+State = dict[str, torch.Tensor]
+
+
+def test_compact_is_bundled_intact_with_its_card() -> None:
+    content = (BUNDLED / "vgg19_compact.safetensors").read_bytes()
+    assert hashlib.sha256(content).hexdigest() == ENCODERS["compact"].sha256
+    assert len(content) == ENCODERS["compact"].size
+    assert "Tiny ImageNet" in (BUNDLED / "MODEL_CARD.md").read_text()
+    encoder = load_encoder("compact")
+    assert encoder.sha256 == ENCODERS["compact"].sha256
+    assert encoder.layer_names[-1] == "relu5_1"
+    with safe_open(BUNDLED / "vgg19_compact.safetensors", "pt") as file:
+        weight = file.get_tensor("28.weight").float()
+    torch.testing.assert_close(encoder.steps[28].weight, weight, rtol=0, atol=0)
+
+
+def test_compact_needs_neither_torchvision_nor_network() -> None:
+    code = (
+        "import sys; from stylecli.encoder import load_encoder; load_encoder('compact'); "
+        "print(sorted({'torchvision', 'stylecli.encoder.download'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_damaged_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = bytearray((BUNDLED / "vgg19_compact.safetensors").read_bytes())
+    content[-1] ^= 1
+    (tmp_path / "vgg19_compact.safetensors").write_bytes(content)
+    monkeypatch.setattr("stylecli.encoder.store.BUNDLED", tmp_path)
+    with pytest.raises(WeightsError, match="damaged.*reinstall stylecli"):
+        load_encoder("compact")
+
+
+def test_first_load_downloads_and_keeps_the_convolutions(server: Server, state: State) -> None:
+    messages: list[str] = []
+    asked_before: list[int] = []
+
+    def say(message: str) -> None:
+        messages.append(message)
+        asked_before.append(len(server.requests))
+
+    encoder = load_encoder("vgg19", on_message=say)
+    assert messages[0].startswith("Downloading vgg19-narrow.pth")
+    assert asked_before[0] == 0
+    assert encoder.sha256 == ENCODERS["vgg19"].sha256
+    torch.testing.assert_close(encoder.steps[34].weight, state["features.34.weight"])
+    assert (hub_folder() / "vgg19-narrow.pth").is_file()
+    (kept,) = cache_folder().iterdir()
+    with safe_open(kept, "pt") as file:
+        assert set(file.keys()) == {
+            key.removeprefix("features.") for key in state if key.startswith("features.")
+        }
+    assert hashlib.sha256(kept.read_bytes()).hexdigest() in kept.name
+
+
+def test_later_loads_need_neither_network_nor_the_published_file(server: Server) -> None:
+    first = load_encoder("vgg19")
+    (hub_folder() / "vgg19-narrow.pth").unlink()
+    messages: list[str] = []
+    again = load_encoder("vgg19", download=False, on_message=messages.append)
+    assert len(server.requests) == 1
+    assert messages == []
+    assert again.sha256 == first.sha256
+    for one, other in zip(first.parameters(), again.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_damaged_extract_is_not_used_but_made_anew(server: Server) -> None:
+    first = load_encoder("vgg19")
+    (kept,) = cache_folder().iterdir()
+    intact = kept.read_bytes()
+    kept.write_bytes(intact[:-1] + bytes([intact[-1] ^ 1]))
+    messages: list[str] = []
+    again = load_encoder("vgg19", on_message=messages.append)
+    assert "damaged" in messages[0]
+    assert kept.read_bytes() == intact
+    assert len(server.requests) == 1
+    assert torch.equal(first.steps[0].weight, again.steps[0].weight)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("fault", ["changed", "truncated"])
+def test_damaged_published_file_is_refused(server: Server, published: bytes, fault: str) -> None:
+    changed = bytes([published[0] ^ 1]) + published[1:]
+    hub_folder().mkdir(parents=True)
+    file = hub_folder() / "vgg19-narrow.pth"
+    file.write_bytes(changed if fault == "changed" else published[:-1])
+    with pytest.raises(WeightsError, match="damaged.*stylize weights pull vgg19"):
+        load_encoder("vgg19")
+    assert server.requests == []
+    assert not cache_folder().exists()
+
+
+def test_without_download_the_message_says_what_to_do(server: Server) -> None:
+    with pytest.raises(WeightsError) as caught:
+        load_encoder("vgg19", download=False)
+    message = str(caught.value)
+    for part in ("vgg19-narrow.pth", "https://weights.invalid", str(hub_folder()), "weights pull"):
+        assert part in message
+    assert server.requests == []
+
+
+def test_file_of_another_network_under_the_pinned_hash(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = ENCODERS["vgg19"]
+    object.__setattr__(spec, "plan", vgg_plan(VGG19_BLOCKS, width=4))
+    with pytest.raises(WeightsError, match="another network"):
+        load_encoder("vgg19")
+
+
+def test_cache_that_cannot_be_written_is_no_failure(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("STYLECLI_CACHE", str(tmp_path / "file"))
+    messages: list[str] = []
+    assert load_encoder("vgg19", on_message=messages.append).spec.name == "vgg19"
+    assert "Later starts" in messages[-1]
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_path(tmp_path: Path, state: State, suffix: str) -> None:
+    path = tmp_path / f"mine{suffix}"
+    if suffix == ".pth":
+        torch.save(state, path)
+    else:
+        save_file(state, path)
+    encoder = load_encoder(str(path), pooling="average", padding="zeros")
+    assert encoder.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (encoder.pooling, encoder.padding) == ("average", "zeros")
+    assert encoder.spec.default_content_layers == (("relu4_2", 1.0),)
+    assert encoder(torch.rand(1, 3, 32, 32), ["pool5"])["pool5"].shape == (1, 16, 1, 1)
+
+
+def test_path_to_the_compact_architecture_has_its_defaults(tmp_path: Path) -> None:
+    save_file(random_weights(COMPACT_PLAN, prefix=""), tmp_path / "c.safetensors")
+    spec = load_encoder(str(tmp_path / "c.safetensors")).spec
+    assert spec.default_content_layers == ENCODERS["compact"].default_content_layers
+    assert spec.default_style_layers == ENCODERS["compact"].default_style_layers
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [("none.pth", "does not exist"), ("folder.pth", "not a regular file"), ("w.bin", "must be a")],
+)
+def test_path_that_is_no_weights_file(tmp_path: Path, name: str, fault: str) -> None:
+    (tmp_path / "folder.pth").mkdir()
+    (tmp_path / "w.bin").write_bytes(b"")
+    with pytest.raises(WeightsError, match=fault):
+        load_encoder(str(tmp_path / name))
+
+
+def test_unreadable_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, narrow_plan: Plan
+) -> None:
+    save_file(random_weights(narrow_plan), tmp_path / "a.safetensors")
+
+    def fail(*args: object, **kwargs: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", fail)
+    with pytest.raises(WeightsError, match="permission denied"):
+        load_encoder(str(tmp_path / "a.safetensors"))
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(UsageError, match="did you mean 'compact'"):
+        load_encoder("compct")

@@ -1,0 +1,93 @@
+"""`stylecli.stylize`: every kind of picture, and every wrong one."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy
+import pytest
+import torch
+from PIL import Image
+
+from stylecli import InputError, MemoryLimitError, SettingsError, stylize
+from stylecli.settings import Compute, Settings
+
+
+def test_every_kind_of_picture(
+    core: Any, loaded: Any, content: torch.Tensor, style_path: Path
+) -> None:
+    levels = (content * 255).round().byte()
+    array = levels.permute(1, 2, 0).numpy()
+    floats = array.astype(numpy.float64) / 255
+    for picture in (levels, levels.float() / 255, array, floats, Image.fromarray(array)):
+        result = stylize(picture, str(style_path))
+        assert result.image.dtype == torch.float32
+        assert torch.allclose(result.image, levels / 255, atol=1e-6)
+    stylize(style_path, [levels, Image.fromarray(array)])
+    assert len(core.asked["styles"]) == 2
+
+
+def test_settings_and_compute(core: Any, loaded: Any, content: torch.Tensor) -> None:
+    stylize(content, content, size=32, seed=3, encoder="vgg16", device="cpu", precision="fp32")
+    assert core.asked["settings"] == Settings(size=32, seed=3, encoder="vgg16")
+    assert core.asked["compute"] == Compute(device="cpu", precision="fp32")
+    assert loaded[0][0] == ("vgg16",)
+
+
+def test_an_encoder_loaded_before(core: Any, loaded: Any, content: torch.Tensor) -> None:
+    mine: Any = SimpleNamespace(
+        spec=SimpleNamespace(name="compact"), pooling="average", padding="zeros"
+    )
+    stylize(content, content, encoder=mine)
+    assert loaded == []
+    assert core.asked["encoder"] is mine
+    assert core.asked["settings"] == Settings(pooling="average", padding="zeros")
+
+
+def test_init(core: Any, loaded: Any, content: torch.Tensor, style_path: Path) -> None:
+    stylize(content, content, init="content")
+    assert core.asked["init_image"] is None
+    assert core.asked["settings"].init == "content"
+    stylize(content, content, init=content)
+    assert torch.equal(core.asked["init_image"], content)
+    stylize(content, content, init=style_path)
+    assert core.asked["settings"].init == str(style_path)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (3, "content must be a path"),
+        (None, "got NoneType"),
+        (torch.zeros(1, 3, 8, 8), r"shape \(1, 3, 8, 8\)"),
+        (torch.zeros(8, 8, 3), r"shape \(8, 8, 3\)"),
+        (torch.zeros(3, 0, 8), "shape"),
+        (numpy.zeros((8, 8)), "shape"),
+        (torch.zeros(3, 8, 8, dtype=torch.int64), "floating point or uint8"),
+        (torch.full((3, 8, 8), 255.0), r"in \[0, 1\]"),
+        (torch.full((3, 8, 8), -0.5), r"in \[0, 1\]"),
+        (torch.full((3, 8, 8), float("nan")), r"in \[0, 1\]"),
+        ("missing.png", "no such file"),
+    ],
+)
+def test_what_is_no_picture(
+    core: Any, loaded: Any, content: torch.Tensor, wrong: Any, words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        stylize(wrong, content)
+
+
+def test_no_style(core: Any, loaded: Any, content: torch.Tensor) -> None:
+    with pytest.raises(InputError, match="style is empty"):
+        stylize(content, [])
+
+
+def test_unknown_setting(core: Any, loaded: Any, content: torch.Tensor) -> None:
+    with pytest.raises(SettingsError, match="did you mean 'strength'"):
+        stylize(content, content, strenght=1.0)
+
+
+def test_memory(core: Any, loaded: Any, content: torch.Tensor) -> None:
+    core.error = MemoryError()
+    with pytest.raises(MemoryLimitError, match="64x48"):
+        stylize(content, content)

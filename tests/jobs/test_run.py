@@ -1,0 +1,155 @@
+"""A job, from files to a file."""
+
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+import torch
+from PIL import Image
+
+from stylecli.errors import InputError, MemoryLimitError, OutputError, UsageError
+from stylecli.images import OutputOptions, read_picture, read_recipe
+from stylecli.jobs import STREAM, Job, parse_recipe, run_job
+from stylecli.settings import Compute, Settings
+
+
+@pytest.fixture
+def job(content_path: Path, style_path: Path, tmp_path: Path, loaded: Any) -> Any:
+    def make(**changes: Any) -> Job:
+        given = {"content": content_path, "styles": (style_path,), "output": tmp_path / "out.png"}
+        return Job(**{**given, **changes})
+
+    return make
+
+
+def test_the_core_gets_what_the_files_hold(
+    core: Any, loaded: Any, job: Any, content: torch.Tensor, style: torch.Tensor
+) -> None:
+    settings = Settings(encoder="vgg19", pooling="average", padding="zeros")
+    compute = Compute(device="cpu")
+    run_job(job(settings=settings, compute=compute), on_progress=print)
+    assert torch.allclose(core.asked["content"], content, atol=1 / 255)
+    (given,) = core.asked["styles"]
+    assert torch.allclose(given, style, atol=1 / 255)
+    assert core.asked["settings"] is settings
+    assert core.asked["compute"] is compute
+    assert core.asked["encoder"] == "the encoder"
+    assert core.asked["on_progress"] is print
+    assert core.asked["init_image"] is None
+    ((arguments, keywords),) = loaded
+    assert arguments == ("vgg19",)
+    assert (keywords["pooling"], keywords["padding"]) == ("average", "zeros")
+
+
+def test_the_picture_holds_its_recipe(core: Any, job: Any, tmp_path: Path) -> None:
+    done = run_job(job(settings=Settings(seed=4)))
+    text = read_recipe(tmp_path / "out.png")
+    assert text is not None
+    recipe = parse_recipe(text)
+    assert recipe.to_dict() == done.recipe
+    assert recipe.settings == Settings(seed=4)
+    assert recipe.content.sha256 == read_picture(tmp_path / "content.png").meta.sha256
+    assert [style.name for style in recipe.styles] == ["style.png"]
+    assert (recipe.size, recipe.iterations) == ((64, 48), 3)
+    assert recipe.pyramid == ((0.4, 0.1), (0.3, None))
+    assert recipe.torch == torch.__version__
+    assert str(tmp_path) not in text
+
+
+def test_the_same_job_gives_the_same_bytes(core: Any, job: Any, tmp_path: Path) -> None:
+    run_job(job())
+    run_job(job(output=tmp_path / "again.png"))
+    assert (tmp_path / "out.png").read_bytes() == (tmp_path / "again.png").read_bytes()
+
+
+def test_init_is_read(core: Any, job: Any, style_path: Path, style: torch.Tensor) -> None:
+    done = run_job(job(settings=Settings(init=str(style_path))))
+    assert torch.allclose(core.asked["init_image"], style, atol=1 / 255)
+    assert done.recipe["init"]["name"] == "style.png"
+
+
+@pytest.mark.parametrize("size", [(48, 64), (24, 32), (96, 128)])
+def test_alpha_dpi_are_kept(
+    core: Any, job: Any, content: torch.Tensor, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    alpha = numpy.zeros((48, 64), numpy.uint8)
+    alpha[:, 32:] = 255
+    rgb = (content * 255).byte().permute(1, 2, 0).numpy()
+    Image.fromarray(numpy.dstack([rgb, alpha])).save(tmp_path / "clear.png", dpi=(300, 300))
+    core.image = torch.full((3, *size), 0.5)
+    run_job(job(content=tmp_path / "clear.png"))
+    with Image.open(tmp_path / "out.png") as image:
+        assert image.size == (size[1], size[0])
+        assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+        written = numpy.asarray(image)[..., 3]
+    quarter = size[1] // 4
+    assert written[:, :quarter].max() == 0
+    assert written[:, -quarter:].min() == 255
+
+
+def test_notes_of_reading_running_and_writing(core: Any, job: Any, tmp_path: Path) -> None:
+    done = run_job(job(output=tmp_path / "out.jpg", output_options=OutputOptions(bits=16)))
+    assert done.notes[0] == "It was easy."
+    assert done.notes[1].startswith("out.jpg: JPEG")
+    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
+    done = run_job(job(content=tmp_path / "moving.gif"))
+    assert done.notes[0].startswith("moving.gif: ")
+
+
+def test_streams(core: Any, job: Any, content_path: Path, monkeypatch: Any) -> None:
+    stdin = io.TextIOWrapper(io.BytesIO(content_path.read_bytes()))
+    stdout = io.TextIOWrapper(io.BytesIO())
+    monkeypatch.setattr(sys, "stdin", stdin)
+    monkeypatch.setattr(sys, "stdout", stdout)
+    run_job(job(content=STREAM, output=STREAM))
+    with Image.open(stdout.buffer) as image:
+        assert (image.format, image.size) == ("PNG", (64, 48))
+
+
+def test_messages_come_before_the_waits(core: Any, job: Any) -> None:
+    said: list[str] = []
+    run_job(job(), on_message=said.append)
+    assert said == ["Reading the pictures", "Loading encoder compact", "Stylising 64x48 pixels"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+    ],
+)
+def test_out_of_memory(core: Any, job: Any, tmp_path: Path, error: Exception) -> None:
+    core.error = error
+    with pytest.raises(MemoryLimitError, match="64x48 pixels: try size 32"):
+        run_job(job())
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_other_errors_pass(core: Any, job: Any) -> None:
+    core.error = RuntimeError("something else")
+    with pytest.raises(RuntimeError, match="something else"):
+        run_job(job())
+
+
+def test_checks_come_first(core: Any, loaded: Any, job: Any, tmp_path: Path) -> None:
+    (tmp_path / "out.png").touch()
+    with pytest.raises(OutputError, match="exists already"):
+        run_job(job())
+    with pytest.raises(InputError, match="no such file"):
+        run_job(job(content=tmp_path / "none.png"))
+    with pytest.raises(UsageError, match="unknown layer 'relu3_9'"):
+        run_job(job(settings=Settings(content_layers=(("relu3_9", 1.0),)), force=True))
+    assert loaded == []
+
+
+def test_a_job_needs_a_style_and_one_stdin(job: Any) -> None:
+    with pytest.raises(UsageError, match="at least one style"):
+        job(styles=())
+    with pytest.raises(UsageError, match="standard input"):
+        job(content=STREAM, styles=(STREAM,))

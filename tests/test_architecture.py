@@ -1,0 +1,149 @@
+"""The house rules that a linter does not know."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "stylecli"
+FLOORS = {
+    "cli": 5,
+    "jobs": 4,
+    "transfer": 3,
+    "encoder": 2,
+    "images": 1,
+    "settings": 0,
+    "errors": 0,
+    "files": 0,
+    "_version": 0,
+}
+ENTRANCES = {"__init__", "__main__"}  # the doors of the house, which lead to every room
+ONLY_IN_CLI = {"typer", "click", "rich", "tqdm"}
+MAX_LINES = 280
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.fixture(params=MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def module(request: pytest.FixtureRequest) -> Path:
+    return request.param
+
+
+def test_every_module_lives_in_a_room() -> None:
+    rooms = {room_of(path) for path in MODULES}
+    assert rooms - FLOORS.keys() - ENTRANCES == set()
+    assert {"cli", "jobs", "transfer", "encoder", "images", "settings", "errors"} <= rooms
+
+
+def test_a_room_imports_only_from_rooms_below(module: Path) -> None:
+    room = room_of(module)
+    if room in ENTRANCES:
+        return
+    for line, name in imports_of(parse(module), module.relative_to(PACKAGE.parent)):
+        target = room_named(name)
+        if target is not None and target != room:
+            floor = FLOORS.get(target, max(FLOORS.values()) + 1)
+            same_floor = floor == FLOORS[room] == 0
+            assert same_floor or floor < FLOORS[room], f"{module.name}:{line} imports {name}"
+
+
+def test_only_the_command_line_draws_prints_and_exits(module: Path) -> None:
+    if room_of(module) in ("cli", "__main__"):
+        return
+    tree = parse(module)
+    for line, name in imports_of(tree, module.relative_to(PACKAGE.parent)):
+        assert name.split(".")[0] not in ONLY_IN_CLI, f"{module.name}:{line} imports {name}"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            assert called not in ("print", "sys.exit", "exit"), f"{module.name}:{node.lineno}"
+
+
+def test_the_core_knows_nothing_of_files(module: Path) -> None:
+    if room_of(module) != "transfer":
+        return
+    for line, name in imports_of(parse(module), module.relative_to(PACKAGE.parent)):
+        forbidden = name.split(".")[0] in ("pathlib", "tempfile") or "stylecli.files" in name
+        assert not forbidden, f"{module.name}:{line} imports {name}"
+
+
+def test_no_module_is_named_like_what_it_exports(module: Path) -> None:
+    exported = set(names_bound_in(parse(module)))
+    if module.stem == "__init__":
+        siblings = {path.stem for path in module.parent.iterdir() if path.stem != "__init__"}
+        assert exported & siblings == set()
+    else:
+        assert module.stem not in exported
+
+
+def test_modules_are_short_and_say_what_they_are(module: Path) -> None:
+    assert len(module.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+    assert module.stem not in ("utils", "util", "helpers", "misc", "common")
+
+
+@pytest.mark.parametrize(
+    "name", ["stylecli", "stylecli.cli", "stylecli.settings", "stylecli.errors", "stylecli.files"]
+)
+def test_imports_without_torch(name: str) -> None:
+    heavy = {"torch", "torchvision", "numpy"}
+    code = f"import sys, {name}; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
+
+
+def test_the_checks_see_every_way_to_import() -> None:
+    source = (
+        "import stylecli.jobs.batch\n"
+        "from stylecli import cli\n"
+        "from ..transfer import tiles\n"
+        "def f():\n    from stylecli.encoder import Encoder\n"
+    )
+    names = [name for _, name in imports_of(ast.parse(source), Path("stylecli/images/read.py"))]
+    rooms = [room_named(name) for name in names]
+    assert rooms == ["jobs", "cli", "transfer", "encoder"]
+    assert room_named("stylecli.stylize") == "__init__"
+    assert room_named("torch.nn") is None
+
+
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def room_of(path: Path) -> str:
+    """`encoder` for stylecli/encoder/vgg.py, `settings` for stylecli/settings.py."""
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def room_named(name: str) -> str | None:
+    """The room an absolute dotted name leads into, `__init__` for names the package itself has."""
+    house, *rest = name.split(".")
+    if house != PACKAGE.name:
+        return None
+    return rest[0] if rest and rest[0] in FLOORS else "__init__"
+
+
+def imports_of(tree: ast.Module, module: Path) -> Iterator[tuple[int, str]]:
+    """(line, absolute dotted name) of every import, those inside functions included."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = module.parts[: -node.level] if node.level else ()
+            base = ".".join((*above, *([node.module] if node.module else [])))
+            yield from ((node.lineno, f"{base}.{alias.name}") for alias in node.names)
+
+
+def names_bound_in(tree: ast.Module) -> Iterator[str]:
+    """What a module defines, imports or lists in `__all__` at its top level."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.ImportFrom):
+            yield from (alias.asname or alias.name for alias in node.names)
+        elif isinstance(node, ast.Assign) and any(
+            isinstance(target, ast.Name) and target.id == "__all__" for target in node.targets
+        ):
+            yield from (str(name) for name in ast.literal_eval(node.value))
