@@ -131,9 +131,7 @@ class Compute:
 
     def __post_init__(self) -> None:
         _check_choice("precision", self.precision, get_args(Precision))
-        if not isinstance(self.device, str) or not re.fullmatch(
-            r"auto|cpu|cuda(:\d{1,3})?|mps", self.device
-        ):
+        if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?|mps", str(self.device)):
             raise SettingsError(
                 f"device must be auto, cpu, cuda, cuda:N or mps, got {self.device!r}."
             )
@@ -188,7 +186,7 @@ _CHOICES: Final = {
 }
 
 
-def _check_range(name: str, value: float | None, low: float, high: float) -> None:
+def _check_range(name: str, value: Any, low: float, high: float) -> None:
     if value is None:
         return
     number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -196,14 +194,14 @@ def _check_range(name: str, value: float | None, low: float, high: float) -> Non
         raise SettingsError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}.")
 
 
-def _check_integer(name: str, value: int | None, low: int, high: int) -> None:
+def _check_integer(name: str, value: Any, low: int, high: int) -> None:
     if value is None:
         return
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise SettingsError(f"{name} must be a whole number from {low} to {high}, got {value!r}.")
 
 
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise SettingsError(
             f"{name} must be one of {', '.join(choices)}, got {value!r}"
@@ -211,12 +209,12 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
         )
 
 
-def _check_text(name: str, value: str) -> None:
+def _check_text(name: str, value: Any) -> None:
     if not isinstance(value, str) or not value or "\0" in value:
         raise SettingsError(f"{name} must be a name or a path, got {value!r}.")
 
 
-def _check_layers(name: str, layers: LayerWeights | None) -> None:
+def _check_layers(name: str, layers: Any) -> None:
     if layers is None:
         return
     if not isinstance(layers, tuple) or not layers:

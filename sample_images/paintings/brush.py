@@ -1,12 +1,13 @@
 """Noise, brush strokes, light and paper: what the paintings are made of."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
 
 WIDTH, HEIGHT = 1280, 1024  # twice the size of a finished picture
 SHAPE = (HEIGHT, WIDTH)
@@ -21,7 +22,7 @@ def noise(shape: tuple[int, int], cell: float, rng: np.random.Generator, octaves
         grid = (max(2, round(shape[0] / step) + 3), max(2, round(shape[1] / step) + 3))
         total += resize(rng.standard_normal(grid).astype(np.float32), shape) / 2**octave
     centred = total - total.mean()
-    return centred / centred.std()
+    return centred / max(float(centred.std()), 1e-6)
 
 
 def resize(plane: Array, shape: tuple[int, int]) -> Array:
@@ -36,9 +37,9 @@ def smoothstep(low: float, high: float, value: Array) -> Array:
     return t * t * (3 - 2 * t)
 
 
-def mix(first: Array, second: Array, share: Array) -> Array:
+def mix(first: Array, second: Array, share: Array | np.floating[Any]) -> Array:
     """From `first` (share 0) to `second` (share 1); colours (H, W, 3) or (3,), share (H, W)."""
-    weight = share[..., None]
+    weight = np.asarray(share)[..., None]
     return first * (1 - weight) + second * weight
 
 
@@ -77,9 +78,7 @@ class Canvas:
         ridge = 0.6 + 0.35 * bristles + 0.7 * across**4  # paint is pushed to the sides
         self.height[area] += cover * (body * ridge * radius * 0.16 - 0.55 * self.height[area])
 
-    def _area(
-        self, path: Array, radius: float
-    ) -> tuple[Array, Array, tuple[slice, slice] | None]:
+    def _area(self, path: Array, radius: float) -> tuple[Array, Array, tuple[slice, slice] | None]:
         left, top = np.floor(path.min(0) - radius - 1).astype(int).clip(0)
         right, bottom = np.ceil(path.max(0) + radius + 2).astype(int)
         bottom, right = min(bottom, self.height.shape[0]), min(right, self.height.shape[1])
@@ -89,7 +88,9 @@ class Canvas:
         return rows, columns, None if empty else (slice(top, bottom), slice(left, right))
 
 
-def _brush_coordinates(path: Array, radius: float, rows: Array, columns: Array) -> tuple[Array, Array]:
+def _brush_coordinates(
+    path: Array, radius: float, rows: Array, columns: Array
+) -> tuple[Array, Array]:
     """Along the stroke in [0, 1] and across it in [-1, 1] inside, for each pixel nearby."""
     best = np.full((rows.size, columns.size), np.inf, np.float32)
     along, across = np.zeros_like(best), np.zeros_like(best)

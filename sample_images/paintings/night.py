@@ -2,7 +2,22 @@
 
 import numpy as np
 
-from paintings.brush import HEIGHT, SHAPE, WIDTH, Array, Canvas, X, Y, colour, follow, lit, mix, noise, smoothstep, weave
+from paintings.brush import (
+    HEIGHT,
+    SHAPE,
+    WIDTH,
+    Array,
+    Canvas,
+    X,
+    Y,
+    colour,
+    follow,
+    lit,
+    mix,
+    noise,
+    smoothstep,
+    weave,
+)
 
 ORBS = ((985, 215, 92), (300, 170, 44), (560, 330, 30), (720, 110, 24), (120, 400, 34),
         (1180, 470, 26), (440, 90, 18), (800, 440, 20))  # fmt: skip
@@ -13,17 +28,17 @@ def night() -> Array:
     """Blue swirls and warm lights in thick strokes at four sizes."""
     rng = np.random.default_rng(11)
     direction, target = _flow(rng), _colours(rng)
-    canvas = Canvas(np.broadcast_to(colour("#101d42"), (*SHAPE, 3)).copy())
+    canvas = Canvas(target * 0.85)
     for radius, length, count in ((26, 190, 900), (15, 120, 2300), (8, 70, 4200), (4.5, 46, 3600)):
         for _ in range(count):
             start = np.array([rng.uniform(-40, WIDTH), rng.uniform(-20, HEIGHT)], np.float32)
-            row, column = (int(np.clip(start[1], 0, HEIGHT - 1)), int(np.clip(start[0], 0, WIDTH - 1)))
+            column, row = start.clip((0, 0), (WIDTH - 1, HEIGHT - 1)).astype(int)
             path = follow(start, direction, length * rng.uniform(0.5, 1.2), 7, rng.normal(0, 0.06))
             tint = target[row, column] * rng.normal(1, 0.13) + rng.normal(0, 0.022, 3)
             if rng.random() < 0.10 and radius < 20:
                 tint = mix(tint, colour("#d9e6e2"), np.float32(rng.uniform(0.2, 0.6)))
             canvas.stroke(path, radius * rng.uniform(0.7, 1.2), np.clip(tint, 0, 1), rng)
-    return lit(canvas.pixels, canvas.height + 0.12 * weave(SHAPE, rng), 1.3)
+    return lit(canvas.pixels, canvas.height + 0.06 * weave(SHAPE, rng), 1.3)
 
 
 def _flow(rng: np.random.Generator) -> Array:
@@ -31,31 +46,30 @@ def _flow(rng: np.random.Generator) -> Array:
     potential = noise(SHAPE, 520, rng, 2) * 70
     for x, y, size in ORBS:
         far = np.hypot(X - x, Y - y)
+        potential *= 1 - 0.85 * np.exp(-((far / (size * 2.2)) ** 2))
         potential += 3.2 * size * np.exp(-((far / (size * 2.6)) ** 2)) * rng.choice([-1, 1])
     down, right = np.gradient(potential)
     sky = np.arctan2(-right, down + 0.12)
     water = 0.16 * noise(SHAPE, 130, rng, 2)
     hills = 0.5 * noise(SHAPE, 300, rng, 1)
-    band = np.where(_skyline(rng) < Y, hills, sky)
+    band = np.where(_skyline() < Y, hills, sky)
     return np.where(Y > HORIZON, water, band).astype(np.float32)
 
 
-def _skyline(rng: np.random.Generator) -> Array:
+def _skyline() -> Array:
     """The height of the hills over every column."""
-    del rng  # the same hills for flow and colour
     return HORIZON - 55 - 42 * np.sin(X / 150 + 1) - 22 * np.sin(X / 61) - 40 * np.sin(X / 410)
 
 
 def _colours(rng: np.random.Generator) -> Array:
-    blues = [colour(c) for c in ("#0b1a4a", "#16358a", "#2a62b8", "#5d9fce", "#123a63")]
-    pick = (noise(SHAPE, 150, rng, 3) * 0.9 + 2.0 - 0.4 * smoothstep(0, 500, 500 - Y)).clip(0, 3.99)
+    blues = [colour(c) for c in ("#0b1a4a", "#16358a", "#2a62b8", "#5d9fce")]
+    pick = (noise(SHAPE, 150, rng, 3) * 0.9 + 2.0 - 0.4 * smoothstep(0, 500, 500 - Y)).clip(0, 3)
     picture = np.zeros((*SHAPE, 3), np.float32)
-    for index, tint in enumerate(blues[:4]):
+    for index, tint in enumerate(blues):
         picture += np.maximum(0, 1 - np.abs(pick - index))[..., None] * tint
-    picture /= np.maximum(0.2, sum(np.maximum(0, 1 - np.abs(pick - i)) for i in range(4)))[..., None]
     for x, y, size in ORBS:
         picture = _glow(picture, np.hypot(X - x, Y - y) / size)
-    hills = _skyline(rng) < Y
+    hills = _skyline() < Y
     dark = mix(colour("#0a1630"), colour("#1d5a55"), smoothstep(-0.5, 1.5, noise(SHAPE, 90, rng)))
     picture = np.where(hills[..., None], dark, picture)
     mirrored = np.take(picture, np.clip(2 * HORIZON - 330 - np.arange(HEIGHT), 0, 500), axis=0)

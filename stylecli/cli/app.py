@@ -4,13 +4,18 @@ Typer itself is imported late, so that a Ctrl-C in the first moment ends as any 
 """
 
 import contextlib
+import errno
 import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from stylecli.cli.signals import Stopped, die, stoppable
 from stylecli.errors import MemoryLimitError, OutputError, StylecliError
+from stylecli.files import reason
+
+_STREAM_ERRORS: Final = (errno.ENOSPC, errno.EPIPE, errno.EIO, errno.EFBIG, errno.EDQUOT)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,6 +40,15 @@ def _exit_code(arguments: list[str]) -> int:
     except StylecliError as error:
         _complain(f"error: {error}")
         return error.exit_code
+    except OSError as error:
+        if error.errno not in _STREAM_ERRORS:  # the library wraps its own; what is left is print
+            return _unexpected(error, arguments)
+        _complain(f"error: cannot write standard output: {reason(error)}.")
+        return OutputError.exit_code
+    except SystemExit as end:  # how Typer and Rich leave when nobody reads on
+        if isinstance(end.__context__, OSError):
+            return OutputError.exit_code
+        raise
     except MemoryError:
         _complain("error: there is not enough memory: try a smaller --size.")
         return MemoryLimitError.exit_code

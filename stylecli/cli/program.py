@@ -136,7 +136,8 @@ def run_program(arguments: Sequence[str]) -> int:
 def _sentence(error: Any) -> str:
     """Typer's message as one sentence of ours, with the near miss and where help is."""
     message = " ".join(error.format_message().split()).rstrip(".").replace("Value error, ", "")
-    if near := getattr(error, "possibilities", None):
+    near = getattr(error, "possibilities", None)
+    if near and "id you mean" not in error.message:
         message = f"{error.message.rstrip('.')}; did you mean {near[0]}?"
     path = getattr(getattr(error, "ctx", None), "command_path", "stylize")
     command = str(path).removesuffix(f" {DEFAULT}")

@@ -106,7 +106,8 @@ class Screen:
     def _new_bar(self, **options: Any) -> Any:
         from tqdm import tqdm
 
-        self._bar = tqdm(file=self._stream, leave=False, dynamic_ncols=True, **options)
+        shape = {"dynamic_ncols": True} if _has_size(self._stream) else {"ncols": 80, "nrows": 24}
+        self._bar = tqdm(file=self._stream, leave=False, **shape, **options)
         return self._bar
 
 
@@ -123,6 +124,14 @@ def open_screen(*, quiet: bool = False) -> Iterator[Screen]:
 def is_lively(stream: TextIO) -> bool:
     """Whether a bar can be redrawn in place."""
     return stream.isatty() and os.environ.get("TERM", "") != "dumb"
+
+
+def _has_size(stream: TextIO) -> bool:
+    """Some terminals claim to have no columns and rows; tqdm would then draw nothing."""
+    try:
+        return min(os.get_terminal_size(stream.fileno())) > 0
+    except (OSError, ValueError):
+        return False
 
 
 def describe_scale(progress: "Progress") -> str:

@@ -111,6 +111,11 @@ def read_grey(image: Image.Image) -> Samples | None:
     return 65535 - grey if inverted else grey
 
 
+def has_deep_tags(image: Image.Image) -> bool:
+    """Whether a TIFF says that it holds more than 8 bits a channel."""
+    return max(getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (8,)), default=8) > 8
+
+
 def _range_of(image: Image.Image, values: NDArray[Any]) -> float:
     """What stands for white."""
     bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))

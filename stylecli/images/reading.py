@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stylecli.errors import InputError
-from stylecli.images.deep import Samples, read_deep, read_grey
+from stylecli.images.deep import Samples, has_deep_tags, read_deep, read_grey
 from stylecli.images.exif import dpi_of, orientation_of, read_exif, safe_exif, upright
 from stylecli.images.formats import shown
 from stylecli.images.icc import Notes, deep_to_srgb, to_srgb
@@ -22,6 +22,8 @@ from stylecli.images.source import read_bytes, read_stream
 
 _PLAIN_MODES: Final = ("L", "RGB", "CMYK", "LAB")  # what `to_srgb` takes; the rest become RGB
 _ANIMATED: Final = "it has several frames or pages, of which the first is used"
+
+_REDUCED: Final = "its 16 bits a channel were read as 8"
 
 
 def read_picture(source: Path | BinaryIO, *, name: str | None = None) -> Picture:
@@ -67,6 +69,7 @@ def _picture(image: Image.Image, samples: Samples | None) -> Picture:
         samples = read_grey(image)
     if samples is None:
         colour, alpha, notes = _shallow(image)
+        notes = (*notes, *((_REDUCED,) if has_deep_tags(image) else ()))
     else:
         colour, alpha, notes = _deep(image, samples)
     exif = read_exif(image)

@@ -42,6 +42,9 @@ def write_picture(
     path = Path(target) if isinstance(target, str | Path) else None
     kind = format_of(path) if path is not None else "PNG"
     where = shown(path) if path is not None else "standard output"
+    # The optimiser's picture may be on another device than the alpha that came from a file.
+    pixels = pixels.detach().to("cpu", torch.float32)
+    alpha = None if alpha is None else alpha.detach().to("cpu", torch.float32)
     _check(pixels, alpha, kind, where)
     if recipe is not None:
         check_recipe(recipe)
@@ -50,7 +53,7 @@ def write_picture(
     if alpha is not None and kind == "JPEG":
         if float(alpha.min()) < 1.0:
             notes.append("JPEG has no transparency: the picture was laid on white")
-        pixels, alpha = pixels * alpha + (1.0 - alpha), None
+        pixels, alpha = pixels.clamp(0.0, 1.0) * alpha + (1.0 - alpha), None
     samples = _quantised(pixels, alpha, bits)
 
     def encode(file: BinaryIO) -> None:
@@ -77,7 +80,7 @@ def _check(pixels: torch.Tensor, alpha: torch.Tensor | None, kind: str, where: s
             f"cannot write {where}: alpha must be (1, {shape[1]}, {shape[2]}), "
             f"got {tuple(alpha.shape)}."
         )
-    if not bool(torch.isfinite(pixels).all()):
+    if not all(bool(torch.isfinite(part).all()) for part in (pixels, alpha) if part is not None):
         raise OutputError(f"cannot write {where}: the picture holds values that are no numbers.")
     longest = LONGEST_SIDE.get(kind)
     if longest is not None and max(shape) > longest:
@@ -89,9 +92,8 @@ def _check(pixels: torch.Tensor, alpha: torch.Tensor | None, kind: str, where: s
 
 def _quantised(pixels: torch.Tensor, alpha: torch.Tensor | None, bits: int) -> NDArray[Any]:
     """(H, W, 3 or 4) of uint8 or uint16, each the nearest to its value."""
-    planes = pixels.detach() if alpha is None else torch.cat([pixels.detach(), alpha.detach()])
-    top = 2**bits - 1
-    scaled = planes.to("cpu", torch.float32).clamp(0.0, 1.0).mul(top).round()
+    planes = pixels if alpha is None else torch.cat([pixels, alpha])
+    scaled = planes.clamp(0.0, 1.0).mul_(2**bits - 1).round_()
     array = scaled.permute(1, 2, 0).contiguous().numpy()
     return array.astype(np.uint8 if bits == 8 else np.uint16)
 

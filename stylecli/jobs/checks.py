@@ -54,6 +54,8 @@ def _check_input(path: Path) -> None:
 
 def _check_output(job: Job) -> None:
     name = shown(job.output)
+    if "\0" in str(job.output):
+        raise OutputError(f"cannot write {name}: this is not a valid file name.")
     try:
         check_output_suffix(job.output)
         target = target_of(job.output)
@@ -67,8 +69,6 @@ def _check_output(job: Job) -> None:
         _check_folder(target.parent, name)
     except OSError as error:
         raise OutputError(f"cannot write {name}: {reason(error)}.") from error
-    except ValueError as error:
-        raise OutputError(f"cannot write {name}: this is not a valid file name.") from error
 
 
 def _same_file(target: Path, path: Path) -> bool:

@@ -57,7 +57,7 @@ def stylize(
         encoder = encoders.load_encoder(encoder, pooling=recipe.pooling, padding=recipe.padding)
     else:
         recipe = replace(recipe, pooling=encoder.pooling, padding=encoder.padding)
-    with memory_guard(pixels.shape[-1], pixels.shape[-2]):
+    with memory_guard(pixels.shape, recipe):
         return transfer.stylize(
             pixels,
             styles,

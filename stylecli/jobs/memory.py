@@ -1,9 +1,10 @@
 """Out of memory, in the many ways it is told, as one error. No torch."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from stylecli.errors import MemoryLimitError
+from stylecli.settings import Settings
 
 # torch's CPU allocator raises a plain RuntimeError, with either of these in its text.
 _CPU_WORDS = ("can't allocate memory", "not enough memory", "Cannot allocate memory")
@@ -17,14 +18,18 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 @contextlib.contextmanager
-def memory_guard(width: int, height: int) -> Iterator[None]:
-    """Turn running out of memory into `MemoryLimitError`; the size, in pixels, is for its text."""
+def memory_guard(content: Sequence[int], settings: Settings) -> Iterator[None]:
+    """Turn running out of memory into `MemoryLimitError`.
+
+    `content` is the content's shape, (..., H, W); with the settings it gives the size to name.
+    """
     try:
         yield
     except Exception as error:
         if isinstance(error, MemoryLimitError) or not is_out_of_memory(error):
             raise
+        long_side = settings.size or max(content[-2:])
         raise MemoryLimitError(
-            f"there is not enough memory for {width}x{height} pixels: "
-            f"try size {max(width, height) // 2} (long side), or close other programs."
+            f"there is not enough memory for a long side of {long_side} pixels: "
+            f"try size {max(1, long_side // 2)}, or close other programs."
         ) from error

@@ -68,7 +68,7 @@ def run_job(
         on_download=on_download,
         on_message=on_message,
     )
-    say(f"Stylising {inputs.content.width}x{inputs.content.height} pixels")
+    say("Stylising")
     result = _stylise(job, inputs, encoder, on_progress)
     recipe = _recipe(job, inputs, result)
     written = _write(job, inputs.content, result, recipe)
@@ -101,7 +101,7 @@ def _name_of(path: Path) -> str:
 def _stylise(
     job: Job, inputs: _Inputs, encoder: encoders.Encoder, on_progress: ProgressCallback | None
 ) -> Result:
-    with memory_guard(inputs.content.width, inputs.content.height):
+    with memory_guard(inputs.content.pixels.shape, job.settings):
         return transfer.stylize(
             inputs.content.pixels,
             [style.pixels for style in inputs.styles],

@@ -22,7 +22,8 @@ _COLOUR: Final = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 def colour_basis(like: torch.Tensor) -> torch.Tensor:
     """The 3×3 matrix from decorrelated colour to RGB, its longest column of length 1."""
     basis = torch.tensor(_COLOUR, dtype=like.dtype, device=like.device)
-    return basis / basis.norm(dim=0).max()
+    longest: torch.Tensor = torch.linalg.vector_norm(basis, dim=0).max()
+    return basis / longest
 
 
 def level_sizes(size: Size, levels: int = LEVELS) -> tuple[Size, ...]:

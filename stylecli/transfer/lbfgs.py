@@ -58,13 +58,13 @@ class LBFGS:
 
     def _start(self, image: torch.Tensor) -> None:
         batch, n, m = image.shape[0], image[0].numel(), self.history
-        small = {"dtype": torch.float64, "device": image.device}
+        wide = image.new_zeros((batch, m, m), dtype=torch.float64)
         self.state = {
             "s": image.new_zeros(batch, m, n),
             "z": image.new_zeros(batch, m, n),  # M·y
-            "sy": torch.eye(m, **small).repeat(batch, 1, 1),  # sᵢᵀyⱼ; an empty slot is harmless
-            "yz": torch.zeros(batch, m, m, **small),
-            "gamma": torch.ones(batch, 1, **small),
+            "sy": wide + torch.eye(m).to(wide),  # sᵢᵀyⱼ; an empty slot is harmless
+            "yz": wide.clone(),
+            "gamma": wide.new_ones(batch, 1),
         }
 
     def _remember(self, image: torch.Tensor, gradient: torch.Tensor, steep: torch.Tensor) -> None:

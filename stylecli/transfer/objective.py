@@ -14,6 +14,7 @@ from stylecli.settings import LayerWeights, LossKind
 from stylecli.transfer import losses
 from stylecli.transfer.laplacian import colour_basis, mix
 from stylecli.transfer.resample import Size, resize, resize_transposed
+from stylecli.transfer.tiles import Tile, strides, tiles_of
 from stylecli.transfer.trunk import Tape, Trunk
 
 
@@ -65,12 +66,14 @@ class Objective:
         weights: Weights,
         content: Mapping[str, Target],
         octaves: Sequence[Octave],
+        tile: int | None = None,
     ) -> None:
         self.trunk = trunk
         self.style_trunk = style_trunk  # stops at the deepest style layer: all a small octave needs
         self.weights = weights
         self.content = content
         self.octaves = tuple(octaves)
+        self.tile = tile  # owned pixels a side; None: one tile for all
 
     @torch.no_grad()
     def __call__(self, image: torch.Tensor) -> tuple[Terms, torch.Tensor]:
@@ -78,52 +81,109 @@ class Objective:
         zero = image.new_zeros(image.shape[0])
         content, style, gradient = zero, zero, torch.zeros_like(image)
         for index, octave in enumerate(self.octaves):
-            trunk = self.trunk if index == 0 else self.style_trunk
-            tape = trunk.forward(resize(image, octave.size))
-            wanted: dict[str, torch.Tensor] = {}
-            style = style + self._style(tape, octave, wanted)
-            if index == 0:
-                content = self._content(tape, wanted)
-            if wanted:
-                own = trunk.backward(tape, wanted)
-                gradient += resize_transposed(own, (image.shape[-2], image.shape[-1]))
+            reduced = resize(image, octave.size)
+            layers = self.weights.content if index == 0 else ()
+            one_style, one_content, own = self._octave(reduced, octave, layers)
+            style, content = style + one_style, content + one_content
+            gradient += resize_transposed(own, (image.shape[-2], image.shape[-1]))
         variation = self._variation(image, gradient)
         w = self.weights
         total = w.alpha * content + w.beta * style + variation
         return Terms(total, content, style, variation), gradient
 
-    def _content(self, tape: Tape, wanted: dict[str, torch.Tensor]) -> torch.Tensor:
-        """The content loss (B,); adds α times its gradients to `wanted`."""
-        relative = self.weights.kind == "relative"
-        share = sum(weight for _, weight in self.weights.content) if relative else 1.0
-        total: torch.Tensor = next(iter(tape.features.values())).new_zeros((), dtype=torch.float32)
-        for name, weight in self.weights.content:
-            features, target = tape.features[name], self.content[name]
-            difference = features - target.value
-            scale = (
-                1.0 / target.squared_norm
-                if relative
-                else 0.5 * torch.ones_like(target.squared_norm)
-            )
-            scale = scale * (weight / share)
-            total = total + losses.squared_norm(difference) * scale
-            if self.weights.alpha:
-                factor = (2.0 * self.weights.alpha * scale).view(-1, 1, 1, 1)
-                _add(wanted, name, difference * factor.to(difference.dtype))
-        return total
+    def _octave(
+        self, image: torch.Tensor, octave: Octave, layers: LayerWeights
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Style and content loss (B,) of one octave and their gradient at its own size.
 
-    def _style(self, tape: Tape, octave: Octave, wanted: dict[str, torch.Tensor]) -> torch.Tensor:
-        """This octave's share of the style loss (B,); adds β times its gradients to `wanted`."""
-        total: torch.Tensor = next(iter(tape.features.values())).new_zeros((), dtype=torch.float32)
+        One tile is run forward once; several are run twice, since the Gram matrices of the
+        whole picture must be known before any tile can go backward.
+        """
+        trunk = self.trunk if layers else self.style_trunk
+        tiles = tiles_of((image.shape[-2], image.shape[-1]), self.tile, trunk.steps)
+        stride = strides(trunk.steps)
+        tape: Tape | None = None
+        sums: dict[str, torch.Tensor] = {}
+        for tile in tiles:
+            tape = trunk.forward(tile.cut(image), keep=len(tiles) == 1)
+            for name, _ in self.weights.style:
+                own = losses.gram_sum(tile.owned(tape.features[name], stride[name]))
+                sums[name] = sums[name] + own if name in sums else own
+        style, factors = self._style(sums, octave, image, stride)
+        content, gradient = image.new_zeros(image.shape[0]), torch.zeros_like(image)
+        for tile in tiles:
+            if tape is None or len(tiles) > 1:
+                tape = trunk.forward(tile.cut(image))
+            wanted = self._style_gradients(tape, tile, stride, factors)
+            content = content + self._content(tape, tile, stride, layers, wanted)
+            if wanted:
+                tile.cut(gradient).add_(trunk.backward(tape, wanted))
+        return style, content, gradient
+
+    def _style(
+        self,
+        sums: Mapping[str, torch.Tensor],
+        octave: Octave,
+        image: torch.Tensor,
+        stride: Mapping[str, int],
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """This octave's share of the style loss (B,), and matrices K (B, C, C) by layer.
+
+        K·F is the gradient of β times that share with respect to features F.
+        """
+        total = image.new_zeros(image.shape[0])
+        factors = {}
         for name, weight in self.weights.style:
-            features, target = tape.features[name], octave.grams[name]
-            positions = features.shape[-2] * features.shape[-1]
-            difference = losses.gram(features) - target.value
-            scale = weight * octave.weight * self._style_scale(target, features.shape[1])
+            target = octave.grams[name]
+            positions = (image.shape[-2] // stride[name]) * (image.shape[-1] // stride[name])
+            difference = sums[name] / positions - target.value
+            scale = weight * octave.weight * self._style_scale(target, difference.shape[-1])
             total = total + difference.square().flatten(1).sum(1) * scale
             if self.weights.beta:
                 factor = (4.0 * self.weights.beta / positions * scale).view(-1, 1, 1)
-                _add(wanted, name, multiply_channels(difference * factor, features))
+                factors[name] = difference * factor
+        return total, factors
+
+    def _style_gradients(
+        self,
+        tape: Tape,
+        tile: Tile,
+        stride: Mapping[str, int],
+        factors: Mapping[str, torch.Tensor],
+    ) -> dict[str, torch.Tensor]:
+        """By layer, the gradient of the style loss at the tile's features, 0 in its halo."""
+        wanted = {}
+        for name, factor in factors.items():
+            features = tape.features[name]
+            owned = tile.owned(features, stride[name])
+            product = multiply_channels(factor, owned)
+            wanted[name] = _place(product, features, tile, stride[name])
+        return wanted
+
+    def _content(
+        self,
+        tape: Tape,
+        tile: Tile,
+        stride: Mapping[str, int],
+        layers: LayerWeights,
+        wanted: dict[str, torch.Tensor],
+    ) -> torch.Tensor:
+        """The tile's content loss (B,); adds α times its gradients to `wanted`."""
+        total: torch.Tensor = next(iter(tape.features.values())).new_zeros((), dtype=torch.float32)
+        shares = sum(weight for _, weight in layers)
+        for name, weight in layers:
+            target, features = self.content[name], tape.features[name]
+            value = tile.of_whole(target.value, stride[name])
+            difference = tile.owned(features, stride[name]) - value
+            scale = torch.full_like(target.squared_norm, 0.5 * weight)
+            if self.weights.kind == "relative":
+                scale = weight / (shares * target.squared_norm)
+            total = total + squared_sum(difference) * scale
+            if self.weights.alpha:
+                factor = (2.0 * self.weights.alpha * scale).view(-1, 1, 1, 1)
+                own = difference * factor.to(difference.dtype)
+                placed = _place(own, features, tile, stride[name])
+                wanted[name] = wanted[name] + placed if name in wanted else placed
         return total
 
     def _style_scale(self, target: Target, channels: int) -> torch.Tensor:
@@ -158,8 +218,20 @@ def chroma_matrix(like: torch.Tensor) -> torch.Tensor:
     """RGB to its part without luminance: the projection along the luminance axis."""
     basis = colour_basis(like)
     keep = torch.diag(torch.tensor([0.0, 1.0, 1.0], dtype=like.dtype, device=like.device))
-    return basis @ keep @ torch.linalg.inv(basis)
+    inverse: torch.Tensor = torch.linalg.inv(basis)
+    return basis @ keep @ inverse
 
 
-def _add(wanted: dict[str, torch.Tensor], name: str, gradient: torch.Tensor) -> None:
-    wanted[name] = wanted[name] + gradient if name in wanted else gradient
+def squared_sum(x: torch.Tensor) -> torch.Tensor:
+    """Σ x² of each of B tensors, in at least float32: (B, …) to (B,)."""
+    wide = x.float() if x.dtype.itemsize < 4 else x
+    return wide.square().flatten(1).sum(1)
+
+
+def _place(own: torch.Tensor, features: torch.Tensor, tile: Tile, stride: int) -> torch.Tensor:
+    """`own` where the tile owns its features, 0 in the halo; itself where there is no halo."""
+    if own.shape == features.shape:
+        return own
+    placed = torch.zeros_like(features)
+    tile.owned(placed, stride).copy_(own)
+    return placed

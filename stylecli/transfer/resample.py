@@ -17,9 +17,10 @@ def resize_transposed(gradient: torch.Tensor, size: Size) -> torch.Tensor:
     """The transpose of `resize` from `size`: a gradient (B, C, h, w) to (B, C, *size)."""
     if tuple(gradient.shape[-2:]) == size:
         return gradient
-    return torch.ops.aten._upsample_bilinear2d_aa_backward(
+    full: torch.Tensor = torch.ops.aten._upsample_bilinear2d_aa_backward(
         gradient.contiguous(), list(gradient.shape[-2:]), [*gradient.shape[:2], *size], False
     )
+    return full
 
 
 def fit(size: Size, long_side: int) -> Size:

@@ -14,11 +14,11 @@ from stylecli.transfer.adam import DEFAULT_RATE, Adam
 from stylecli.transfer.device import precision_name, resolve
 from stylecli.transfer.laplacian import metric
 from stylecli.transfer.lbfgs import LBFGS
+from stylecli.transfer.loop import Best, Optimizer, optimize
 from stylecli.transfer.objective import Terms
-from stylecli.transfer.optimize import Best, Optimizer, optimize
 from stylecli.transfer.progress import Losses, Progress, ProgressCallback, Result
 from stylecli.transfer.resample import Size, enlarge, resize
-from stylecli.transfer.schedule import Scale, output_size, schedule
+from stylecli.transfer.scales import Scale, output_size, schedule
 from stylecli.transfer.targets import Targets, check_size
 
 NOISE: Final = 0.05  # standard deviation around mid grey: full-range noise costs iterations

@@ -46,14 +46,15 @@ class Trunk:
         self.flipped = tuple(self._flip(step) for step in self.steps)
         self.smallest_side = encoder.smallest_side(self.layers)
 
-    def forward(self, image: torch.Tensor) -> Tape:
-        """Features of an image (B, 3, H, W) in [0, 1], and what `backward` needs."""
+    def forward(self, image: torch.Tensor, *, keep: bool = True) -> Tape:
+        """Features of an image (B, 3, H, W) in [0, 1], and what `backward` needs if `keep`."""
         x = ((image - self.mean) / self.std).to(self.dtype, memory_format=self.format)
         features: dict[str, torch.Tensor] = {}
         kept: list[tuple[torch.Tensor, ...]] = []
         for index, step in enumerate(self.steps):
             x, memory = self._forward_step(index, step, x)
-            kept.append(memory)
+            if keep:
+                kept.append(memory)
             if step.name in self.layers:
                 features[step.name] = x
         return Tape(features, kept)
@@ -86,6 +87,7 @@ class Trunk:
         self, index: int, step: Step, x: torch.Tensor
     ) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
         if step.kind == "conv":
+            assert step.weight is not None
             if index == 0 and self.replicate:
                 padded = F.pad(x, (1, 1, 1, 1), mode="replicate")
                 return F.conv2d(padded, step.weight, step.bias), ()
@@ -104,18 +106,22 @@ class Trunk:
     ) -> torch.Tensor:
         if step.kind == "conv":
             kernel = self.flipped[index]
+            assert kernel is not None
             if index == 0 and self.replicate:
                 return _fold_edges(F.conv2d(g, kernel, padding=2))
             return F.conv2d(g, kernel, padding=1)
+        back: torch.Tensor
         if step.kind == "relu":
-            return torch.ops.aten.threshold_backward(g, kept[0], 0)
-        if self.average:
-            return torch.ops.aten.avg_pool2d_backward(
+            back = torch.ops.aten.threshold_backward(g, kept[0], 0)
+        elif self.average:
+            back = torch.ops.aten.avg_pool2d_backward(
                 g, kept[0], [2, 2], [2, 2], [0, 0], False, True, None
             )
-        return torch.ops.aten.max_pool2d_with_indices_backward(
-            g, kept[0], [2, 2], [2, 2], [0, 0], [1, 1], False, kept[1]
-        )
+        else:
+            back = torch.ops.aten.max_pool2d_with_indices_backward(
+                g, kept[0], [2, 2], [2, 2], [0, 0], [1, 1], False, kept[1]
+            )
+        return back
 
 
 def _fold_edges(g: torch.Tensor) -> torch.Tensor:

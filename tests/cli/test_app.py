@@ -21,7 +21,7 @@ Run = Callable[..., Any]
     ("act", "code", "words"),
     [
         ("bug", 1, "unexpected failure (ValueError: two and two are five): this is a bug"),
-        ("memory", 7, "not enough memory for 64x48 pixels"),
+        ("memory", 7, "not enough memory for a long side of 64 pixels"),
         ("memory-limit", 7, "nothing fits: take size 64."),
     ],
 )
@@ -110,13 +110,35 @@ def test_handlers_are_put_back() -> None:
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
-def test_full_standard_output(child: Run) -> None:
-    if not Path("/dev/full").exists():
-        pytest.skip("no /dev/full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("arguments", [("weights", "list"), ("--help",), ("--version",)])
+def test_full_standard_output(child: Run, arguments: tuple[str, ...]) -> None:
     with open("/dev/full", "wb") as full:
         done = child(
-            "weights", "list", real=True, stdout=full, stderr=subprocess.PIPE, capture_output=False
+            *arguments, real=True, stdout=full, stderr=subprocess.PIPE, capture_output=False
         )
     assert done.returncode == 5
-    assert b"Traceback" not in done.stderr
-    assert b"Exception ignored" not in done.stderr
+    assert done.stderr == (
+        b"stylize: error: cannot write standard output: no space left on device.\n"
+    )
+
+
+@pytest.mark.parametrize("arguments", [("weights", "list"), ("--help",), ("--version",)])
+def test_nobody_reads_standard_output(child: Run, arguments: tuple[str, ...]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = child(*arguments, real=True, stdout=write, stderr=subprocess.PIPE, capture_output=False)
+    os.close(write)
+    assert done.returncode == 5
+    assert b"Traceback" not in done.stderr and b"Exception ignored" not in done.stderr
+
+
+def test_the_whole_program(child: Run, content_path: Path, style_path: Path) -> None:
+    options = ("--iterations", 2, "--size", 48, "--device", "cpu", "--precision", "fp32")
+    for name in ("a.png", "b.png"):
+        done = child(content_path, style_path, "-o", name, *options, real=True)
+        assert done.returncode == 0, done.stderr
+    folder = content_path.parent
+    assert (folder / "a.png").read_bytes() == (folder / "b.png").read_bytes()
+    done = child(content_path, style_path, "-o", "c.png", *options, "--seed", 1, real=True)
+    assert (folder / "c.png").read_bytes() != (folder / "a.png").read_bytes()

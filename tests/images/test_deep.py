@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stylecli.images.picture import Picture
-from stylecli.images.reading import read_picture
+from stylecli.images.reading import picture_from_pil, read_picture
 
 Encode = Callable[..., bytes]
 Samples = NDArray[np.uint16]
@@ -25,7 +25,9 @@ def found(picture: Picture) -> NDArray[Any]:
     """(H, W, 3 or 4) of whole numbers in 0..65535."""
     assert picture.meta.bits == 16 and picture.notes == ()
     planes = [picture.pixels] if picture.alpha is None else [picture.pixels, picture.alpha]
-    values = np.concatenate([plane.numpy() for plane in planes]).transpose(1, 2, 0) * 65535
+    values: NDArray[np.float32] = (
+        np.concatenate([plane.numpy() for plane in planes]).transpose(1, 2, 0) * 65535
+    )
     assert np.abs(values - np.rint(values)).max() < 0.01
     return np.rint(values).astype(np.uint16)
 
@@ -74,7 +76,7 @@ def test_tiff_in_planes(order: str, samples16: Samples, tiff16: Encode) -> None:
 
 def test_tiff_in_deflated_planes_keeps_the_high_bytes(samples16: Samples, tiff16: Encode) -> None:
     picture = read(tiff16(samples16[..., :3], planar=True, deflate=True))
-    assert picture.meta.bits == 8
+    assert picture.meta.bits == 8 and picture.notes == ("its 16 bits a channel were read as 8",)
     values = picture.pixels.permute(1, 2, 0).numpy() * 255
     assert np.allclose(values, samples16[..., :3] >> 8, atol=1e-3)
 
@@ -100,3 +102,16 @@ def test_tiff_turned_upright(samples16: Samples, tiff16: Encode) -> None:
 
 def test_8_bits_stay_8_bits(samples8: NDArray[np.uint8], encode: Encode) -> None:
     assert read(encode(Image.fromarray(samples8), "TIFF")).meta.bits == 8
+
+
+def test_tiff_of_12_bits(tiff16: Encode) -> None:
+    # A pair of samples takes three bytes: 0xABC and 0xFFF. Tag 258 says 12 bits.
+    data = tiff16(np.array([[[0xCFAB], [0x00FF]]], np.uint16), tags={258: [12]})
+    values = read(data).pixels[0, 0] * 4095
+    assert values.round().tolist() == [0xABC, 0xFFF]
+
+
+def test_deep_pixels_of_a_loaded_image(samples16: Samples) -> None:
+    grey = np.ascontiguousarray(samples16[..., 0])
+    picture = picture_from_pil(Image.fromarray(grey))
+    assert np.array_equal(np.rint(picture.pixels[2].numpy() * 65535), grey)

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 from collections.abc import Callable
 
 import numpy as np
@@ -67,7 +68,7 @@ def test_grey_with_a_grey_profile(make_profile: Make, convert: Convert) -> None:
     image = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
     profile = make_profile(1.0, space=b"GRAY")
     found = pixels_of(with_profile(image, profile))
-    assert np.allclose(found, convert(image, profile), atol=1e-3)
+    assert np.abs(found - convert(image, profile)).max() < 1.01
     assert found[0, 128, 0] > 180  # linear light looks brighter once encoded
 
 
@@ -119,9 +120,9 @@ def test_truncated_profiles_never_fail(make_profile: Make) -> None:
 class TestDeep:
     def deep(self, samples: NDArray[np.uint16], profile: bytes, png16: Encode) -> Picture:
         data = png16(samples)
-        body = b"iCCP" + b"x\0\0" + __import__("zlib").compress(profile)
+        body = b"iCCP" + b"x\0\0" + zlib.compress(profile)
         chunk = struct.pack(">I", len(body) - 4) + body
-        chunk += struct.pack(">I", __import__("zlib").crc32(body))
+        chunk += struct.pack(">I", zlib.crc32(body))
         return read_picture(io.BytesIO(data[:33] + chunk + data[33:]))
 
     @pytest.mark.parametrize("swap", [False, True])

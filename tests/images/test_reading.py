@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps
 
 from stylecli.errors import InputError
-from stylecli.images import opening
 from stylecli.images.picture import Picture
 from stylecli.images.reading import picture_from_pil, read_picture
 
@@ -98,10 +97,10 @@ class TestModes:
         assert np.allclose(pixels_of(picture), expected[..., :3], atol=1e-4)
 
     def test_lab(self) -> None:
-        # White, mid grey and a red, as CIE L*a*b* gives them; a and b are offset by 128.
-        lab = Image.frombytes("LAB", (3, 1), bytes([255, 0, 0, 137, 0, 0, 136, 80, 67]))
+        # White, mid grey and sRGB's red in CIE L*a*b* under D50; L* is scaled to 255.
+        lab = Image.frombytes("LAB", (3, 1), bytes([255, 0, 0, 137, 0, 0, 138, 81, 70]))
         found = pixels_of(picture_from_pil(lab))[0]
-        assert np.abs(found - [(255, 255, 255), (128, 128, 128), (254, 0, 0)]).max() <= 3
+        assert np.abs(found - [(255, 255, 255), (128, 128, 128), (255, 0, 0)]).max() <= 5
 
     @pytest.mark.parametrize(
         ("mode", "code"), [("I;16", "<u2"), ("I;16B", ">u2"), ("I", "<i4"), ("F", "<f4")]
@@ -166,9 +165,9 @@ class TestOrientation:
         exif[274] = orientation
         options = {"lossless": True} if kind == "WEBP" else {}
         data = encode(Image.fromarray(samples8), kind, exif=exif, **options)
-        expected = Image.open(io.BytesIO(data))
-        expected.load()
-        expected = ImageOps.exif_transpose(expected)
+        opened = Image.open(io.BytesIO(data))
+        opened.load()
+        expected = ImageOps.exif_transpose(opened)
         picture = read(data)
         assert np.allclose(pixels_of(picture), np.asarray(expected), atol=1e-4)
         assert picture.meta.exif is None
@@ -307,7 +306,7 @@ class TestRefusals:
         def fail(*_: object, **__: object) -> None:
             raise error
 
-        monkeypatch.setattr(opening.Image, "open", fail)
+        monkeypatch.setattr(Image, "open", fail)
         with pytest.raises(InputError, match=r"^cannot read standard input: [^\n]+\.$"):
             read(encode(Image.new("RGB", (9, 9)), "PNG"))
 

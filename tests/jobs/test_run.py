@@ -113,7 +113,7 @@ def test_streams(core: Any, job: Any, content_path: Path, monkeypatch: Any) -> N
 def test_messages_come_before_the_waits(core: Any, job: Any) -> None:
     said: list[str] = []
     run_job(job(), on_message=said.append)
-    assert said == ["Reading the pictures", "Loading encoder compact", "Stylising 64x48 pixels"]
+    assert said == ["Reading the pictures", "Loading encoder compact", "Stylising"]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_messages_come_before_the_waits(core: Any, job: Any) -> None:
 )
 def test_out_of_memory(core: Any, job: Any, tmp_path: Path, error: Exception) -> None:
     core.error = error
-    with pytest.raises(MemoryLimitError, match="64x48 pixels: try size 32"):
+    with pytest.raises(MemoryLimitError, match="64 pixels: try size 32"):
         run_job(job())
     assert not (tmp_path / "out.png").exists()
 

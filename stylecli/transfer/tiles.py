@@ -1,0 +1,99 @@
+"""Pictures larger than memory: tiles whose gradients add up to the exact one.
+
+The objective sees features only through sums over positions (Gram matrices, squared
+differences). So sum over tiles first, then back-propagate tile by tile (Galerne et al. 2024,
+arXiv 2212.13459, publish the same two passes). Each tile owns a part of the picture and looks
+at a halo around it that covers every owned position's receptive field; both are aligned to the
+pooling grid. The result is that of one pass, up to rounding.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+
+from stylecli.encoder import Step
+from stylecli.transfer.resample import Size
+
+
+class Span(NamedTuple):
+    """A tile along one axis, in pixels: it reads [start, stop) and owns [own_start, own_stop)."""
+
+    start: int
+    stop: int
+    own_start: int
+    own_stop: int
+    last: bool
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A tile: its spans down and across."""
+
+    down: Span
+    across: Span
+
+    def cut(self, picture: torch.Tensor) -> torch.Tensor:
+        """What the tile sees of a picture (…, H, W): a view."""
+        return picture[..., self.down.start : self.down.stop, self.across.start : self.across.stop]
+
+    def owned(self, features: torch.Tensor, stride: int) -> torch.Tensor:
+        """What it owns of its own features (…, h, w) at `stride` pixels a position: a view."""
+        rows, columns = (_owned(span, stride) for span in (self.down, self.across))
+        return features[..., rows, columns]
+
+    def of_whole(self, features: torch.Tensor, stride: int) -> torch.Tensor:
+        """The same positions, taken from features of the whole picture: a view."""
+        rows, columns = (_of_whole(span, stride) for span in (self.down, self.across))
+        return features[..., rows, columns]
+
+
+def tiles_of(size: Size, tile: int | None, steps: tuple[Step, ...]) -> tuple[Tile, ...]:
+    """Tiles of at most `tile` owned pixels a side for a picture; `None` is one for all."""
+    grid = 2 ** sum(step.kind == "pool" for step in steps)
+    margin = halo(steps)
+    down, across = (_spans(side, tile, grid, margin) for side in size)
+    return tuple(Tile(row, column) for row in down for column in across)
+
+
+def halo(steps: tuple[Step, ...]) -> int:
+    """Pixels that a position at the end of `steps` sees beyond its own cell, on the grid."""
+    reach, stride = 0, 1
+    for step in steps:
+        if step.kind == "conv":
+            reach += stride
+        elif step.kind == "pool":
+            stride *= 2
+    return -(-reach // stride) * stride
+
+
+def strides(steps: tuple[Step, ...]) -> dict[str, int]:
+    """Pixels from one position to the next, by layer name."""
+    found, stride = {}, 1
+    for step in steps:
+        stride *= 2 if step.kind == "pool" else 1
+        found[step.name] = stride
+    return found
+
+
+def _spans(side: int, tile: int | None, grid: int, margin: int) -> tuple[Span, ...]:
+    """Spans of nearly equal length; the last one takes what the grid leaves over."""
+    if tile is None or side <= tile:
+        return (Span(0, side, 0, side, True),)
+    count = -(-side // tile)
+    step = -(-side // (count * grid)) * grid
+    starts = [start for start in range(0, side, step) if start == 0 or side - start >= grid]
+    edges = [*starts, side]
+    return tuple(
+        Span(max(0, a - margin), min(side, b + margin), a, b, b == side)
+        for a, b in zip(edges, edges[1:], strict=False)
+    )
+
+
+def _owned(span: Span, stride: int) -> slice:
+    first = (span.own_start - span.start) // stride
+    return slice(first, None if span.last else (span.own_stop - span.start) // stride)
+
+
+def _of_whole(span: Span, stride: int) -> slice:
+    return slice(span.own_start // stride, None if span.last else span.own_stop // stride)

@@ -1,0 +1,335 @@
+"""What is written, read back by Pillow rather than by our own reader where that can be."""
+
+import io
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, TiffImagePlugin
+
+from stylecli.errors import OutputError
+from stylecli.images.exif import build_exif, safe_exif, upright
+from stylecli.images.formats import OutputOptions
+from stylecli.images.icc import srgb_profile
+from stylecli.images.picture import Metadata
+from stylecli.images.png import write_png
+from stylecli.images.reading import read_picture
+from stylecli.images.writing import write_picture
+
+DEEP = OutputOptions(bits=16)
+SUFFIXES = ["png", "jpg", "webp", "tif", "avif"]
+LOSSLESS = ["png", "tif"]
+
+
+@pytest.fixture
+def picture() -> torch.Tensor:
+    """Smooth colours, (3, 12, 20), on whole 8-bit levels."""
+    y, x = torch.meshgrid(torch.arange(12.0), torch.arange(20.0), indexing="ij")
+    return torch.stack((x * 10, y * 20, 255 - x * 5 - y * 5)) / 255
+
+
+@pytest.fixture
+def alpha() -> torch.Tensor:
+    """From clear on the left to opaque on the right, (1, 12, 20)."""
+    return (torch.arange(20.0) * 13 / 255).clamp(max=1).expand(1, 12, 20).contiguous()
+
+
+def loaded(path: Path) -> NDArray[Any]:
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+class TestPixels:
+    @pytest.mark.parametrize("suffix", LOSSLESS)
+    def test_8_bits_round_to_nearest(self, suffix: str, tmp_path: Path) -> None:
+        levels = torch.tensor([0, 0.49, 0.51, 1, 254.49, 254.51, 255, -40, 400]) / 255
+        write_picture(tmp_path / f"a.{suffix}", levels.expand(3, 1, 9))
+        found = loaded(tmp_path / f"a.{suffix}")[0, :, 0]
+        assert found.tolist() == [0, 0, 1, 1, 254, 255, 255, 0, 255]
+
+    @pytest.mark.parametrize("suffix", LOSSLESS)
+    def test_every_8_bit_level_survives(self, suffix: str, tmp_path: Path) -> None:
+        levels = (torch.arange(256.0) / 255).expand(3, 2, 256)
+        write_picture(tmp_path / f"a.{suffix}", levels)
+        assert np.array_equal(loaded(tmp_path / f"a.{suffix}")[1, :, 2], np.arange(256))
+        assert torch.equal(read_picture(tmp_path / f"a.{suffix}").pixels, levels)
+
+    @pytest.mark.parametrize("suffix", LOSSLESS)
+    @pytest.mark.parametrize("with_alpha", [False, True])
+    def test_every_16_bit_level_survives(
+        self, suffix: str, with_alpha: bool, tmp_path: Path
+    ) -> None:
+        levels = (torch.arange(65536.0) / 65535).reshape(1, 256, 256)
+        pixels = torch.cat([levels, levels.flip(1), levels.flip(2)])
+        clear = levels.transpose(1, 2).contiguous() if with_alpha else None
+        path = tmp_path / f"a.{suffix}"
+        write_picture(path, pixels, alpha=clear, options=DEEP)
+        back = read_picture(path)
+        assert back.meta.bits == 16 and torch.equal(back.pixels, pixels)
+        assert clear is None or (back.alpha is not None and torch.equal(back.alpha, clear))
+
+    @pytest.mark.parametrize("suffix", LOSSLESS)
+    def test_high_bytes_as_pillow_sees_them(self, suffix: str, tmp_path: Path) -> None:
+        # Pillow alone reads the upper half of each sample: an independent look at the file.
+        values = torch.randint(0, 65536, (3, 6, 9), generator=torch.Generator().manual_seed(0))
+        write_picture(tmp_path / f"a.{suffix}", values / 65535, options=DEEP)
+        found = torch.from_numpy(loaded(tmp_path / f"a.{suffix}").copy()).permute(2, 0, 1)
+        assert torch.equal(found.int(), (values >> 8).int())
+
+    @pytest.mark.parametrize("suffix", ["jpg", "webp", "avif"])
+    def test_lossy_formats_are_close(
+        self, suffix: str, picture: torch.Tensor, tmp_path: Path
+    ) -> None:
+        path = tmp_path / f"a.{suffix}"
+        write_picture(path, picture, options=OutputOptions(quality=95))
+        # WebP halves the colour resolution, whatever the quality.
+        assert (read_picture(path).pixels - picture).abs().max() < (
+            0.12 if suffix == "webp" else 0.04
+        )
+        fine = path.stat().st_size
+        write_picture(path, picture, options=OutputOptions(quality=20))
+        assert path.stat().st_size < fine
+
+    def test_jpeg_keeps_full_colour_resolution(self, picture: torch.Tensor, tmp_path: Path) -> None:
+        write_picture(tmp_path / "a.jpg", picture)
+        with Image.open(tmp_path / "a.jpg") as image:
+            assert [layer[1:3] for layer in image.layer] == [(1, 1)] * 3  # type: ignore[attr-defined]
+
+    def test_webp_at_100_is_lossless(
+        self, picture: torch.Tensor, alpha: torch.Tensor, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "a.webp"
+        write_picture(path, picture, alpha=alpha, options=OutputOptions(quality=100))
+        assert torch.equal(read_picture(path).pixels, picture)
+
+    @pytest.mark.parametrize("bits", [8, 16])
+    @pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (700, 1100)])
+    def test_all_sizes(self, bits: Any, size: tuple[int, int], tmp_path: Path) -> None:
+        # The last one takes several strips, and several blocks of filtered rows.
+        y, x = torch.meshgrid(*(torch.linspace(0, 1, n) for n in size), indexing="ij")
+        noise = torch.rand(size, generator=torch.Generator().manual_seed(1))
+        levels = 2**bits - 1
+        pixels = (torch.stack((x, y, noise)) * levels).round() / levels
+        for suffix in LOSSLESS:
+            path = tmp_path / f"a.{suffix}"
+            write_picture(path, pixels, options=OutputOptions(bits=bits))
+            assert torch.equal(read_picture(path).pixels, pixels)
+
+    def test_a_picture_that_wants_gradients(self, picture: torch.Tensor, tmp_path: Path) -> None:
+        write_picture(tmp_path / "a.png", picture.double().requires_grad_())
+        assert torch.equal(read_picture(tmp_path / "a.png").pixels, picture)
+
+    @pytest.mark.parametrize("suffix", SUFFIXES)
+    def test_same_picture_same_bytes(
+        self, suffix: str, picture: torch.Tensor, tmp_path: Path
+    ) -> None:
+        files = [tmp_path / f"{name}.{suffix}" for name in "ab"]
+        for path in files:
+            write_picture(path, picture, recipe="{}")
+        assert files[0].read_bytes() == files[1].read_bytes()
+
+
+class TestAlpha:
+    @pytest.mark.parametrize("suffix", ["png", "tif", "webp", "avif"])
+    def test_kept(
+        self, suffix: str, picture: torch.Tensor, alpha: torch.Tensor, tmp_path: Path
+    ) -> None:
+        path = tmp_path / f"a.{suffix}"
+        assert write_picture(path, picture, alpha=alpha) == ()
+        with Image.open(path) as image:
+            assert image.mode == "RGBA"
+            found = np.asarray(image)[..., 3] / 255
+        assert np.abs(found - alpha[0].numpy()).max() <= (0.03 if suffix == "avif" else 1e-6)
+
+    def test_jpeg_lies_on_white(
+        self, picture: torch.Tensor, alpha: torch.Tensor, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "a.jpg"
+        notes = write_picture(path, picture, alpha=alpha, options=OutputOptions(quality=100))
+        assert len(notes) == 1 and "laid on white" in notes[0]
+        expected = picture * alpha + (1 - alpha)
+        assert (read_picture(path).pixels - expected).abs().max() < 0.03
+
+    def test_opaque_alpha_in_a_jpeg_is_not_worth_a_note(
+        self, picture: torch.Tensor, tmp_path: Path
+    ) -> None:
+        assert write_picture(tmp_path / "a.jpg", picture, alpha=torch.ones(1, 12, 20)) == ()
+
+
+class TestMetadata:
+    @pytest.mark.parametrize("suffix", SUFFIXES)
+    def test_srgb_profile(self, suffix: str, picture: torch.Tensor, tmp_path: Path) -> None:
+        write_picture(tmp_path / f"a.{suffix}", picture)
+        with Image.open(tmp_path / f"a.{suffix}") as image:
+            profile = image.info["icc_profile"]
+        opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        assert "sRGB" in ImageCms.getProfileDescription(opened)
+
+    @pytest.mark.parametrize("suffix", SUFFIXES)
+    def test_resolution(self, suffix: str, picture: torch.Tensor, tmp_path: Path) -> None:
+        path = tmp_path / f"a.{suffix}"
+        write_picture(path, picture, meta=Metadata(dpi=(300.0, 150.0)))
+        assert read_picture(path).meta.dpi == pytest.approx((300, 150), rel=1e-4)
+
+    @pytest.mark.parametrize("suffix", SUFFIXES)
+    def test_exif_kept_and_dropped(
+        self, suffix: str, picture: torch.Tensor, tmp_path: Path
+    ) -> None:
+        given = Image.Exif()
+        given.update({271: "Maker", 272: "Model", 306: "2024:05:06 07:08:09", 315: "Ann"})
+        given.update({33432: "Ann 2024", 274: 6, 305: "Editor"})
+        details = {36867: "2024:05:06 07:08:08", 33434: TiffImagePlugin.IFDRational(1, 250)}
+        details |= {34855: 400, 37500: b"maker note", 42033: "serial", 42032: "owner"}
+        given.get_ifd(34665).update(details)
+        given.get_ifd(34853).update({1: "N", 2: (1.0, 2.0, 3.0)})
+        source = tmp_path / "in.jpg"
+        Image.new("RGB", (20, 12)).save(source, exif=given)
+        meta = read_picture(source).meta
+        path = tmp_path / f"out.{suffix}"
+        write_picture(path, picture, meta=meta)
+        with Image.open(path) as image:
+            exif = image.getexif()
+            kept, fine, place = dict(exif), exif.get_ifd(34665), exif.get_ifd(34853)
+        assert (kept[271], kept[272], kept[315]) == ("Maker", "Model", "Ann")
+        assert (kept[306], kept[33432]) == ("2024:05:06 07:08:09", "Ann 2024")
+        assert (fine[36867], fine[34855], float(fine[33434])) == ("2024:05:06 07:08:08", 400, 0.004)
+        assert not {274, 305, 34853} & kept.keys() and not place
+        assert not {37500, 42033, 42032} & fine.keys()
+
+    def test_exif_given_by_hand_is_filtered_too(
+        self, picture: torch.Tensor, tmp_path: Path
+    ) -> None:
+        given = Image.Exif()
+        given.update({271: "Maker", 274: 3})
+        write_picture(tmp_path / "a.png", picture, meta=Metadata(exif=given.tobytes()))
+        with Image.open(tmp_path / "a.png") as image:
+            assert dict(image.getexif()) == {271: "Maker"}
+
+    def test_strange_exif_values_are_left_out(self) -> None:
+        given = Image.Exif()
+        given[271] = "x" * 5000
+        given.get_ifd(34665)[33434] = TiffImagePlugin.IFDRational(1, 0)
+        assert safe_exif(given) is None
+        assert len(build_exif(b"nonsense", comment=None, dpi=None)) == 0
+
+    @pytest.mark.parametrize("orientation", [0, 9, 1])
+    def test_no_orientation(self, orientation: int, picture: torch.Tensor) -> None:
+        assert torch.equal(upright(picture, orientation), picture)
+
+
+class TestRefusals:
+    @pytest.mark.parametrize("shape", [(12, 20), (1, 3, 12, 20), (4, 12, 20), (3, 0, 20)])
+    def test_wrong_shapes(self, shape: tuple[int, ...], tmp_path: Path) -> None:
+        with pytest.raises(OutputError, match=r"pixels must be \(3, H, W\)"):
+            write_picture(tmp_path / "a.png", torch.zeros(shape))
+        assert not list(tmp_path.iterdir())
+
+    def test_alpha_of_another_size(self, picture: torch.Tensor, tmp_path: Path) -> None:
+        with pytest.raises(OutputError, match=r"alpha must be \(1, 12, 20\), got \(1, 20, 12\)"):
+            write_picture(tmp_path / "a.png", picture, alpha=torch.ones(1, 20, 12))
+
+    def test_no_numbers(self, picture: torch.Tensor, tmp_path: Path) -> None:
+        for broken in (torch.nan, torch.inf):
+            alpha, pixels = torch.ones(1, 12, 20), picture.clone()
+            alpha[0, 2, 3] = pixels[1, 2, 3] = broken
+            with pytest.raises(OutputError, match="no numbers"):
+                write_picture(tmp_path / "a.png", pixels)
+            with pytest.raises(OutputError, match="no numbers"):
+                write_picture(tmp_path / "a.png", picture, alpha=alpha)
+
+    def test_unknown_suffix(self, picture: torch.Tensor, tmp_path: Path) -> None:
+        with pytest.raises(OutputError, match=r"use one of \.png"):
+            write_picture(tmp_path / "a.gif", picture)
+
+    def test_too_large_for_the_format(self, tmp_path: Path) -> None:
+        with pytest.raises(OutputError, match="WEBP holds at most 16383 pixels a side"):
+            write_picture(tmp_path / "a.webp", torch.zeros(3, 1, 16384))
+        write_picture(tmp_path / "a.webp", torch.zeros(3, 1, 16383))
+
+    def test_16_bits_where_there_are_8(self, picture: torch.Tensor, tmp_path: Path) -> None:
+        notes = write_picture(tmp_path / "a.jpg", picture, options=DEEP)
+        assert notes == ("JPEG holds 8 bits a channel, not 16",)
+
+    @pytest.mark.parametrize("suffix", SUFFIXES)
+    def test_failure_midway_leaves_the_old_file(
+        self, suffix: str, picture: torch.Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = tmp_path / f"a.{suffix}"
+        path.write_bytes(b"old")
+
+        def fail(file: Any, *_: Any, **__: Any) -> None:
+            file.write(b"half of it")
+            raise OSError(28, "No space left on device")
+
+        for name in ("write_png", "write_tiff"):
+            monkeypatch.setattr(f"stylecli.images.writing.{name}", fail)
+        monkeypatch.setattr(Image.Image, "save", lambda self, file, *_, **__: fail(file))
+        with pytest.raises(OutputError, match=f"a.{suffix}: no space left on device"):
+            write_picture(path, picture)
+        assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+
+
+class TestStreams:
+    def test_png(self, picture: torch.Tensor, alpha: torch.Tensor) -> None:
+        stream = io.BytesIO()
+        write_picture(stream, picture, alpha=alpha, options=DEEP)
+        assert torch.equal(read_picture(io.BytesIO(stream.getvalue())).pixels, picture)
+
+    def test_reader_gone(self, picture: torch.Tensor) -> None:
+        class Closed(io.BytesIO):
+            def write(self, _: Any) -> int:
+                raise BrokenPipeError(32, "Broken pipe")
+
+        with pytest.raises(OutputError, match="standard output: broken pipe"):
+            write_picture(Closed(), picture)
+
+
+def chunks_of(png: bytes) -> list[tuple[bytes, bytes]]:
+    """Kinds and bodies, with IDAT joined; checksums verified."""
+    at = 8
+    chunks: list[tuple[bytes, bytes]] = []
+    while at < len(png):
+        size, kind = struct.unpack_from(">I4s", png, at)
+        body = png[at + 8 : at + 8 + size]
+        assert struct.unpack_from(">I", png, at + 8 + size)[0] == zlib.crc32(kind + body)
+        if chunks and kind == chunks[-1][0] == b"IDAT":
+            chunks[-1] = (kind, chunks[-1][1] + body)
+        else:
+            chunks.append((kind, body))
+        at += 12 + size
+    return chunks
+
+
+def test_png_is_what_the_specification_says(samples16: NDArray[np.uint16]) -> None:
+    file = io.BytesIO()
+    write_png(file, samples16, profile=srgb_profile(), exif=b"Exif\0\0II*\0", dpi=(254, 127))
+    chunks = chunks_of(file.getvalue())
+    assert [kind for kind, _ in chunks] == [b"IHDR", b"iCCP", b"pHYs", b"eXIf", b"IDAT", b"IEND"]
+    assert chunks[0][1] == struct.pack(">IIBBBBB", 7, 5, 16, 6, 0, 0, 0)
+    assert chunks[2][1] == struct.pack(">IIB", 10000, 5000, 1)
+    assert chunks[3][1] == b"II*\0"
+
+
+@pytest.mark.parametrize("kind", range(5))
+def test_each_png_filter_is_chosen_and_undone(kind: int) -> None:
+    """A second row made so that one filter predicts it best; Pillow decodes it."""
+    rng = np.random.default_rng(kind)
+    above = rng.integers(0, 256, 600).tolist()
+    row: list[int] = []
+    for x, up in enumerate(above):
+        left, corner = (row[x - 3], above[x - 3]) if x >= 3 else (0, 0)
+        paeth = min((left, up, corner), key=lambda v: abs(left + up - corner - v))
+        guess = (0, left, up, (left + up) // 2, paeth)[kind]
+        row.append((guess + int(rng.integers(-2, 3))) % 256)
+    samples = np.array([above, row], np.uint8).reshape(2, 200, 3)
+    file = io.BytesIO()
+    write_png(file, samples, profile=srgb_profile())
+    filtered = zlib.decompress(dict(chunks_of(file.getvalue()))[b"IDAT"])
+    assert filtered[601] == kind
+    with Image.open(file) as image:
+        assert np.array_equal(np.asarray(image), samples)

@@ -1,0 +1,81 @@
+"""What fails before torch is there."""
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stylecli.errors import InputError, OutputError, UsageError
+from stylecli.jobs import STREAM, Job, check_job
+from stylecli.settings import Settings
+
+
+@pytest.fixture
+def job(content_path: Path, style_path: Path, tmp_path: Path) -> Any:
+    def make(**changes: Any) -> Job:
+        given = {"content": content_path, "styles": (style_path,), "output": tmp_path / "o.png"}
+        return Job(**{**given, **changes})
+
+    return make
+
+
+def test_what_is_fine(job: Any, tmp_path: Path) -> None:
+    check_job(job())
+    check_job(job(content=STREAM, output=STREAM))
+    check_job(job(output=tmp_path / "new" / "er" / "o.tiff"))
+    check_job(job(settings=Settings(encoder=str(tmp_path / "mine.pth"))))
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("name", ["a\0.png", "n" * 300 + ".png"])
+def test_names_no_file_can_have(job: Any, tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="cannot read"):
+        check_job(job(content=tmp_path / name))
+    with pytest.raises(OutputError, match="cannot write"):
+        check_job(job(output=tmp_path / name))
+
+
+def test_an_output_that_is_no_file(job: Any, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(os.path.relpath(tmp_path / "s.png"))
+        for name in ("pipe.png", "s.png"):
+            with pytest.raises(OutputError, match="not a regular file"):
+                check_job(job(output=tmp_path / name, force=True))
+
+
+def test_a_link_that_leads_nowhere(job: Any, tmp_path: Path) -> None:
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    with pytest.raises(InputError, match="cannot read"):
+        check_job(job(content=tmp_path / "loop.png"))
+    (tmp_path / "gone.png").symlink_to(tmp_path / "content.png" / "below.png")
+    with pytest.raises(OutputError, match="not a folder"):
+        check_job(job(output=tmp_path / "gone.png"))
+
+
+def test_a_link_that_is_the_input(job: Any, content_path: Path, tmp_path: Path) -> None:
+    (tmp_path / "link.png").symlink_to(content_path)
+    with pytest.raises(OutputError, match="also an input"):
+        check_job(job(content=tmp_path / "link.png", output=content_path, force=True))
+    with pytest.raises(OutputError, match="also an input"):
+        check_job(job(settings=Settings(init=str(tmp_path / "link.png")), output=content_path))
+
+
+def test_permissions(job: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a fake `os.access`: root, as whom tests may run, may do anything."""
+    monkeypatch.setattr(os, "access", lambda path, mode: mode == os.R_OK)
+    with pytest.raises(OutputError, match="is not writable"):
+        check_job(job(output=tmp_path / "new" / "o.png"))
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.R_OK)
+    with pytest.raises(InputError, match="permission denied"):
+        check_job(job())
+
+
+def test_names_of_encoders_and_layers(job: Any) -> None:
+    with pytest.raises(UsageError, match="unknown encoder 'vgg91'"):
+        check_job(job(settings=Settings(encoder="vgg91")))
+    with pytest.raises(UsageError, match="unknown layer 'relu5_4'"):
+        check_job(job(settings=Settings(style_layers=(("relu5_4", 1.0),))))
+    check_job(job(settings=Settings(encoder="vgg19", style_layers=(("relu5_4", 1.0),))))

@@ -1,0 +1,23 @@
+"""Out of memory, told in many ways."""
+
+import pytest
+
+from stylecli.errors import MemoryLimitError
+from stylecli.jobs.memory import is_out_of_memory, memory_guard
+from stylecli.settings import Settings
+
+
+def test_what_is_out_of_memory() -> None:
+    assert is_out_of_memory(MemoryError())
+    assert is_out_of_memory(RuntimeError("[enforce fail] not enough memory: you tried"))
+    assert not is_out_of_memory(RuntimeError("shape mismatch"))
+    assert not is_out_of_memory(ValueError("not enough memory"))
+
+
+def test_the_size_named_is_that_of_the_output() -> None:
+    words = "side of 4000 pixels: try size 2000"
+    guard = memory_guard((3, 30, 40), Settings(size=4000))
+    with pytest.raises(MemoryLimitError, match=words), guard:
+        raise MemoryError
+    with pytest.raises(MemoryLimitError, match="mine"), memory_guard((3, 1, 1), Settings()):
+        raise MemoryLimitError("mine")
