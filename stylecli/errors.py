@@ -52,3 +52,17 @@ class MemoryLimitError(StylecliError):
     """No plan fits into memory; the message names the size that would."""
 
     exit_code = 7
+
+
+# torch's CPU allocator raises a plain RuntimeError, with any of these in its text.
+_CPU_WORDS = ("can't allocate memory", "not enough memory", "Cannot allocate memory")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory ran out, on the CPU or on a GPU.
+
+    torch's own class is known by its name here, so that torch need not be imported.
+    """
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in _CPU_WORDS)

@@ -57,7 +57,7 @@ def _exit_code(arguments: list[str]) -> int:
 
 
 def _unexpected(error: Exception, arguments: list[str]) -> int:
-    from stylecli.jobs.memory import is_out_of_memory
+    from stylecli.errors import is_out_of_memory
 
     if _wants_traceback(arguments):
         import traceback

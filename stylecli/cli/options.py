@@ -46,6 +46,7 @@ class Given:
     json: bool
     quiet: bool
     verbose: bool
+    dry_run: bool
 
 
 def option(
@@ -164,6 +165,24 @@ PARAMETERS: Final[tuple[inspect.Parameter, ...]] = (
     _switch("verbose", "Print more, and a traceback where something fails.", "-v"),
     _computing("device", DEVICE, "auto, cpu, cuda, cuda:N or mps.", metavar="NAME"),
     _computing("precision", DEVICE, "Precision of the encoder's arithmetic."),
+    _computing(
+        "tile", DEVICE, "Pixels of a tile's side: auto, off or a number.", metavar="auto|off|N"
+    ),
+    _computing(
+        "max_memory",
+        DEVICE,
+        "Memory to stay within, such as 2G.",
+        metavar="SIZE",
+        shown="what is free",
+    ),
+    option(
+        "dry_run",
+        bool,
+        DEVICE,
+        "Print the plan with its memory and time, and stop.",
+        default=False,
+        shown=False,
+    ),
 )
 
 
@@ -191,7 +210,7 @@ def _given(values: Mapping[str, Any]) -> Given:
         settings=Settings(**_fields(Settings, values)),
         compute=Compute(**_fields(Compute, values)),
         output_options=OutputOptions(quality=values["jpeg_quality"], bits=values["bits"]),
-        **{name: values[name] for name in ("force", "json", "quiet", "verbose")},
+        **{name: values[name] for name in ("force", "json", "quiet", "verbose", "dry_run")},
     )
 
 

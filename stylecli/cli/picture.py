@@ -1,5 +1,6 @@
 """The default command: one picture in the style of another."""
 
+import dataclasses
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -43,6 +44,9 @@ def paint_picture(*, content: Content, styles: Styles, output: Output = None, gi
     """Paint one picture, CONTENT, in the style of another, STYLE."""
     job = _job(content, styles, output, given)
     check_job(job)
+    if given.dry_run:
+        _print_plan(job, given)
+        return
     with open_screen(quiet=given.quiet) as screen:
         screen.say("Loading PyTorch")
         from stylecli.jobs.run import run_job
@@ -53,6 +57,27 @@ def paint_picture(*, content: Content, styles: Styles, output: Output = None, gi
         _tell(screen, done, verbose=given.verbose)
     if given.json:
         print_json(as_dict(done))
+
+
+def _print_plan(job: Job, given: Given) -> None:
+    """What the job would do: as lines on stderr, with `--json` as an object on stdout."""
+    with open_screen(quiet=given.quiet and not given.json) as screen:
+        screen.say("Loading PyTorch")
+        from stylecli.jobs.run import plan_job
+
+        plan = plan_job(job, on_message=screen.say, on_download=screen.download)
+        if given.json:
+            print_json(dataclasses.asdict(plan))
+            return
+        screen.say(f"Plan on {plan.device} in {plan.precision}:")
+        for scale in plan.scales:
+            tile = "untiled" if scale.tile is None else f"tiles of {scale.tile}"
+            screen.say(
+                f"  {scale.width}x{scale.height}: {scale.iterations} iterations, {tile}, "
+                f"{scale.predicted_bytes / 2**30:.1f} GiB, {describe_seconds(scale.seconds)}"
+            )
+        seconds = sum(scale.seconds for scale in plan.scales)
+        screen.say(f"  in all about {describe_seconds(seconds)}")
 
 
 def as_dict(done: "JobResult") -> dict[str, Any]:

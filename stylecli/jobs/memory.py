@@ -3,18 +3,8 @@
 import contextlib
 from collections.abc import Iterator, Sequence
 
-from stylecli.errors import MemoryLimitError
+from stylecli.errors import MemoryLimitError, is_out_of_memory
 from stylecli.settings import Settings
-
-# torch's CPU allocator raises a plain RuntimeError, with either of these in its text.
-_CPU_WORDS = ("can't allocate memory", "not enough memory", "Cannot allocate memory")
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception says that memory ran out, on the CPU or on a GPU."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    return isinstance(error, RuntimeError) and any(word in str(error) for word in _CPU_WORDS)
 
 
 @contextlib.contextmanager

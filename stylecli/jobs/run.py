@@ -60,20 +60,41 @@ def run_job(
     check_job(job)
     say("Reading the pictures")
     inputs = _read_inputs(job)
-    say(f"Loading encoder {job.settings.encoder}")
-    encoder = encoders.load_encoder(
-        job.settings.encoder,
-        pooling=job.settings.pooling,
-        padding=job.settings.padding,
-        on_download=on_download,
-        on_message=on_message,
-    )
+    encoder = _load_encoder(job, say, on_download)
     say("Stylising")
     result = _stylise(job, inputs, encoder, on_progress)
     recipe = _recipe(job, inputs, result)
     written = _write(job, inputs.content, result, recipe)
     notes = (*inputs.notes, *result.notes, *(f"{job.output.name}: {note}" for note in written))
     return JobResult(job.output, result, recipe.to_dict(), notes)
+
+
+def plan_job(
+    job: Job,
+    *,
+    on_message: MessageCallback | None = None,
+    on_download: Callable[[int, int], None] | None = None,
+) -> transfer.Plan:
+    """What `run_job` would do on this machine; raises as it does, and writes nothing."""
+    say = on_message or _unheard
+    check_job(job)
+    content = _read(job.content)
+    encoder = _load_encoder(job, say, on_download)
+    size = (content.height, content.width)
+    return transfer.plan_run(size, job.settings, job.compute, encoder)
+
+
+def _load_encoder(
+    job: Job, say: MessageCallback, on_download: Callable[[int, int], None] | None
+) -> encoders.Encoder:
+    say(f"Loading encoder {job.settings.encoder}")
+    return encoders.load_encoder(
+        job.settings.encoder,
+        pooling=job.settings.pooling,
+        padding=job.settings.padding,
+        on_download=on_download,
+        on_message=say,
+    )
 
 
 def _read_inputs(job: Job) -> _Inputs:

@@ -1,6 +1,16 @@
 """The core: objective, optimisation, scales; pictures as tensors in and out."""
 
+from stylecli.transfer.planning import Plan, PlannedScale, plan_run
 from stylecli.transfer.progress import Losses, Progress, ProgressCallback, Result
 from stylecli.transfer.stylization import stylize
 
-__all__ = ["Losses", "Progress", "ProgressCallback", "Result", "stylize"]
+__all__ = [
+    "Losses",
+    "Plan",
+    "PlannedScale",
+    "Progress",
+    "ProgressCallback",
+    "Result",
+    "plan_run",
+    "stylize",
+]

@@ -50,6 +50,11 @@ def schedule(size: Size, settings: Settings) -> tuple[Scale, ...]:
     return tuple(Scale(s, iterations) for s, iterations in pairs if iterations)
 
 
+def usable(scales: tuple[Scale, ...], needed: int) -> tuple[Scale, ...]:
+    """The scales large enough for the deepest layer: of a long strip only the last ones."""
+    return tuple(scale for scale in scales if min(scale.size) >= needed)
+
+
 def _spread(total: int, counts: list[int]) -> list[int]:
     """`total` in the proportions of `counts`; with too few, the finest scales are served first."""
     if total < len(counts):

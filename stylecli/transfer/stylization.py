@@ -1,24 +1,25 @@
 """The whole transfer: tensors in, tensor out."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
 
 from stylecli.encoder import Encoder, load_encoder
-from stylecli.errors import InputError
+from stylecli.errors import InputError, MemoryLimitError, is_out_of_memory
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.adam import DEFAULT_RATE, Adam
 from stylecli.transfer.device import precision_name, resolve
 from stylecli.transfer.laplacian import metric
 from stylecli.transfer.lbfgs import LBFGS
 from stylecli.transfer.loop import Best, Optimizer, optimize
+from stylecli.transfer.memory import ScalePlan, memory_limit, plans
 from stylecli.transfer.objective import Terms
 from stylecli.transfer.progress import Losses, Progress, ProgressCallback, Result
 from stylecli.transfer.resample import Size, enlarge, resize
-from stylecli.transfer.scales import Scale, output_size, schedule
+from stylecli.transfer.scales import Scale, output_size, schedule, usable
 from stylecli.transfer.targets import Targets, check_size
 
 NOISE: Final = 0.05  # standard deviation around mid grey: full-range noise costs iterations
@@ -35,6 +36,7 @@ class _Run:
     styles: tuple[torch.Tensor, ...]
     scales: tuple[Scale, ...]
     on_progress: ProgressCallback | None
+    compute: Compute
 
 
 def stylize(
@@ -66,8 +68,9 @@ def stylize(
     size = output_size(_size(pictures[0]), settings)
     targets = Targets(encoder, settings, dtype=dtype, device=device)
     check_size(size, targets.size_needed, "the output")
-    scales = _usable(schedule(size, settings), targets.size_needed)
-    run = _Run(settings, targets, pictures[0], tuple(pictures[1:]), scales, on_progress)
+    scales = usable(schedule(size, settings), targets.size_needed)
+    styles = tuple(pictures[1:])
+    run = _Run(settings, targets, pictures[0], styles, scales, on_progress, compute)
     best, notes = _coarse_to_fine(run, _start(run, init_image, device))
     return Result(
         image=best.image[0].float().cpu().clone(),
@@ -85,16 +88,8 @@ def stylize(
 
 def _coarse_to_fine(run: _Run, image: torch.Tensor) -> tuple[Best, tuple[str, ...]]:
     recoveries = 0
-    for index, scale in enumerate(run.scales):
-        objective = run.targets.objective(run.content, run.styles, scale.size)
-        report = None if run.on_progress is None else _Reporter(run, index)
-        best = optimize(
-            enlarge(image, scale.size),
-            objective,
-            make_optimizer(run.settings, scale.size),
-            scale.iterations,
-            report,
-        )
+    for index in range(len(run.scales)):
+        best = _one_scale(run, index, image)
         image = best.image
         recoveries += best.recoveries
     if not bool(torch.isfinite(best.terms.total).all()):
@@ -107,11 +102,41 @@ def _coarse_to_fine(run: _Run, image: torch.Tensor) -> tuple[Best, tuple[str, ..
     return best, (f"The optimiser diverged {recoveries} time(s) and went on from its best image.",)
 
 
-def make_optimizer(settings: Settings, size: Size) -> Optimizer:
-    """The optimiser that the settings name, fresh for a scale of `size`."""
+def _one_scale(run: _Run, index: int, image: torch.Tensor) -> Best:
+    """One scale with the fastest plan that memory turns out to allow."""
+    scale = run.scales[index]
+    for plan in scale_plans(run.targets, scale.size, run.settings, run.compute):
+        try:
+            return optimize(
+                enlarge(image, scale.size),
+                run.targets.objective(run.content, run.styles, scale.size, plan.tile),
+                make_optimizer(run.settings, plan.history),
+                scale.iterations,
+                None if run.on_progress is None else _Reporter(run, index),
+            )
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise  # anything else; holding on to this one would keep its tensors alive
+    raise MemoryLimitError(
+        f"memory ran out at {scale.size[1]}x{scale.size[0]} pixels with every plan: "
+        f"use --size {max(scale.size) // 2}, or close other programs."
+    )
+
+
+def scale_plans(
+    targets: Targets, size: Size, settings: Settings, compute: Compute
+) -> Iterator[ScalePlan]:
+    """The plans for a scale that fit into the memory there is, fastest first."""
+    limit = memory_limit(targets.trunk.device, compute.max_bytes)
+    adam = settings.optimizer == "adam"
+    return plans(targets.trunk, size, tile=compute.tile_side, limit=limit, adam=adam)
+
+
+def make_optimizer(settings: Settings, history: int) -> Optimizer:
+    """The optimiser that the settings name, fresh for one scale."""
     if settings.optimizer == "adam":
         return Adam(settings.learning_rate or DEFAULT_RATE)
-    return LBFGS(metric, step_scale=settings.learning_rate or 1.0)
+    return LBFGS(metric, history, step_scale=settings.learning_rate or 1.0)
 
 
 class _Reporter:
@@ -164,17 +189,13 @@ def _pyramid_losses(run: _Run, image: torch.Tensor) -> tuple[tuple[float, float]
         if min(reduced) < run.targets.size_needed:
             break
         height, width = reduced
-        objective = run.targets.objective(run.content, run.styles, (height, width))
+        plan = next(scale_plans(run.targets, (height, width), run.settings, run.compute))
+        objective = run.targets.objective(run.content, run.styles, (height, width), plan.tile)
         objective.weights = relative
         objective.octaves = (replace(objective.octaves[0], weight=1.0),)
         terms, _ = objective(resize(image, (height, width)))
         found.append((float(terms.content), float(terms.style)))
     return tuple(found)
-
-
-def _usable(scales: tuple[Scale, ...], needed: int) -> tuple[Scale, ...]:
-    """The scales large enough for the deepest layer: of a long strip only the last ones."""
-    return tuple(scale for scale in scales if min(scale.size) >= needed)
 
 
 def _checked(picture: torch.Tensor, device: torch.device) -> torch.Tensor:

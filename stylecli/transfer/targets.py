@@ -12,6 +12,7 @@ from stylecli.settings import LayerWeights, Settings
 from stylecli.transfer import losses
 from stylecli.transfer.objective import Objective, Octave, Target, Weights
 from stylecli.transfer.resample import Size, fit, resize
+from stylecli.transfer.tiles import strides, tiles_of
 from stylecli.transfer.trunk import Trunk
 
 SMALLEST_OCTAVE: Final = 32  # pixels of the short side; relu5_1 has 2×2 positions there
@@ -33,7 +34,11 @@ class Targets:
         self.size_needed = self.trunk.smallest_side
 
     def objective(
-        self, content: torch.Tensor, styles: Sequence[torch.Tensor], size: Size
+        self,
+        content: torch.Tensor,
+        styles: Sequence[torch.Tensor],
+        size: Size,
+        tile: int | None = None,
     ) -> Objective:
         """The objective at `size` for a content and style pictures, (1, 3, H, W) each.
 
@@ -43,13 +48,12 @@ class Targets:
         reductions = self._reductions(size)
         octaves = []
         for reduced in reductions:
-            grams = [self._grams(style, max(reduced)) for style in styles]
+            grams = [self._grams(style, max(reduced), tile) for style in styles]
             octaves.append(Octave(reduced, _blend(grams), 1.0 / len(reductions)))
-        tape = self.trunk.forward(resize(content, size))
-        wanted = {}
-        for name, _ in self.weights.content:
-            wanted[name] = Target(tape.features[name], losses.squared_norm(tape.features[name]))
-        return Objective(self.trunk, self.style_trunk, self.weights, wanted, octaves)
+        names = [name for name, _ in self.weights.content]
+        features = tiled_features(self.trunk, resize(content, size), names, tile)
+        wanted = {name: Target(f, losses.squared_norm(f)) for name, f in features.items()}
+        return Objective(self.trunk, self.style_trunk, self.weights, wanted, octaves, tile)
 
     def _reductions(self, size: Size) -> list[Size]:
         sizes = [size]
@@ -59,13 +63,55 @@ class Targets:
                 sizes.append(reduced)
         return sizes
 
-    def _grams(self, style: torch.Tensor, long_side: int) -> dict[str, torch.Tensor]:
+    def _grams(
+        self, style: torch.Tensor, long_side: int, tile: int | None
+    ) -> dict[str, torch.Tensor]:
         size = fit((style.shape[-2], style.shape[-1]), long_side)
         floor = self.style_trunk.smallest_side
         if min(size) < floor:  # a very long style: keep its aspect, raise it to the least size
             size = fit(size, -(-max(size) * floor // min(size)))
-        features = self.style_trunk.forward(resize(style, size)).features
-        return {name: losses.gram(features[name]) for name, _ in self.weights.style}
+        names = [name for name, _ in self.weights.style]
+        return tiled_grams(self.style_trunk, resize(style, size), names, tile)
+
+
+@torch.no_grad()
+def tiled_grams(
+    trunk: Trunk, picture: torch.Tensor, names: Sequence[str], tile: int | None
+) -> dict[str, torch.Tensor]:
+    """Gram matrices of a picture (1, 3, H, W) by layer, one tile at a time."""
+    stride = strides(trunk.steps)
+    sums: dict[str, torch.Tensor] = {}
+    for each in tiles_of((picture.shape[-2], picture.shape[-1]), tile, trunk.steps):
+        features = trunk.forward(each.cut(picture), keep=False).features
+        for name in names:
+            own = losses.gram_sum(each.owned(features[name], stride[name]))
+            sums[name] = sums[name] + own if name in sums else own
+    return {name: total / _positions(picture, stride[name]) for name, total in sums.items()}
+
+
+@torch.no_grad()
+def tiled_features(
+    trunk: Trunk, picture: torch.Tensor, names: Sequence[str], tile: int | None
+) -> dict[str, torch.Tensor]:
+    """Features of a picture (1, 3, H, W) by layer, one tile at a time, channels last."""
+    stride = strides(trunk.steps)
+    size = (picture.shape[-2], picture.shape[-1])
+    whole: dict[str, torch.Tensor] = {}
+    for each in tiles_of(size, tile, trunk.steps):
+        features = trunk.forward(each.cut(picture), keep=False).features
+        for name in names:
+            owned = each.owned(features[name], stride[name])
+            if name not in whole:
+                shape = (1, owned.shape[1], size[0] // stride[name], size[1] // stride[name])
+                whole[name] = torch.empty(shape, dtype=owned.dtype, device=owned.device).contiguous(
+                    memory_format=torch.channels_last
+                )
+            each.of_whole(whole[name], stride[name]).copy_(owned)
+    return whole
+
+
+def _positions(picture: torch.Tensor, stride: int) -> int:
+    return (picture.shape[-2] // stride) * (picture.shape[-1] // stride)
 
 
 def chosen_layers(encoder: Encoder, settings: Settings) -> tuple[LayerWeights, LayerWeights]:

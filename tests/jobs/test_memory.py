@@ -3,7 +3,8 @@
 import pytest
 
 from stylecli.errors import MemoryLimitError
-from stylecli.jobs.memory import is_out_of_memory, memory_guard
+from stylecli.errors import is_out_of_memory
+from stylecli.jobs.memory import memory_guard
 from stylecli.settings import Settings
 
 

@@ -1,0 +1,146 @@
+"""How a scale is computed within a memory limit: tile size and L-BFGS history."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import torch
+
+from stylecli.errors import MemoryLimitError
+from stylecli.transfer.laplacian import level_sizes
+from stylecli.transfer.resample import Size, fit
+from stylecli.transfer.tiles import halo
+from stylecli.transfer.trunk import Trunk
+
+HISTORY: Final = 20
+# Plans from the fastest to the leanest. A short history costs convergence, a small tile time:
+# 1.5·((tile + 2·halo) / tile)² of an untiled pass, 2.0 at 1024 pixels and 2.6 at 512.
+CANDIDATES: Final[tuple[tuple[int, int | None], ...]] = (
+    (HISTORY, None),
+    (10, None),
+    (HISTORY, 2048),
+    (10, 2048),
+    (10, 1024),
+    (5, 1024),
+    (5, 512),
+    (3, 512),
+    (3, 256),
+    (2, 128),
+)
+IMAGES: Final = 24  # pictures of 12 bytes a pixel alive at the worst moment, measured
+RESERVE: Final = 0.8  # share of the free memory that `auto` takes
+PROCESS: Final = 700 * 2**20  # bytes of the interpreter, torch and its work space, measured
+
+
+@dataclass(frozen=True)
+class ScalePlan:
+    """How one scale is computed: L-BFGS pairs, owned pixels of a tile's side, bytes at the peak."""
+
+    size: Size
+    history: int
+    tile: int | None
+    predicted_bytes: int
+
+
+def plans(
+    trunk: Trunk, size: Size, *, tile: int | Literal["auto", "off"], limit: int, adam: bool = False
+) -> Iterator[ScalePlan]:
+    """The plans that fit into `limit` bytes, fastest first.
+
+    Raises `MemoryLimitError`, on the first step, when none does.
+    """
+    found = False
+    for history, side in _candidates(tile):
+        used = predict_bytes(trunk, size, side, 0 if adam else history, adam=adam)
+        if used <= limit:
+            found = True
+            yield ScalePlan(size, history, side, used)
+    if not found:
+        raise MemoryLimitError(
+            f"{size[1]}x{size[0]} pixels need about {readable(used)}, more than the "
+            f"{readable(limit)} allowed: use --size {largest_side(trunk, size, tile, limit)} "
+            "or a larger --max-memory."
+        )
+
+
+def predict_bytes(
+    trunk: Trunk, size: Size, tile: int | None, history: int, *, adam: bool = False
+) -> int:
+    """Bytes the process needs at its peak for a scale of `size`."""
+    pixels = size[0] * size[1]
+    seen = pixels
+    if tile is not None:
+        margin = 2 * halo(trunk.steps)
+        seen = min(size[0], tile + margin) * min(size[1], tile + margin)
+    state = 24 * history
+    if adam:
+        state = 24 * sum(h * w for h, w in level_sizes(size)) // pixels
+    whole = (12 * IMAGES + state + target_bytes(trunk)) * pixels
+    return int(PROCESS + whole + activation_bytes(trunk) * seen)
+
+
+def activation_bytes(trunk: Trunk) -> float:
+    """Bytes a pixel that one pass forward and backward keeps, work space included."""
+    item = trunk.dtype.itemsize
+    area, kept, largest = 1.0, 0.0, 0.0
+    channels = 3
+    for step in trunk.steps:
+        if step.weight is not None:
+            channels = step.weight.shape[0]
+        if step.kind == "pool":
+            area /= 4
+            kept += channels * area * (item + 8)  # with the indices of the maxima
+        elif step.kind == "relu":
+            kept += channels * area * item
+        largest = max(largest, channels * area * item)
+    return kept + 5 * largest  # gradients of two layers, Gram products, a convolution's buffers
+
+
+def target_bytes(trunk: Trunk) -> float:
+    """Bytes a pixel of the content features; at most those of one layer at a quarter's area."""
+    return 2.0 * trunk.dtype.itemsize * 16
+
+
+def memory_limit(device: torch.device, max_memory: int | None) -> int:
+    """Bytes a run may use: what the user allows, else most of what is free now."""
+    if max_memory is not None:
+        return max_memory
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0] * RESERVE) + PROCESS
+    return int(_available() * RESERVE)
+
+
+def largest_side(trunk: Trunk, size: Size, tile: int | Literal["auto", "off"], limit: int) -> int:
+    """The largest long side with the aspect of `size` that the leanest plan fits in `limit`."""
+    history, side = _candidates(tile)[-1]
+    low, high = 1, max(size)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if predict_bytes(trunk, fit(size, middle), side, history) <= limit:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def readable(count: int) -> str:
+    """Bytes as a person says them: 1.5 GiB."""
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
+
+
+def _candidates(tile: int | Literal["auto", "off"]) -> tuple[tuple[int, int | None], ...]:
+    if tile == "auto":
+        return CANDIDATES
+    side = None if tile == "off" else tile
+    return tuple((history, side) for history in dict.fromkeys(h for h, _ in CANDIDATES))
+
+
+def _available() -> int:
+    """Bytes free for a new process; what Linux counts as available, 8 GiB where unknown."""
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        for line in meminfo.read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    return 8 * 2**30

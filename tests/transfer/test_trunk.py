@@ -1,0 +1,148 @@
+import itertools
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from stylecli.encoder import Encoder
+from stylecli.errors import UsageError
+from stylecli.settings import Padding, Pooling
+from stylecli.transfer.trunk import Trunk
+
+CPU = torch.device("cpu")
+SIZES = [(16, 16), (13, 18), (9, 4), (5, 31)]
+LAYER_SETS = [
+    ("relu3_3",),
+    ("relu1_1", "relu2_1", "relu3_1", "relu3_3"),
+    ("conv1_1",),
+    ("conv1_1", "relu1_1", "conv2_2", "pool2", "relu2_2", "conv3_2"),  # before and after ReLU
+    ("pool1", "relu1_2", "relu3_2", "conv3_3"),
+]
+
+
+def random(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def trunk_of(
+    encoder: Encoder, layers: tuple[str, ...], dtype: torch.dtype = torch.float64
+) -> Trunk:
+    return Trunk(encoder, layers, dtype=dtype, device=CPU)
+
+
+def autograd(
+    encoder: Encoder, image: torch.Tensor, layers: tuple[str, ...]
+) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor], torch.Tensor]:
+    """Features, random gradients for them, and what autograd carries back to the pixels."""
+    image = image.clone().requires_grad_()
+    features = encoder(image, layers)
+    gradients = {
+        name: random(*features[name].shape, seed=seed) - 0.5 for seed, name in enumerate(layers, 1)
+    }
+    (expected,) = torch.autograd.grad(
+        [features[name] for name in layers], image, [gradients[name] for name in layers]
+    )
+    return {name: x.detach() for name, x in features.items()}, gradients, expected
+
+
+def relative_error(found: torch.Tensor, expected: torch.Tensor) -> float:
+    return float((found - expected).norm() / expected.norm())
+
+
+@pytest.mark.parametrize("layers", LAYER_SETS, ids=lambda layers: "+".join(layers))
+@pytest.mark.parametrize(
+    ("pooling", "padding"), list(itertools.product(("max", "average"), ("replicate", "zeros")))
+)
+def test_features_and_gradients_equal_the_encoders(
+    build: Callable[..., Encoder], layers: tuple[str, ...], pooling: Pooling, padding: Padding
+) -> None:
+    encoder = build(pooling, padding)
+    trunk = trunk_of(encoder, layers)
+    for size in SIZES:
+        image = random(2, 3, *size)
+        features, gradients, expected = autograd(encoder, image, layers)
+        tape = trunk.forward(image)
+        assert tape.features.keys() == set(layers)
+        for name in layers:  # layers asked for survive the ReLU after them
+            assert relative_error(tape.features[name], features[name]) < 1e-10, (name, size)
+        found = trunk.backward(tape, gradients)
+        assert found.shape == image.shape
+        assert relative_error(found, expected) < 1e-10, size
+
+
+def test_gradients_of_some_layers_only(build: Callable[..., Encoder]) -> None:
+    """A layer without a gradient adds nothing, even where it is the deepest."""
+    encoder = build()
+    layers = ("relu1_1", "relu2_1", "relu3_3")
+    image = random(1, 3, 13, 11)
+    trunk = trunk_of(encoder, layers)
+    for some in (("relu2_1",), ("relu1_1", "relu3_3")):
+        _, gradients, expected = autograd(encoder, image, some)
+        found = trunk.backward(trunk.forward(image), gradients)
+        assert relative_error(found, expected) < 1e-10
+
+
+def test_backward_is_linear_in_the_gradients(build: Callable[..., Encoder]) -> None:
+    trunk = trunk_of(build(), ("relu2_1", "relu3_1"))
+    tape = trunk.forward(random(1, 3, 12, 10))
+    ones = {name: random(*x.shape, seed=1) for name, x in tape.features.items()}
+    parts = [trunk.backward(tape, {name: gradient}) for name, gradient in ones.items()]
+    torch.testing.assert_close(trunk.backward(tape, ones), parts[0] + parts[1])
+
+
+def test_image_and_encoder_stay_as_they_are(build: Callable[..., Encoder]) -> None:
+    encoder = build()
+    image = random(1, 3, 8, 8)
+    before, weights = image.clone(), {k: v.clone() for k, v in encoder.state_dict().items()}
+    trunk = trunk_of(encoder, ("conv1_1", "relu3_3"))
+    tape = trunk.forward(image)
+    trunk.backward(tape, {"relu3_3": torch.ones_like(tape.features["relu3_3"])})
+    assert torch.equal(image, before)
+    assert all(torch.equal(v, weights[k]) for k, v in encoder.state_dict().items())
+
+
+def test_stops_at_the_deepest_layer(build: Callable[..., Encoder]) -> None:
+    trunk = trunk_of(build(), ("relu1_1", "relu2_1"))
+    assert [step.name for step in trunk.steps][-1] == "relu2_1"
+    assert trunk.smallest_side == 2
+
+
+def test_pictures_of_a_batch_do_not_meet(build: Callable[..., Encoder]) -> None:
+    trunk = trunk_of(build(), ("relu3_3",))
+    image = random(2, 3, 11, 14)
+    tape = trunk.forward(image)
+    gradient = random(*tape.features["relu3_3"].shape, seed=1)
+    together = trunk.backward(tape, {"relu3_3": gradient})
+    for b in (0, 1):
+        one = trunk.forward(image[b : b + 1])
+        alone = trunk.backward(one, {"relu3_3": gradient[b : b + 1]})
+        torch.testing.assert_close(together[b : b + 1], alone, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "near", "near_gradient"),
+    [(torch.float32, 1e-5, 1e-5), (torch.bfloat16, 0.02, 0.3)],  # bf16 has ties in the poolings
+)
+def test_lower_precision_is_close(
+    compact: Encoder, dtype: torch.dtype, near: float, near_gradient: float
+) -> None:
+    """Features in the working precision, the pixels' gradient in float32."""
+    layers = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+    image = torch.nn.functional.interpolate(random(1, 3, 6, 6), (32, 40), mode="bilinear")
+    exact = trunk_of(compact, layers)
+    tape = exact.forward(image)
+    gradients = dict(tape.features)  # of ½ Σ features²
+    expected = exact.backward(tape, gradients)
+    trunk = trunk_of(compact, layers, dtype)
+    low = trunk.forward(image.float())
+    found = trunk.backward(low, dict(low.features))
+    assert {x.dtype for x in low.features.values()} == {dtype}
+    assert found.dtype == torch.float32
+    for name in layers:
+        assert relative_error(low.features[name].double(), tape.features[name]) < near
+    assert relative_error(found.double(), expected) < near_gradient
+
+
+def test_unknown_layer(build: Callable[..., Encoder]) -> None:
+    with pytest.raises(UsageError, match=r"unknown layer 'relu31'; did you mean 'relu3_1'\?"):
+        trunk_of(build(), ("relu31",))
