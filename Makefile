@@ -9,7 +9,7 @@ STYLE ?= sample_images/night.jpg
 OUT ?= out/cat_night.png
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types format wheel clean
+.PHONY: help run bench samples test check lint types format wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -17,6 +17,12 @@ help:  ## this list
 run: $(VENV)/.ready  ## stylise a sample picture into out/
 	$(BIN)/stylize $(CONTENT) $(STYLE) -o $(OUT) --force
 	@echo "Your picture: $(abspath $(OUT))"
+
+bench: $(VENV)/.ready  ## time against the textbook loop (CONTENT, STYLE)
+	$(BIN)/python benchmarks/bench.py $(CONTENT) $(STYLE) $(ARGS)
+
+samples: $(VENV)/.ready  ## make the README's pictures again
+	$(BIN)/python sample_images/make_results.py
 
 test: lint types  ## lint, types, then the tests with coverage
 	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)

@@ -10,7 +10,7 @@ from stylecli.settings import Compute, Settings
 from stylecli.transfer.device import precision_name, resolve
 from stylecli.transfer.memory import HISTORY, ScalePlan
 from stylecli.transfer.resample import Size
-from stylecli.transfer.scales import Scale, output_size, schedule, usable
+from stylecli.transfer.scales import OVERHEAD, Scale, output_size, schedule, usable
 from stylecli.transfer.stylization import make_optimizer, scale_plans
 from stylecli.transfer.targets import Targets, check_size
 from stylecli.transfer.tiles import halo
@@ -80,4 +80,4 @@ def _seconds_per_pixel(targets: Targets, settings: Settings) -> float:
         _, gradient = objective(image)
         image = optimizer.step(image, gradient)
         float(image.sum())  # waits for the device
-    return (time.perf_counter() - started) / 2 / (PROBE[0] * PROBE[1])
+    return (time.perf_counter() - started) / 2 / (PROBE[0] * PROBE[1] + OVERHEAD)

@@ -7,11 +7,12 @@ from typing import Final
 from stylecli.settings import Quality, Settings
 from stylecli.transfer.resample import Size, fit
 
+OVERHEAD: Final = 20_000  # an iteration costs at least what this many pixels do
 COARSEST: Final = 128  # long side of the first scale, to within a factor of √2
 ITERATIONS: Final[dict[Quality, tuple[int, ...]]] = {
-    "draft": (75, 50, 25, 15),
-    "normal": (150, 100, 60, 30),
-    "high": (250, 200, 150, 80),
+    "draft": (75, 50, 25, 20),
+    "normal": (150, 100, 60, 60),
+    "high": (250, 200, 150, 120),
 }
 
 
@@ -24,8 +25,8 @@ class Scale:
 
     @property
     def work(self) -> int:
-        """Pixels times iterations: what its time is proportional to."""
-        return self.size[0] * self.size[1] * self.iterations
+        """What its time is proportional to: pixels, and what an iteration costs without any."""
+        return (self.size[0] * self.size[1] + OVERHEAD) * self.iterations
 
 
 def output_size(content: Size, settings: Settings) -> Size:

@@ -179,6 +179,24 @@ def _start(run: _Run, init_image: torch.Tensor | None, device: torch.device) -> 
     return (0.5 + NOISE * noise).clamp_(0.0, 1.0).to(device)
 
 
+def relative_pyramid(
+    encoder: Encoder,
+    content: torch.Tensor,
+    style: torch.Tensor,
+    image: torch.Tensor,
+    compute: Compute | None = None,
+) -> tuple[tuple[float, float], ...]:
+    """Relative content and style loss of a picture at full, half and quarter size.
+
+    Pictures are (1, 3, H, W) in [0, 1]; the encoder's own layers are compared.
+    """
+    device, dtype = resolve(compute or Compute())
+    settings = Settings(encoder=encoder.spec.name)
+    targets = Targets(encoder, settings, dtype=dtype, device=device)
+    run = _Run(settings, targets, content, (style,), (), None, compute or Compute())
+    return _pyramid_losses(run, image)
+
+
 def _pyramid_losses(run: _Run, image: torch.Tensor) -> tuple[tuple[float, float], ...]:
     """Relative content and style loss of the picture at full, half and quarter size."""
     relative = replace(run.targets.weights, kind="relative")

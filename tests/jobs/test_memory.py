@@ -2,8 +2,7 @@
 
 import pytest
 
-from stylecli.errors import MemoryLimitError
-from stylecli.errors import is_out_of_memory
+from stylecli.errors import MemoryLimitError, is_out_of_memory
 from stylecli.jobs.memory import memory_guard
 from stylecli.settings import Settings
 

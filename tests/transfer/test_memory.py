@@ -1,0 +1,85 @@
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+import torch
+
+from stylecli.encoder import Encoder
+from stylecli.errors import MemoryLimitError
+from stylecli.transfer.memory import (
+    CANDIDATES,
+    HISTORY,
+    largest_side,
+    memory_limit,
+    plans,
+    predict_bytes,
+    readable,
+)
+from stylecli.transfer.trunk import Trunk
+
+CPU = torch.device("cpu")
+GIB = 2**30
+PLENTY = 1000 * GIB
+BIG = (3000, 4000)
+
+
+@pytest.fixture(scope="module")
+def trunk(compact: Encoder) -> Trunk:
+    return Trunk(compact, ["relu5_1"], dtype=torch.float32, device=CPU)
+
+
+def test_plans_go_from_the_fastest_to_the_leanest(trunk: Trunk) -> None:
+    found = list(plans(trunk, BIG, tile="auto", limit=PLENTY))
+    assert [(plan.history, plan.tile) for plan in found] == list(CANDIDATES)
+    assert found[0].history == HISTORY and found[0].tile is None
+    assert all(fast.predicted_bytes > lean.predicted_bytes for fast, lean in pairwise(found))
+
+
+def test_only_plans_within_the_limit(trunk: Trunk) -> None:
+    limit = 4 * GIB
+    found = list(plans(trunk, BIG, tile="auto", limit=limit))
+    assert 0 < len(found) < len(CANDIDATES)
+    assert all(plan.predicted_bytes <= limit for plan in found)
+
+
+@pytest.mark.parametrize(("tile", "side"), [("off", None), (256, 256)])
+def test_a_tile_asked_for_is_kept(trunk: Trunk, tile: str, side: int | None) -> None:
+    found = list(plans(trunk, BIG, tile=tile, limit=PLENTY))  # type: ignore[arg-type]
+    assert {plan.tile for plan in found} == {side}
+    histories = [plan.history for plan in found]
+    assert histories == sorted(set(histories), reverse=True)
+
+
+def test_no_plan_names_a_size_that_has_one(trunk: Trunk) -> None:
+    limit = 2 * GIB
+    with pytest.raises(MemoryLimitError, match=r"4000x3000.*2\.0 GiB allowed: use --size \d+ or"):
+        next(plans(trunk, BIG, tile="auto", limit=limit))
+    side = largest_side(trunk, BIG, "auto", limit)
+    assert 500 < side < 4000
+    assert list(plans(trunk, (side * 3 // 4, side), tile="auto", limit=limit))
+
+
+def test_predictions_grow_with_what_costs_memory(trunk: Trunk) -> None:
+    base = predict_bytes(trunk, (500, 700), None, 10)
+    assert predict_bytes(trunk, (1000, 700), None, 10) > base
+    assert predict_bytes(trunk, (500, 700), None, 20) - base == 10 * 24 * 500 * 700
+    assert predict_bytes(trunk, BIG, 256, 10) < predict_bytes(trunk, BIG, 1024, 10)
+    assert predict_bytes(trunk, BIG, 1024, 10) < predict_bytes(trunk, BIG, None, 10)
+
+
+def test_bf16_needs_less(build: Callable[..., Encoder]) -> None:
+    trunks = [
+        Trunk(build(), ["relu3_3"], dtype=dtype, device=CPU)
+        for dtype in (torch.bfloat16, torch.float32)
+    ]
+    low, high = (predict_bytes(trunk, BIG, None, 20) for trunk in trunks)
+    assert low < high
+
+
+def test_memory_limit_is_what_the_user_allows_or_what_is_free() -> None:
+    assert memory_limit(CPU, 123) == 123
+    assert 0 < memory_limit(CPU, None) < 2**50
+
+
+def test_readable() -> None:
+    assert [readable(n) for n in (3 * 2**20, 2**30, 5 * 2**29)] == ["3 MiB", "1.0 GiB", "2.5 GiB"]

@@ -1,0 +1,498 @@
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch.nn.functional import avg_pool2d
+
+from stylecli.encoder import Encoder
+from stylecli.errors import InputError, MemoryLimitError, SettingsError, UsageError
+from stylecli.settings import Compute, Settings
+from stylecli.transfer import Progress, Result, stylize
+from stylecli.transfer.memory import memory_limit
+
+FP32 = Compute(device="cpu", precision="fp32")
+FAST = Settings(iterations=4)
+
+
+@pytest.fixture
+def paint(compact: Encoder, content: torch.Tensor, style: torch.Tensor) -> Any:
+    """`stylize` with everything given; settings by name on top of a few iterations."""
+
+    def run(
+        content: torch.Tensor = content,
+        styles: Any = style,
+        compute: Compute = FP32,
+        init_image: torch.Tensor | None = None,
+        on_progress: Any = None,
+        **settings: Any,
+    ) -> Result:
+        return stylize(
+            content,
+            styles,
+            settings=replace(FAST, **settings),
+            compute=compute,
+            encoder=compact,
+            init_image=init_image,
+            on_progress=on_progress,
+        )
+
+    return run
+
+
+@pytest.fixture
+def small_scales(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several scales even for pictures of 64 pixels."""
+    monkeypatch.setattr("stylecli.transfer.scales.COARSEST", 24)
+
+
+def same(a: Result, b: Result) -> bool:
+    return a.image.numpy().tobytes() == b.image.numpy().tobytes()
+
+
+def looks_sound(image: torch.Tensor) -> bool:
+    return bool(torch.isfinite(image).all()) and 0.0 <= float(image.min() + image.max()) / 2 <= 1.0
+
+
+def test_a_picture_and_how_it_came_about(paint: Any, content: torch.Tensor) -> None:
+    result = paint()
+    assert result.image.shape == content.shape
+    assert result.image.dtype == torch.float32
+    assert not result.image.requires_grad
+    assert 0.0 <= float(result.image.min()) < float(result.image.max()) <= 1.0
+    assert (result.device, result.precision, result.iterations) == ("cpu", "fp32", 4)
+    assert len(result.encoder_sha256) == 64
+    assert result.settings == FAST
+    assert result.notes == ()
+    assert result.seconds > 0
+
+
+def test_inputs_stay_as_they_are(paint: Any, content: torch.Tensor, style: torch.Tensor) -> None:
+    before = content.clone(), style.clone()
+    paint(init="content")
+    assert torch.equal(content, before[0]) and torch.equal(style, before[1])
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_same_seed_gives_the_same_bytes_and_another_another(
+    paint: Any, optimizer: str, precision: str
+) -> None:
+    compute = Compute(device="cpu", precision=precision)  # type: ignore[arg-type]
+    first, again, other = (
+        paint(compute=compute, optimizer=optimizer, seed=seed) for seed in (5, 5, 6)
+    )
+    assert same(first, again)
+    assert first.losses == again.losses and first.pyramid == again.pyramid
+    assert not same(first, other)
+
+
+def test_global_random_state_plays_no_part_and_is_left_alone(paint: Any) -> None:
+    torch.manual_seed(1)
+    first = paint()
+    torch.manual_seed(2)
+    before = torch.get_rng_state()
+    assert same(first, paint())
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("losses", ["relative", "gatys"])
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_the_objective_goes_down(paint: Any, optimizer: str, losses: str) -> None:
+    seen: list[Progress] = []
+    result = paint(iterations=25, optimizer=optimizer, losses=losses, on_progress=seen.append)
+    totals = [progress.losses.total for progress in seen]
+    assert result.losses.total == min(totals)
+    assert result.losses.total < 0.5 * totals[0]
+
+
+def test_relative_losses_both_fall(paint: Any, content: torch.Tensor, style: torch.Tensor) -> None:
+    """Against the content picture for style, and against noise for content."""
+    result = paint(iterations=40)
+    as_content = paint(iterations=1, init_image=content).losses
+    assert as_content.content == 0.0
+    noise = paint(iterations=1).losses
+    assert result.losses.style < 0.5 * min(as_content.style, noise.style)
+    assert result.losses.total < 0.5 * min(as_content.total, noise.total)
+
+
+def test_progress_counts_up_to_1(paint: Any, small_scales: None, content: torch.Tensor) -> None:
+    seen: list[Progress] = []
+    images: list[torch.Tensor] = []
+
+    def on_progress(progress: Progress) -> None:
+        seen.append(progress)
+        images.append(progress.image())
+
+    result = paint(iterations=9, on_progress=on_progress)
+    assert len(seen) == result.iterations == 9
+    fractions = [progress.fraction for progress in seen]
+    assert fractions == sorted(set(fractions))
+    assert 0.0 < fractions[0] and fractions[-1] == pytest.approx(1.0)
+    assert {progress.scales for progress in seen} == {2}
+    assert [p.scale for p in seen] == sorted(p.scale for p in seen)
+    for scale in (1, 2):
+        own = [progress for progress in seen if progress.scale == scale]
+        assert [p.iteration for p in own] == list(range(1, own[0].iterations + 1))
+    assert (seen[0].width, seen[0].height) == (32, 24)
+    assert (seen[-1].width, seen[-1].height) == (64, 48)
+    for progress, image in zip(seen, images, strict=True):
+        assert image.shape == (3, progress.height, progress.width)
+        assert image.dtype == torch.float32 and looks_sound(image)
+        assert math.isfinite(progress.losses.total)
+    assert torch.equal(images[-1], result.image)
+
+
+def test_watching_changes_nothing(paint: Any, small_scales: None) -> None:
+    assert same(paint(iterations=6), paint(iterations=6, on_progress=lambda p: p.image().zero_()))
+
+
+def test_an_error_of_the_watcher_ends_the_run(paint: Any) -> None:
+    class Enough(Exception):
+        pass
+
+    def stop(progress: Progress) -> None:
+        raise Enough
+
+    with pytest.raises(Enough):
+        paint(on_progress=stop)
+
+
+def test_starts_from_noise_the_content_or_a_picture(paint: Any, content: torch.Tensor) -> None:
+    noise = paint(iterations=1).image
+    assert abs(float(noise.mean()) - 0.5) < 0.01 and 0.02 < float(noise.std()) < 0.1
+    torch.testing.assert_close(paint(iterations=1, init="content").image, content)
+    given = torch.rand(content.shape, generator=torch.Generator().manual_seed(4))
+    assert torch.equal(paint(iterations=1, init_image=given).image, given)
+    assert torch.equal(paint(iterations=1, init="x.png", init_image=given).image, given)
+    resized = paint(iterations=1, init_image=torch.full((3, 9, 5), 0.25)).image
+    torch.testing.assert_close(resized, torch.full_like(content, 0.25))
+
+
+def test_an_init_that_names_a_picture_needs_it(paint: Any) -> None:
+    with pytest.raises(InputError, match=r"init 'x\.png' names a picture"):
+        paint(init="x.png")
+
+
+def test_coarse_scales_hand_on_their_picture(paint: Any, small_scales: None) -> None:
+    """The coarse result is what the fine scale starts from."""
+    images: list[torch.Tensor] = []
+    paint(iterations=12, on_progress=lambda p: images.append(p.image()))
+    coarse = [image for image in images if image.shape[-1] == 32][-1]
+    fine = next(image for image in images if image.shape[-1] == 64)
+    error = avg_pool2d(fine[None], 2)[0] - coarse
+    assert float(error.square().mean().sqrt()) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("size", "shape"), [(None, (48, 64)), (32, (24, 32)), (96, (72, 96)), (128, (96, 128))]
+)
+def test_size_is_the_long_side(paint: Any, size: int | None, shape: tuple[int, int]) -> None:
+    result = paint(size=size, iterations=1)
+    assert tuple(result.image.shape) == (3, *shape)
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (17, 31), (16, 61), (49, 16)])
+def test_odd_and_smallest_sizes(paint: Any, shape: tuple[int, int]) -> None:
+    result = paint(content=torch.rand(3, *shape), iterations=3)
+    assert tuple(result.image.shape) == (3, *shape)
+    assert looks_sound(result.image)
+
+
+def test_iterations_are_all_spent_on_a_strip(paint: Any) -> None:
+    """Whose coarse scales are too small for the deepest layer."""
+    assert paint(content=torch.rand(3, 16, 260), iterations=12).iterations == 12
+
+
+def test_several_styles(paint: Any, style: torch.Tensor) -> None:
+    other = style.flip(0).mT
+    both, first, second = (paint(styles=s) for s in ([style, other], [style], [other]))
+    assert same(first, paint(styles=style))
+    assert not same(both, first) and not same(both, second)
+
+
+def test_strength_0_is_the_content_and_1_the_style_alone(paint: Any) -> None:
+    content, middle, style = (paint(strength=s, iterations=25).pyramid[0] for s in (0.0, 0.5, 1.0))
+    assert content[0] < 0.5 * middle[0] < 0.5 * style[0]
+    assert style[1] < middle[1] < 0.5 * content[1]
+
+
+def test_strength_0_leaves_the_content_as_it_is(paint: Any, content: torch.Tensor) -> None:
+    result = paint(strength=0.0, chroma_tv=0.0, init="content", iterations=5)
+    assert torch.equal(result.image, content)
+    assert result.losses.content == 0.0
+
+
+def test_total_variation_smooths(paint: Any) -> None:
+    def roughness(**settings: float) -> float:
+        image = paint(iterations=12, **settings).image
+        return float(image.diff(dim=-1).square().mean() + image.diff(dim=-2).square().mean())
+
+    assert roughness(tv=1000.0) < 0.5 * roughness(tv=0.0)
+
+
+def test_pyramid_holds_three_sizes_where_they_exist(paint: Any) -> None:
+    assert len(paint(iterations=1, size=64).pyramid) == 2
+    assert len(paint(iterations=1, size=128).pyramid) == 3
+    assert len(paint(content=torch.rand(3, 20, 20), iterations=1).pyramid) == 1
+
+
+def test_pyramid_is_relative_whatever_is_optimised(paint: Any, content: torch.Tensor) -> None:
+    relative, gatys = (
+        paint(iterations=1, octaves=1, losses=kind, init_image=content.flip(0))
+        for kind in ("relative", "gatys")
+    )
+    assert relative.pyramid == gatys.pyramid
+    assert relative.pyramid[0] == (relative.losses.content, relative.losses.style)
+    assert gatys.losses.content != relative.losses.content
+
+
+def test_bf16_comes_near_fp32(paint: Any) -> None:
+    exact, low = (
+        paint(iterations=20, compute=Compute(device="cpu", precision=precision))
+        for precision in ("fp32", "bf16")
+    )
+    assert low.precision == "bf16"
+    assert low.losses.total == pytest.approx(exact.losses.total, rel=0.1)
+    assert low.pyramid[0][0] == pytest.approx(exact.pyramid[0][0], rel=0.2)
+    assert low.pyramid[0][1] == pytest.approx(exact.pyramid[0][1], rel=0.2)
+
+
+def test_tiles_give_the_same_picture(paint: Any) -> None:
+    whole, tiled = (
+        paint(size=136, iterations=5, compute=replace(FP32, tile=tile)) for tile in ("off", "64")
+    )
+    assert tiled.losses.total == pytest.approx(whole.losses.total, rel=1e-2)
+    assert float((tiled.image - whole.image).abs().mean()) < 1e-2
+
+
+@pytest.mark.parametrize("content_value", [0.0, 1.0])
+@pytest.mark.parametrize("style_value", [0.0, 1.0])
+@pytest.mark.parametrize("init", ["random", "content"])
+def test_black_and_white_pictures(
+    paint: Any, content_value: float, style_value: float, init: str
+) -> None:
+    flat = torch.full((3, 32, 32), content_value), torch.full((3, 32, 32), style_value)
+    for precision in ("fp32", "bf16"):
+        compute = Compute(device="cpu", precision=precision)  # type: ignore[arg-type]
+        result = paint(flat[0], flat[1], compute, init=init)
+        assert looks_sound(result.image)
+        assert math.isfinite(result.losses.total)
+        if init == "content" and content_value == style_value:
+            assert torch.equal(result.image, flat[0])
+
+
+HUGE = 1e12
+EXTREMES: list[dict[str, Any]] = [
+    {"alpha": HUGE},
+    {"beta": HUGE},
+    {"tv": HUGE},
+    {"chroma_tv": HUGE},
+    {"alpha": HUGE, "beta": HUGE, "tv": HUGE, "chroma_tv": HUGE},
+    {"alpha": HUGE, "beta": HUGE, "losses": "gatys"},
+    {"alpha": HUGE, "losses": "gatys", "content_layers": (("relu3_3", HUGE),)},
+    {"beta": HUGE, "style_layers": (("relu1_1", HUGE), ("relu2_1", 1e-12))},
+    {"alpha": 1e-30, "beta": 1e-30, "chroma_tv": 0.0},
+    {"learning_rate": 10.0},
+    {"learning_rate": 1e-6},
+    {"optimizer": "adam", "learning_rate": 10.0},
+    {"optimizer": "adam", "alpha": HUGE, "losses": "gatys"},
+]
+
+
+@pytest.mark.parametrize("settings", EXTREMES, ids=str)
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_extremes_give_a_sound_picture_or_a_clear_refusal(
+    paint: Any, settings: dict[str, Any], precision: str
+) -> None:
+    compute = Compute(device="cpu", precision=precision)  # type: ignore[arg-type]
+    try:
+        result = paint(iterations=10, compute=compute, **settings)
+    except InputError as error:
+        assert "not finite" in str(error)
+    else:
+        assert looks_sound(result.image)
+        assert all(math.isfinite(x) for pair in result.pyramid for x in pair)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e12])
+def test_only_the_ratio_of_the_weights_matters(paint: Any, unit: float) -> None:
+    names = {"alpha": 1.0, "beta": 12.0, "chroma_tv": 0.0}
+    expected = paint(iterations=15, **names).losses
+    found = paint(iterations=15, **{name: value * unit for name, value in names.items()}).losses
+    assert found.total / unit == pytest.approx(expected.total, rel=0.1)
+
+
+def test_weights_beyond_the_range_are_refused() -> None:
+    for name in ("alpha", "beta", "tv", "chroma_tv", "learning_rate"):
+        for value in (1e300, math.inf, math.nan, -1.0):
+            with pytest.raises(SettingsError, match=f"^{name} must be a number from"):
+                Settings(**{name: value})
+
+
+def test_a_loss_that_is_never_finite_is_an_error(
+    paint: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "stylecli.transfer.losses.total_variation", lambda image: image.sum((1, 2, 3)) * math.nan
+    )
+    with pytest.raises(InputError, match="^the losses are not finite.*smaller --alpha"):
+        paint()
+
+
+def test_a_divergence_is_survived_and_told(paint: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from stylecli.transfer import losses
+
+    real, calls = losses.total_variation, 0
+
+    def sometimes(image: torch.Tensor) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        return real(image) * (math.nan if calls in (3, 4) else 1.0)
+
+    monkeypatch.setattr(losses, "total_variation", sometimes)
+    result = paint(iterations=8)
+    assert result.notes == ("The optimiser diverged 2 time(s) and went on from its best image.",)
+    assert math.isfinite(result.losses.total) and looks_sound(result.image)
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        torch.zeros(48, 64),
+        torch.zeros(1, 3, 48, 64),
+        torch.zeros(4, 48, 64),
+        torch.zeros(48, 64, 3),
+        torch.zeros(3, 48, 64, dtype=torch.uint8),
+    ],
+    ids=lambda picture: f"{tuple(picture.shape)}",
+)
+@pytest.mark.parametrize("role", ["content", "styles", "init_image"])
+def test_a_picture_of_the_wrong_form(paint: Any, picture: torch.Tensor, role: str) -> None:
+    with pytest.raises(InputError, match=r"float tensor of shape \(3, H, W\) in \[0, 1\], got"):
+        paint(**{role: picture})
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("role", ["content", "styles", "init_image"])
+def test_a_picture_that_is_not_finite(
+    paint: Any, content: torch.Tensor, bad: float, role: str
+) -> None:
+    picture = content.clone()
+    picture[1, 3, 5] = bad
+    with pytest.raises(InputError, match="NaN or infinite"):
+        paint(**{role: picture})
+
+
+def test_values_outside_the_box_are_clamped(paint: Any, content: torch.Tensor) -> None:
+    wide = content * 4 - 1.5
+    assert same(paint(content=wide), paint(content=wide.clamp(0, 1)))
+
+
+def test_other_float_types_and_views_will_do(paint: Any, content: torch.Tensor) -> None:
+    assert same(paint(content=content.double()), paint())
+    turned = content.mT.contiguous().mT
+    assert same(paint(content=turned), paint())
+    assert looks_sound(paint(content=content.half().requires_grad_()).image)
+
+
+@pytest.mark.parametrize("shape", [(15, 40), (40, 15), (1, 1), (0, 5)])
+def test_a_content_that_is_too_small(paint: Any, shape: tuple[int, int]) -> None:
+    with pytest.raises(InputError, match=f"{shape[1]}x{shape[0]} pixels.*at least 16x16"):
+        paint(content=torch.rand(3, *shape))
+
+
+def test_a_small_content_is_enlarged_by_size(paint: Any) -> None:
+    assert paint(content=torch.rand(3, 4, 5), size=30).image.shape == (3, 24, 30)
+
+
+def test_shallow_layers_take_smaller_pictures(paint: Any) -> None:
+    layers = {"content_layers": (("relu1_2", 1.0),), "style_layers": (("relu1_1", 1.0),)}
+    assert paint(content=torch.rand(3, 1, 2), **layers).image.shape == (3, 1, 2)
+
+
+@pytest.mark.parametrize(
+    "styles", [[], (), torch.zeros(3, 0, 5), torch.zeros(3, 5, 0)], ids=["[]", "()", "0x5", "5x0"]
+)
+def test_no_style_at_all(paint: Any, styles: Any) -> None:
+    with pytest.raises(InputError, match="style"):
+        paint(styles=styles)
+
+
+@pytest.mark.parametrize("which", ["content_layers", "style_layers"])
+def test_an_unknown_layer(paint: Any, which: str) -> None:
+    with pytest.raises(UsageError, match=r"unknown layer 'relu41'; did you mean 'relu4_1'\?"):
+        paint(**{which: (("relu41", 1.0),)})
+
+
+def test_an_unknown_encoder(content: torch.Tensor, style: torch.Tensor) -> None:
+    with pytest.raises(UsageError, match=r"unknown encoder 'compct'; did you mean 'compact'\?"):
+        stylize(content, style, settings=Settings(encoder="compct"))
+
+
+def test_the_encoder_of_the_settings_is_loaded(
+    paint: Any, content: torch.Tensor, style: torch.Tensor
+) -> None:
+    settings = replace(FAST, pooling="average", padding="zeros")
+    found = stylize(content, style, settings=settings, compute=FP32)
+    assert looks_sound(found.image)
+    assert not same(found, paint())
+
+
+def test_running_out_of_memory_falls_back_to_leaner_plans(
+    paint: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stylecli.transfer import stylization
+
+    real, attempts = stylization.optimize, []
+
+    def hungry(*args: Any, **kwargs: Any) -> Any:
+        attempts.append(args)
+        if len(attempts) < 3:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 1 byte")
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(stylization, "optimize", hungry)
+    assert looks_sound(paint().image)
+    assert len(attempts) == 3
+
+
+def test_memory_that_runs_out_with_every_plan(paint: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hungry(*args: Any, **kwargs: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr("stylecli.transfer.stylization.optimize", hungry)
+    with pytest.raises(MemoryLimitError, match="64x48 pixels with every plan: use --size 32"):
+        paint()
+
+
+def test_any_other_runtime_error_is_not_hidden(paint: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("shapes do not match")
+
+    monkeypatch.setattr("stylecli.transfer.stylization.optimize", broken)
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        paint()
+
+
+def test_a_memory_limit_too_small_for_anything(paint: Any) -> None:
+    with pytest.raises(MemoryLimitError, match="64x48 pixels need about .* 1 MiB allowed"):
+        paint(compute=replace(FP32, max_memory="1M"))
+
+
+def test_a_finished_picture_is_not_lost_to_its_report(
+    paint: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory that others take in the meantime costs the pyramid's figures, not the picture."""
+    limits = iter([memory_limit(torch.device("cpu"), None)])
+    monkeypatch.setattr("stylecli.transfer.stylization.memory_limit", lambda *_: next(limits, 1))
+    assert looks_sound(paint().image)
+
+
+def test_to_pil(paint: Any) -> None:
+    result = paint(iterations=1)
+    picture = result.to_pil()
+    assert (picture.mode, picture.size) == ("RGB", (64, 48))
+    pixel = (result.image[:, 7, 11] * 255).round().int().tolist()
+    assert list(picture.getpixel((11, 7))) == pixel
