@@ -48,8 +48,9 @@ class LBFGS:
         self.state = {}
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything the next step depends on, as tensors and plain numbers."""
-        return {"count": self.count, "step_scale": self.step_scale, "state": dict(self.state)}
+        """Everything the next step depends on, copied: tensors and plain numbers."""
+        state = {name: value.clone() for name, value in self.state.items()}
+        return {"count": self.count, "step_scale": self.step_scale, "state": state}
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         """Continue from `state_dict` as if nothing had happened in between."""
@@ -75,7 +76,8 @@ class LBFGS:
         z = (steep - state["steep"]).flatten(1)
         sy = (s * y).sum(1, keepdim=True)
         yz = (y * z).sum(1, keepdim=True)
-        good = (sy > 1e-10 * yz) & (yz > 0)
+        lengths = s.norm(dim=1, keepdim=True) * y.norm(dim=1, keepdim=True)
+        good = (sy > 1e-8 * lengths) & (yz > 0)  # an angle: the objective's unit must not matter
         state["s"][:, slot] = torch.where(good, s, 0.0)
         state["z"][:, slot] = torch.where(good, z, 0.0)
         y = torch.where(good, y, 0.0)

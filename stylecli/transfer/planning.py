@@ -10,7 +10,7 @@ from stylecli.settings import Compute, Settings
 from stylecli.transfer.device import precision_name, resolve
 from stylecli.transfer.memory import HISTORY, ScalePlan
 from stylecli.transfer.resample import Size
-from stylecli.transfer.scales import OVERHEAD, Scale, output_size, schedule, usable
+from stylecli.transfer.scales import OVERHEAD, Scale, output_size, schedule
 from stylecli.transfer.stylization import make_optimizer, scale_plans
 from stylecli.transfer.targets import Targets, check_size
 from stylecli.transfer.tiles import halo
@@ -51,7 +51,7 @@ def plan_run(content: Size, settings: Settings, compute: Compute, encoder: Encod
     check_size(size, targets.size_needed, "the output")
     pixel_seconds = _seconds_per_pixel(targets, settings)
     scales = []
-    for scale in usable(schedule(size, settings), targets.size_needed):
+    for scale in schedule(size, settings, targets.size_needed):
         chosen = next(scale_plans(targets, scale.size, settings, compute))
         scales.append(_planned(scale, chosen, pixel_seconds, halo(targets.trunk.steps)))
     return Plan(str(device), precision_name(dtype), tuple(scales))

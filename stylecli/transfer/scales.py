@@ -34,26 +34,23 @@ def output_size(content: Size, settings: Settings) -> Size:
     return content if settings.size is None else fit(content, settings.size)
 
 
-def schedule(size: Size, settings: Settings) -> tuple[Scale, ...]:
+def schedule(size: Size, settings: Settings, needed: int = 1) -> tuple[Scale, ...]:
     """The scales up to `size`, coarsest first, each twice the one before.
 
-    From the fourth scale on each gets the last count of its preset: by then strokes are in
-    place. `settings.iterations` is spread in the same proportions, at least 1 a scale.
+    Scales with a side under `needed` pixels are left out: a long strip starts later. From the
+    fourth scale on each gets the last count of its preset: by then strokes are in place.
+    `settings.iterations` is spread in the same proportions, at least 1 a scale.
     """
     long_side = max(size)
     count = max(1, 1 + round(math.log2(max(1.0, long_side / COARSEST))))
+    reduced = [fit(size, max(1, round(long_side / 2**k))) for k in range(count - 1, 0, -1)]
+    sizes = [*(each for each in reduced if min(each) >= needed), size]
     base = ITERATIONS[settings.quality]
-    counts = [base[min(index, len(base) - 1)] for index in range(count)]
+    counts = [base[min(index, len(base) - 1)] for index in range(len(sizes))]
     if settings.iterations is not None:
         counts = _spread(settings.iterations, counts)
-    sizes = [fit(size, max(1, round(long_side / 2**k))) for k in range(count - 1, 0, -1)]
-    pairs = zip([*sizes, size], counts, strict=True)
-    return tuple(Scale(s, iterations) for s, iterations in pairs if iterations)
-
-
-def usable(scales: tuple[Scale, ...], needed: int) -> tuple[Scale, ...]:
-    """The scales large enough for the deepest layer: of a long strip only the last ones."""
-    return tuple(scale for scale in scales if min(scale.size) >= needed)
+    pairs = zip(sizes, counts, strict=True)
+    return tuple(Scale(each, iterations) for each, iterations in pairs if iterations)
 
 
 def _spread(total: int, counts: list[int]) -> list[int]:

@@ -19,7 +19,7 @@ from stylecli.transfer.memory import ScalePlan, memory_limit, plans
 from stylecli.transfer.objective import Terms
 from stylecli.transfer.progress import Losses, Progress, ProgressCallback, Result
 from stylecli.transfer.resample import Size, enlarge, resize
-from stylecli.transfer.scales import Scale, output_size, schedule, usable
+from stylecli.transfer.scales import Scale, output_size, schedule
 from stylecli.transfer.targets import Targets, check_size
 
 NOISE: Final = 0.05  # standard deviation around mid grey: full-range noise costs iterations
@@ -53,7 +53,8 @@ def stylize(
 
     Pictures are (3, H, W) in [0, 1]; several styles are blended in equal parts. Without
     `encoder` the one that the settings name is loaded. `init_image` replaces the start that
-    `settings.init` names. On the CPU the same inputs give the same bits.
+    `settings.init` names. On the CPU the same inputs give the same bits, as long as the same
+    plan (tiles, history) fits into memory.
 
     Raises `InputError` for a picture of the wrong form or too small, `UsageError` for an
     unknown layer or device, `WeightsError` when the encoder cannot be loaded.
@@ -64,11 +65,13 @@ def stylize(
     if encoder is None:
         encoder = load_encoder(settings.encoder, pooling=settings.pooling, padding=settings.padding)
     given = [styles] if isinstance(styles, torch.Tensor) else list(styles)
+    if not given:
+        raise InputError("no style picture was given: give at least one.")
     pictures = [_checked(p, device) for p in (content, *given)]
     size = output_size(_size(pictures[0]), settings)
     targets = Targets(encoder, settings, dtype=dtype, device=device)
     check_size(size, targets.size_needed, "the output")
-    scales = usable(schedule(size, settings), targets.size_needed)
+    scales = schedule(size, settings, targets.size_needed)
     styles = tuple(pictures[1:])
     run = _Run(settings, targets, pictures[0], styles, scales, on_progress, compute)
     best, notes = _coarse_to_fine(run, _start(run, init_image, device))
@@ -207,7 +210,10 @@ def _pyramid_losses(run: _Run, image: torch.Tensor) -> tuple[tuple[float, float]
         if min(reduced) < run.targets.size_needed:
             break
         height, width = reduced
-        plan = next(scale_plans(run.targets, (height, width), run.settings, run.compute))
+        try:
+            plan = next(scale_plans(run.targets, (height, width), run.settings, run.compute))
+        except MemoryLimitError:
+            break  # the picture is finished; a report is not worth losing it
         objective = run.targets.objective(run.content, run.styles, (height, width), plan.tile)
         objective.weights = relative
         objective.octaves = (replace(objective.octaves[0], weight=1.0),)
@@ -218,7 +224,12 @@ def _pyramid_losses(run: _Run, image: torch.Tensor) -> tuple[tuple[float, float]
 
 def _checked(picture: torch.Tensor, device: torch.device) -> torch.Tensor:
     """A (3, H, W) picture as (1, 3, H, W) float32 on the device."""
-    if picture.ndim != 3 or picture.shape[0] != 3 or not picture.is_floating_point():
+    if (
+        picture.ndim != 3
+        or picture.shape[0] != 3
+        or not picture.is_floating_point()
+        or not picture.numel()
+    ):
         raise InputError(
             "a picture must be a float tensor of shape (3, H, W) in [0, 1], got "
             f"{tuple(picture.shape)} of {picture.dtype}."

@@ -1,6 +1,8 @@
-"""Small random encoders in float64, whose gradients can be compared to the last digits."""
+"""Small random encoders in float64, and short runs with the bundled one."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -8,10 +10,13 @@ import torch
 from stylecli.encoder import Encoder, EncoderSpec, load_encoder
 from stylecli.encoder.plan import Plan
 from stylecli.encoder.registry import default_layers
-from stylecli.settings import Padding, Pooling
+from stylecli.settings import Compute, Padding, Pooling, Settings
+from stylecli.transfer import Result, stylize
 
 SMALL_PLAN = Plan((2, 2, 4), (4, 5, 6, 6, 7, 8, 8))  # to relu3_3, 2 poolings
 BuildEncoder = Callable[..., Encoder]
+FP32 = Compute(device="cpu", precision="fp32")
+FAST = Settings(iterations=4)
 
 
 def small_encoder(pooling: Pooling = "max", padding: Padding = "replicate") -> Encoder:
@@ -39,3 +44,34 @@ def build() -> BuildEncoder:
 def compact() -> Encoder:
     """The bundled encoder, loaded once."""
     return load_encoder("compact")
+
+
+@pytest.fixture
+def paint(compact: Encoder, content: torch.Tensor, style: torch.Tensor) -> Any:
+    """`stylize` with everything given; settings by name on top of a few iterations."""
+
+    def run(
+        content: torch.Tensor = content,
+        styles: Any = style,
+        compute: Compute = FP32,
+        init_image: torch.Tensor | None = None,
+        on_progress: Any = None,
+        **settings: Any,
+    ) -> Result:
+        return stylize(
+            content,
+            styles,
+            settings=replace(FAST, **settings),
+            compute=compute,
+            encoder=compact,
+            init_image=init_image,
+            on_progress=on_progress,
+        )
+
+    return run
+
+
+@pytest.fixture
+def small_scales(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several scales even for pictures of 64 pixels."""
+    monkeypatch.setattr("stylecli.transfer.scales.COARSEST", 24)

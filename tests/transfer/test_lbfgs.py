@@ -151,6 +151,20 @@ def test_free_gradient_holds_pixels_pushed_out_of_the_box() -> None:
     assert free_gradient(image, gradient).tolist() == [0.0, -2.0, 3.0, 0.0, 4.0, -4.0]
 
 
+def test_pixels_pushed_out_of_the_box_count_for_nothing() -> None:
+    """Neither in the first step's length nor in any later pair."""
+    gradient = quadratic(centre=0.97)
+    plain, masked = LBFGS(metric, history=3), LBFGS(metric, history=3)
+    image, held = random(*SHAPE).round(decimals=1), 0
+    for _ in range(8):
+        g = gradient(image) - 0.5 * (image == 1.0)
+        held += int((free_gradient(image, g) != g).sum())
+        found = plain.step(image, g)
+        assert torch.equal(found, masked.step(image, free_gradient(image, g)))
+        image = found
+    assert held > 20
+
+
 @pytest.mark.parametrize("step_scale", [1.0, 0.25])
 def test_lengths_of_steps(step_scale: float) -> None:
     gradient = quadratic()

@@ -15,6 +15,7 @@ from stylecli.transfer.memory import (
     predict_bytes,
     readable,
 )
+from stylecli.transfer.resample import fit
 from stylecli.transfer.trunk import Trunk
 
 CPU = torch.device("cpu")
@@ -36,10 +37,10 @@ def test_plans_go_from_the_fastest_to_the_leanest(trunk: Trunk) -> None:
 
 
 def test_only_plans_within_the_limit(trunk: Trunk) -> None:
-    limit = 4 * GIB
-    found = list(plans(trunk, BIG, tile="auto", limit=limit))
-    assert 0 < len(found) < len(CANDIDATES)
-    assert all(plan.predicted_bytes <= limit for plan in found)
+    every = list(plans(trunk, BIG, tile="auto", limit=PLENTY))
+    for index, plan in enumerate(every):
+        limit = plan.predicted_bytes
+        assert list(plans(trunk, BIG, tile="auto", limit=limit)) == every[index:]
 
 
 @pytest.mark.parametrize(("tile", "side"), [("off", None), (256, 256)])
@@ -56,7 +57,9 @@ def test_no_plan_names_a_size_that_has_one(trunk: Trunk) -> None:
         next(plans(trunk, BIG, tile="auto", limit=limit))
     side = largest_side(trunk, BIG, "auto", limit)
     assert 500 < side < 4000
-    assert list(plans(trunk, (side * 3 // 4, side), tile="auto", limit=limit))
+    assert list(plans(trunk, fit(BIG, side), tile="auto", limit=limit))
+    with pytest.raises(MemoryLimitError):
+        next(plans(trunk, fit(BIG, side + 1), tile="auto", limit=limit))
 
 
 def test_predictions_grow_with_what_costs_memory(trunk: Trunk) -> None:

@@ -6,45 +6,12 @@ import pytest
 import torch
 from torch.nn.functional import avg_pool2d
 
-from stylecli.encoder import Encoder
-from stylecli.errors import InputError, MemoryLimitError, SettingsError, UsageError
+from stylecli.errors import InputError
 from stylecli.settings import Compute, Settings
-from stylecli.transfer import Progress, Result, stylize
-from stylecli.transfer.memory import memory_limit
+from stylecli.transfer import Progress, Result
 
 FP32 = Compute(device="cpu", precision="fp32")
 FAST = Settings(iterations=4)
-
-
-@pytest.fixture
-def paint(compact: Encoder, content: torch.Tensor, style: torch.Tensor) -> Any:
-    """`stylize` with everything given; settings by name on top of a few iterations."""
-
-    def run(
-        content: torch.Tensor = content,
-        styles: Any = style,
-        compute: Compute = FP32,
-        init_image: torch.Tensor | None = None,
-        on_progress: Any = None,
-        **settings: Any,
-    ) -> Result:
-        return stylize(
-            content,
-            styles,
-            settings=replace(FAST, **settings),
-            compute=compute,
-            encoder=compact,
-            init_image=init_image,
-            on_progress=on_progress,
-        )
-
-    return run
-
-
-@pytest.fixture
-def small_scales(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Several scales even for pictures of 64 pixels."""
-    monkeypatch.setattr("stylecli.transfer.scales.COARSEST", 24)
 
 
 def same(a: Result, b: Result) -> bool:
@@ -52,7 +19,8 @@ def same(a: Result, b: Result) -> bool:
 
 
 def looks_sound(image: torch.Tensor) -> bool:
-    return bool(torch.isfinite(image).all()) and 0.0 <= float(image.min() + image.max()) / 2 <= 1.0
+    """No NaN, and inside the box."""
+    return bool(((image >= 0.0) & (image <= 1.0)).all())
 
 
 def test_a_picture_and_how_it_came_about(paint: Any, content: torch.Tensor) -> None:
@@ -97,11 +65,11 @@ def test_global_random_state_plays_no_part_and_is_left_alone(paint: Any) -> None
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.parametrize("losses", ["relative", "gatys"])
+@pytest.mark.parametrize("kind", ["relative", "gatys"])
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
-def test_the_objective_goes_down(paint: Any, optimizer: str, losses: str) -> None:
+def test_the_objective_goes_down(paint: Any, optimizer: str, kind: str) -> None:
     seen: list[Progress] = []
-    result = paint(iterations=25, optimizer=optimizer, losses=losses, on_progress=seen.append)
+    result = paint(iterations=25, optimizer=optimizer, losses=kind, on_progress=seen.append)
     totals = [progress.losses.total for progress in seen]
     assert result.losses.total == min(totals)
     assert result.losses.total < 0.5 * totals[0]
@@ -129,7 +97,7 @@ def test_progress_counts_up_to_1(paint: Any, small_scales: None, content: torch.
     assert len(seen) == result.iterations == 9
     fractions = [progress.fraction for progress in seen]
     assert fractions == sorted(set(fractions))
-    assert 0.0 < fractions[0] and fractions[-1] == pytest.approx(1.0)
+    assert fractions[0] > 0.0 and fractions[-1] == pytest.approx(1.0)
     assert {progress.scales for progress in seen} == {2}
     assert [p.scale for p in seen] == sorted(p.scale for p in seen)
     for scale in (1, 2):
@@ -261,233 +229,10 @@ def test_bf16_comes_near_fp32(paint: Any) -> None:
 
 def test_tiles_give_the_same_picture(paint: Any) -> None:
     whole, tiled = (
-        paint(size=136, iterations=5, compute=replace(FP32, tile=tile)) for tile in ("off", "64")
+        paint(size=100, iterations=4, compute=replace(FP32, tile=tile)) for tile in ("off", "64")
     )
     assert tiled.losses.total == pytest.approx(whole.losses.total, rel=1e-2)
     assert float((tiled.image - whole.image).abs().mean()) < 1e-2
-
-
-@pytest.mark.parametrize("content_value", [0.0, 1.0])
-@pytest.mark.parametrize("style_value", [0.0, 1.0])
-@pytest.mark.parametrize("init", ["random", "content"])
-def test_black_and_white_pictures(
-    paint: Any, content_value: float, style_value: float, init: str
-) -> None:
-    flat = torch.full((3, 32, 32), content_value), torch.full((3, 32, 32), style_value)
-    for precision in ("fp32", "bf16"):
-        compute = Compute(device="cpu", precision=precision)  # type: ignore[arg-type]
-        result = paint(flat[0], flat[1], compute, init=init)
-        assert looks_sound(result.image)
-        assert math.isfinite(result.losses.total)
-        if init == "content" and content_value == style_value:
-            assert torch.equal(result.image, flat[0])
-
-
-HUGE = 1e12
-EXTREMES: list[dict[str, Any]] = [
-    {"alpha": HUGE},
-    {"beta": HUGE},
-    {"tv": HUGE},
-    {"chroma_tv": HUGE},
-    {"alpha": HUGE, "beta": HUGE, "tv": HUGE, "chroma_tv": HUGE},
-    {"alpha": HUGE, "beta": HUGE, "losses": "gatys"},
-    {"alpha": HUGE, "losses": "gatys", "content_layers": (("relu3_3", HUGE),)},
-    {"beta": HUGE, "style_layers": (("relu1_1", HUGE), ("relu2_1", 1e-12))},
-    {"alpha": 1e-30, "beta": 1e-30, "chroma_tv": 0.0},
-    {"learning_rate": 10.0},
-    {"learning_rate": 1e-6},
-    {"optimizer": "adam", "learning_rate": 10.0},
-    {"optimizer": "adam", "alpha": HUGE, "losses": "gatys"},
-]
-
-
-@pytest.mark.parametrize("settings", EXTREMES, ids=str)
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_extremes_give_a_sound_picture_or_a_clear_refusal(
-    paint: Any, settings: dict[str, Any], precision: str
-) -> None:
-    compute = Compute(device="cpu", precision=precision)  # type: ignore[arg-type]
-    try:
-        result = paint(iterations=10, compute=compute, **settings)
-    except InputError as error:
-        assert "not finite" in str(error)
-    else:
-        assert looks_sound(result.image)
-        assert all(math.isfinite(x) for pair in result.pyramid for x in pair)
-
-
-@pytest.mark.parametrize("unit", [1e-6, 1e12])
-def test_only_the_ratio_of_the_weights_matters(paint: Any, unit: float) -> None:
-    names = {"alpha": 1.0, "beta": 12.0, "chroma_tv": 0.0}
-    expected = paint(iterations=15, **names).losses
-    found = paint(iterations=15, **{name: value * unit for name, value in names.items()}).losses
-    assert found.total / unit == pytest.approx(expected.total, rel=0.1)
-
-
-def test_weights_beyond_the_range_are_refused() -> None:
-    for name in ("alpha", "beta", "tv", "chroma_tv", "learning_rate"):
-        for value in (1e300, math.inf, math.nan, -1.0):
-            with pytest.raises(SettingsError, match=f"^{name} must be a number from"):
-                Settings(**{name: value})
-
-
-def test_a_loss_that_is_never_finite_is_an_error(
-    paint: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        "stylecli.transfer.losses.total_variation", lambda image: image.sum((1, 2, 3)) * math.nan
-    )
-    with pytest.raises(InputError, match="^the losses are not finite.*smaller --alpha"):
-        paint()
-
-
-def test_a_divergence_is_survived_and_told(paint: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from stylecli.transfer import losses
-
-    real, calls = losses.total_variation, 0
-
-    def sometimes(image: torch.Tensor) -> torch.Tensor:
-        nonlocal calls
-        calls += 1
-        return real(image) * (math.nan if calls in (3, 4) else 1.0)
-
-    monkeypatch.setattr(losses, "total_variation", sometimes)
-    result = paint(iterations=8)
-    assert result.notes == ("The optimiser diverged 2 time(s) and went on from its best image.",)
-    assert math.isfinite(result.losses.total) and looks_sound(result.image)
-
-
-@pytest.mark.parametrize(
-    "picture",
-    [
-        torch.zeros(48, 64),
-        torch.zeros(1, 3, 48, 64),
-        torch.zeros(4, 48, 64),
-        torch.zeros(48, 64, 3),
-        torch.zeros(3, 48, 64, dtype=torch.uint8),
-    ],
-    ids=lambda picture: f"{tuple(picture.shape)}",
-)
-@pytest.mark.parametrize("role", ["content", "styles", "init_image"])
-def test_a_picture_of_the_wrong_form(paint: Any, picture: torch.Tensor, role: str) -> None:
-    with pytest.raises(InputError, match=r"float tensor of shape \(3, H, W\) in \[0, 1\], got"):
-        paint(**{role: picture})
-
-
-@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize("role", ["content", "styles", "init_image"])
-def test_a_picture_that_is_not_finite(
-    paint: Any, content: torch.Tensor, bad: float, role: str
-) -> None:
-    picture = content.clone()
-    picture[1, 3, 5] = bad
-    with pytest.raises(InputError, match="NaN or infinite"):
-        paint(**{role: picture})
-
-
-def test_values_outside_the_box_are_clamped(paint: Any, content: torch.Tensor) -> None:
-    wide = content * 4 - 1.5
-    assert same(paint(content=wide), paint(content=wide.clamp(0, 1)))
-
-
-def test_other_float_types_and_views_will_do(paint: Any, content: torch.Tensor) -> None:
-    assert same(paint(content=content.double()), paint())
-    turned = content.mT.contiguous().mT
-    assert same(paint(content=turned), paint())
-    assert looks_sound(paint(content=content.half().requires_grad_()).image)
-
-
-@pytest.mark.parametrize("shape", [(15, 40), (40, 15), (1, 1), (0, 5)])
-def test_a_content_that_is_too_small(paint: Any, shape: tuple[int, int]) -> None:
-    with pytest.raises(InputError, match=f"{shape[1]}x{shape[0]} pixels.*at least 16x16"):
-        paint(content=torch.rand(3, *shape))
-
-
-def test_a_small_content_is_enlarged_by_size(paint: Any) -> None:
-    assert paint(content=torch.rand(3, 4, 5), size=30).image.shape == (3, 24, 30)
-
-
-def test_shallow_layers_take_smaller_pictures(paint: Any) -> None:
-    layers = {"content_layers": (("relu1_2", 1.0),), "style_layers": (("relu1_1", 1.0),)}
-    assert paint(content=torch.rand(3, 1, 2), **layers).image.shape == (3, 1, 2)
-
-
-@pytest.mark.parametrize(
-    "styles", [[], (), torch.zeros(3, 0, 5), torch.zeros(3, 5, 0)], ids=["[]", "()", "0x5", "5x0"]
-)
-def test_no_style_at_all(paint: Any, styles: Any) -> None:
-    with pytest.raises(InputError, match="style"):
-        paint(styles=styles)
-
-
-@pytest.mark.parametrize("which", ["content_layers", "style_layers"])
-def test_an_unknown_layer(paint: Any, which: str) -> None:
-    with pytest.raises(UsageError, match=r"unknown layer 'relu41'; did you mean 'relu4_1'\?"):
-        paint(**{which: (("relu41", 1.0),)})
-
-
-def test_an_unknown_encoder(content: torch.Tensor, style: torch.Tensor) -> None:
-    with pytest.raises(UsageError, match=r"unknown encoder 'compct'; did you mean 'compact'\?"):
-        stylize(content, style, settings=Settings(encoder="compct"))
-
-
-def test_the_encoder_of_the_settings_is_loaded(
-    paint: Any, content: torch.Tensor, style: torch.Tensor
-) -> None:
-    settings = replace(FAST, pooling="average", padding="zeros")
-    found = stylize(content, style, settings=settings, compute=FP32)
-    assert looks_sound(found.image)
-    assert not same(found, paint())
-
-
-def test_running_out_of_memory_falls_back_to_leaner_plans(
-    paint: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from stylecli.transfer import stylization
-
-    real, attempts = stylization.optimize, []
-
-    def hungry(*args: Any, **kwargs: Any) -> Any:
-        attempts.append(args)
-        if len(attempts) < 3:
-            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 1 byte")
-        return real(*args, **kwargs)
-
-    monkeypatch.setattr(stylization, "optimize", hungry)
-    assert looks_sound(paint().image)
-    assert len(attempts) == 3
-
-
-def test_memory_that_runs_out_with_every_plan(paint: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def hungry(*args: Any, **kwargs: Any) -> Any:
-        raise MemoryError
-
-    monkeypatch.setattr("stylecli.transfer.stylization.optimize", hungry)
-    with pytest.raises(MemoryLimitError, match="64x48 pixels with every plan: use --size 32"):
-        paint()
-
-
-def test_any_other_runtime_error_is_not_hidden(paint: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*args: Any, **kwargs: Any) -> Any:
-        raise RuntimeError("shapes do not match")
-
-    monkeypatch.setattr("stylecli.transfer.stylization.optimize", broken)
-    with pytest.raises(RuntimeError, match="shapes do not match"):
-        paint()
-
-
-def test_a_memory_limit_too_small_for_anything(paint: Any) -> None:
-    with pytest.raises(MemoryLimitError, match="64x48 pixels need about .* 1 MiB allowed"):
-        paint(compute=replace(FP32, max_memory="1M"))
-
-
-def test_a_finished_picture_is_not_lost_to_its_report(
-    paint: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Memory that others take in the meantime costs the pyramid's figures, not the picture."""
-    limits = iter([memory_limit(torch.device("cpu"), None)])
-    monkeypatch.setattr("stylecli.transfer.stylization.memory_limit", lambda *_: next(limits, 1))
-    assert looks_sound(paint().image)
 
 
 def test_to_pil(paint: Any) -> None:
