@@ -1,6 +1,7 @@
 """What can be known to fail before torch is imported, so that it fails at once."""
 
 import os
+import tempfile
 from pathlib import Path
 
 from stylecli.encoder.registry import content_layers, get_spec, is_path, style_layers
@@ -82,5 +83,10 @@ def _check_folder(folder: Path, name: str) -> None:
         nearest = nearest.parent
     if not nearest.is_dir():
         raise OutputError(f"cannot write {name}: {shown(nearest)} is not a folder.")
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise OutputError(f"cannot write {name}: the folder {shown(nearest)} is not writable.")
+    try:  # a file that is gone at once: os.access believes root, and a read-only mount refuses
+        with tempfile.TemporaryFile(dir=nearest, prefix=".stylecli-"):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {name}: the folder {shown(nearest)} is not writable ({reason(error)})."
+        ) from error

@@ -189,3 +189,10 @@ def test_refusals_need_no_torch(child: Run, tmp_path: Path, pair: Any) -> None:
 
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True)
     assert done.stdout.split() == [b"5", b"False"]
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
+def test_a_folder_that_only_claims_to_be_writable(stylize: Run, pair: Any) -> None:
+    done = stylize(*pair, "-o", "/proc/out.png")
+    assert done.code == 5 and "/proc is not writable" in done.err
+    assert "Loading" not in done.err  # found before any work

@@ -1,6 +1,7 @@
 """What fails before torch is there."""
 
 import os
+import tempfile
 import socket
 from pathlib import Path
 from typing import Any
@@ -64,10 +65,15 @@ def test_a_link_that_is_the_input(job: Any, content_path: Path, tmp_path: Path) 
 
 
 def test_permissions(job: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a fake `os.access`: root, as whom tests may run, may do anything."""
-    monkeypatch.setattr(os, "access", lambda path, mode: mode == os.R_OK)
-    with pytest.raises(OutputError, match="is not writable"):
-        check_job(job(output=tmp_path / "new" / "o.png"))
+    """By fakes of the system's answers: root, as whom tests may run, may do anything."""
+
+    def refuse(**options: object) -> None:
+        raise PermissionError(13, "Permission denied", str(options["dir"]))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "TemporaryFile", refuse)
+        with pytest.raises(OutputError, match="is not writable .permission denied"):
+            check_job(job(output=tmp_path / "new" / "o.png"))
     monkeypatch.setattr(os, "access", lambda path, mode: mode != os.R_OK)
     with pytest.raises(InputError, match="permission denied"):
         check_job(job())
