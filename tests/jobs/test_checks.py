@@ -1,8 +1,8 @@
 """What fails before torch is there."""
 
 import os
-import tempfile
 import socket
+import tempfile
 from pathlib import Path
 from typing import Any
 
