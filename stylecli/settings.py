@@ -29,7 +29,9 @@ MAX_OCTAVES: Final = 5
 MAX_SEED: Final = 2**63 - 1
 DEFAULT_STRENGTH: Final = 0.5
 BALANCED_RATIO: Final = 12.0  # β/α in the middle of --strength
-GATYS_RATIO: Final = 1e3  # β/α of Gatys et al. 2016, for their losses
+# β/α for their losses: about the 1e3 of Gatys et al. 2016, whose pixels reach 255 and whose
+# features are some 100 times larger; content grows with the square of that, style with the 4th.
+GATYS_RATIO: Final = 1e7
 
 
 @dataclass(frozen=True, kw_only=True)
