@@ -202,7 +202,9 @@ def relative_pyramid(
 
 def _pyramid_losses(run: _Run, image: torch.Tensor) -> tuple[tuple[float, float], ...]:
     """Relative content and style loss of the picture at full, half and quarter size."""
-    relative = replace(run.targets.weights, kind="relative")
+    # Losses alone: without weights nothing is propagated backward.
+    w = run.targets.weights
+    relative = replace(w, kind="relative", alpha=0.0, beta=0.0, tv=0.0, chroma_tv=0.0)
     found = []
     size = _size(image)
     for octave in range(REPORTED_OCTAVES):
