@@ -10,7 +10,7 @@ from typing import Final
 
 import torch
 
-from stylecli.transfer.resample import Size, resize, resize_transposed
+from stylecli.transfer.resample import Size, double, double_transposed, half
 
 LEVELS: Final = 3  # measured: 5 levels, or levels weighted by 0.7 or 1.4 an octave, do worse
 
@@ -30,8 +30,7 @@ def level_sizes(size: Size, levels: int = LEVELS) -> tuple[Size, ...]:
     """Sizes of the pyramid's levels, finest first; it ends before a side falls under 4 pixels."""
     sizes = [size]
     while len(sizes) < levels and min(sizes[-1]) >= 8:
-        height, width = sizes[-1]
-        sizes.append(((height + 1) // 2, (width + 1) // 2))
+        sizes.append(half(sizes[-1]))
     return tuple(sizes)
 
 
@@ -39,15 +38,15 @@ def synthesize(levels: list[torch.Tensor]) -> torch.Tensor:
     """P: levels (B, 3, h_k, w_k) in decorrelated colour, finest first, to RGB (B, 3, H, W)."""
     picture = levels[-1]
     for level in reversed(levels[:-1]):
-        picture = level + resize(picture, (level.shape[-2], level.shape[-1]))
+        picture = level + double(picture, (level.shape[-2], level.shape[-1]))
     return mix(colour_basis(picture), picture)
 
 
 def analyze(gradient: torch.Tensor, sizes: tuple[Size, ...]) -> list[torch.Tensor]:
     """Pᵀ: a gradient in RGB (B, 3, H, W) to one for each level, finest first."""
     levels = [mix(colour_basis(gradient).T, gradient)]
-    for coarse in sizes[1:]:
-        levels.append(resize_transposed(levels[-1], coarse))
+    for _ in sizes[1:]:
+        levels.append(double_transposed(levels[-1]))
     return levels
 
 

@@ -6,6 +6,7 @@ the style at the same reduction. Large strokes are then part of the objective, n
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -13,7 +14,7 @@ import torch
 from stylecli.settings import LayerWeights, LossKind
 from stylecli.transfer import losses
 from stylecli.transfer.laplacian import colour_basis, mix
-from stylecli.transfer.resample import Size, resize, resize_transposed
+from stylecli.transfer.resample import Size, halve, halve_transposed
 from stylecli.transfer.tiles import Tile, strides, tiles_of
 from stylecli.transfer.trunk import Tape, Trunk
 
@@ -49,7 +50,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Octave:
-    """The style at one reduction: the picture's size there and the Gram matrices wanted."""
+    """The style at one reduction: the picture's size there, half of the one before, and its Grams."""
 
     size: Size
     grams: Mapping[str, Target]
@@ -78,14 +79,15 @@ class Objective:
     @torch.no_grad()
     def __call__(self, image: torch.Tensor) -> tuple[Terms, torch.Tensor]:
         """Terms (B,) and the gradient (B, 3, H, W) at an image (B, 3, H, W) in [0, 1]."""
-        zero = image.new_zeros(image.shape[0])
-        content, style, gradient = zero, zero, torch.zeros_like(image)
-        for index, octave in enumerate(self.octaves):
-            reduced = resize(image, octave.size)
-            layers = self.weights.content if index == 0 else ()
-            one_style, one_content, own = self._octave(reduced, octave, layers)
-            style, content = style + one_style, content + one_content
-            gradient += resize_transposed(own, (image.shape[-2], image.shape[-1]))
+        style, content, gradient = self._octave(image, self.octaves[0], self.weights.content)
+        reduced, back = image, []
+        for octave in self.octaves[1:]:
+            reduced = halve(reduced)
+            one_style, _, own = self._octave(reduced, octave, ())
+            style = style + one_style
+            back.append(own)
+        for coarse, fine in pairwise(reversed([gradient, *back])):
+            fine += halve_transposed(coarse, (fine.shape[-2], fine.shape[-1]))
         variation = self._variation(image, gradient)
         w = self.weights
         total = w.alpha * content + w.beta * style + variation
@@ -224,8 +226,8 @@ def chroma_matrix(like: torch.Tensor) -> torch.Tensor:
 
 def squared_sum(x: torch.Tensor) -> torch.Tensor:
     """Σ x² of each of B tensors, in at least float32: (B, …) to (B,)."""
-    wide = x.float() if x.dtype.itemsize < 4 else x
-    return wide.square().flatten(1).sum(1)
+    wide = torch.float32 if x.dtype.itemsize < 4 else x.dtype
+    return torch.linalg.vector_norm(x, dim=tuple(range(1, x.ndim)), dtype=wide).square()
 
 
 def _place(own: torch.Tensor, features: torch.Tensor, tile: Tile, stride: int) -> torch.Tensor:

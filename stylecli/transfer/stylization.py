@@ -10,6 +10,7 @@ import torch
 from stylecli.encoder import Encoder, load_encoder
 from stylecli.errors import InputError, MemoryLimitError, is_out_of_memory
 from stylecli.settings import Compute, Settings
+from stylecli.transfer.allocator import memory_kept
 from stylecli.transfer.adam import DEFAULT_RATE, Adam
 from stylecli.transfer.device import precision_name, resolve
 from stylecli.transfer.laplacian import metric
@@ -18,7 +19,7 @@ from stylecli.transfer.loop import Best, Optimizer, optimize
 from stylecli.transfer.memory import ScalePlan, memory_limit, plans
 from stylecli.transfer.objective import Terms
 from stylecli.transfer.progress import Losses, Progress, ProgressCallback, Result
-from stylecli.transfer.resample import Size, enlarge, resize
+from stylecli.transfer.resample import Size, enlarge, fit, half, halve, resize
 from stylecli.transfer.scales import Scale, output_size, schedule
 from stylecli.transfer.targets import Targets, check_size
 
@@ -74,11 +75,13 @@ def stylize(
     scales = schedule(size, settings, targets.size_needed)
     styles = tuple(pictures[1:])
     run = _Run(settings, targets, pictures[0], styles, scales, on_progress, compute)
-    best, notes = _coarse_to_fine(run, _start(run, init_image, device))
+    with memory_kept():
+        best, notes = _coarse_to_fine(run, _start(run, init_image, device))
+        pyramid = _pyramid_losses(run, best.image)
     return Result(
         image=best.image[0].float().cpu().clone(),
         losses=_losses(best.terms),
-        pyramid=_pyramid_losses(run, best.image),
+        pyramid=pyramid,
         settings=settings,
         encoder_sha256=encoder.sha256,
         device=str(device),
@@ -205,22 +208,21 @@ def _pyramid_losses(run: _Run, image: torch.Tensor) -> tuple[tuple[float, float]
     # Losses alone: without weights nothing is propagated backward.
     w = run.targets.weights
     relative = replace(w, kind="relative", alpha=0.0, beta=0.0, tv=0.0, chroma_tv=0.0)
+    content, size = resize(run.content, _size(image)), _size(image)
+    styles = [resize(style, fit(_size(style), max(size))) for style in run.styles]
     found = []
-    size = _size(image)
-    for octave in range(REPORTED_OCTAVES):
-        reduced = tuple(max(1, round(side / 2**octave)) for side in size)
-        if min(reduced) < run.targets.size_needed:
-            break
-        height, width = reduced
+    while len(found) < REPORTED_OCTAVES and min(size) >= run.targets.size_needed:
         try:
-            plan = next(scale_plans(run.targets, (height, width), run.settings, run.compute))
+            plan = next(scale_plans(run.targets, size, run.settings, run.compute))
         except MemoryLimitError:
             break  # the picture is finished; a report is not worth losing it
-        objective = run.targets.objective(run.content, run.styles, (height, width), plan.tile)
+        objective = run.targets.objective(content, styles, size, plan.tile)
         objective.weights = relative
         objective.octaves = (replace(objective.octaves[0], weight=1.0),)
-        terms, _ = objective(resize(image, (height, width)))
+        terms, _ = objective(image)
         found.append((float(terms.content), float(terms.style)))
+        image, content, size = halve(image), halve(content), half(size)
+        styles = [halve(style) for style in styles]
     return tuple(found)
 
 

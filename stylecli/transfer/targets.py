@@ -11,7 +11,7 @@ from stylecli.errors import InputError
 from stylecli.settings import LayerWeights, Settings
 from stylecli.transfer import losses
 from stylecli.transfer.objective import Objective, Octave, Target, Weights
-from stylecli.transfer.resample import Size, fit, resize
+from stylecli.transfer.resample import Size, fit, half, halve, resize
 from stylecli.transfer.tiles import strides, tiles_of
 from stylecli.transfer.trunk import Trunk
 
@@ -46,9 +46,11 @@ class Targets:
         """
         check_size(size, self.size_needed, "the picture at its smallest scale")
         reductions = self._reductions(size)
+        names = [name for name, _ in self.weights.style]
+        pyramids = [self._style_pyramid(style, reductions) for style in styles]
         octaves = []
-        for reduced in reductions:
-            grams = [self._grams(style, max(reduced), tile) for style in styles]
+        for reduced, level in zip(reductions, zip(*pyramids, strict=True), strict=True):
+            grams = [tiled_grams(self.style_trunk, one, names, tile) for one in level]
             octaves.append(Octave(reduced, _blend(grams), 1.0 / len(reductions)))
         names = [name for name, _ in self.weights.content]
         features = tiled_features(self.trunk, resize(content, size), names, tile)
@@ -57,21 +59,26 @@ class Targets:
 
     def _reductions(self, size: Size) -> list[Size]:
         sizes = [size]
-        for octave in range(1, self.octaves):
-            reduced = fit(size, max(1, round(max(size) / 2**octave)))
-            if min(reduced) >= max(SMALLEST_OCTAVE, self.style_trunk.smallest_side):
-                sizes.append(reduced)
+        smallest = max(SMALLEST_OCTAVE, self.style_trunk.smallest_side)
+        while len(sizes) < self.octaves and min(half(sizes[-1])) >= smallest:
+            sizes.append(half(sizes[-1]))
         return sizes
 
-    def _grams(
-        self, style: torch.Tensor, long_side: int, tile: int | None
-    ) -> dict[str, torch.Tensor]:
+    def _style_pyramid(self, style: torch.Tensor, sizes: Sequence[Size]) -> list[torch.Tensor]:
+        """The style with the long side of each of `sizes`, reduced as the picture itself is."""
+        pyramid = [resize(style, self._style_size(style, max(sizes[0])))]
+        for size in sizes[1:]:
+            reduced = halve(pyramid[-1])
+            wanted = self._style_size(style, max(size))
+            # A very long style has been raised to the least height the layers need.
+            alike = min(reduced.shape[-2:]) >= self.style_trunk.smallest_side
+            pyramid.append(reduced if alike else resize(style, wanted))
+        return pyramid
+
+    def _style_size(self, style: torch.Tensor, long_side: int) -> Size:
         size = fit((style.shape[-2], style.shape[-1]), long_side)
         floor = self.style_trunk.smallest_side
-        if min(size) < floor:  # a very long style: keep its aspect, raise it to the least size
-            size = fit(size, -(-max(size) * floor // min(size)))
-        names = [name for name, _ in self.weights.style]
-        return tiled_grams(self.style_trunk, resize(style, size), names, tile)
+        return size if min(size) >= floor else fit(size, -(-max(size) * floor // min(size)))
 
 
 @torch.no_grad()

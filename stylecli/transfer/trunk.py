@@ -1,9 +1,9 @@
 """The encoder run forward and backward by hand, to the gradient of the pixels alone.
 
 Autograd keeps every convolution's input and output, 8-byte pool indices, and prepares for
-weight gradients that nobody wants. Here one activation per layer is kept, in the working
-precision, ReLU overwrites its input, and the gradient of a convolution is a convolution with
-the flipped kernel, which runs as fast as the forward one.
+weight gradients that nobody wants. Here a convolution and its ReLU are one step, one activation
+is kept for each, in the working precision, none for a ReLU before a pooling, and the gradient
+of a convolution is a convolution with the flipped kernel, as fast as the forward one.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,6 +13,14 @@ import torch
 from torch.nn import functional as F
 
 from stylecli.encoder import Encoder, Step
+from stylecli.transfer.layers import (
+    Convolution,
+    Selection,
+    average_pool_backward,
+    max_pool,
+    max_pool_backward,
+    relu_backward,
+)
 
 
 @dataclass(frozen=True)
@@ -20,11 +28,12 @@ class Tape:
     """What a forward pass leaves for the backward pass.
 
     `features` are the layers asked for; `kept` holds, for each step, what its backward needs:
-    a ReLU's output, a pool's input and indices.
+    a ReLU's output, a pooling's selection or input, `None` where nothing is needed.
     """
 
     features: dict[str, torch.Tensor]
-    kept: list[tuple[torch.Tensor, ...]]
+    kept: list[torch.Tensor | Selection | None]
+    heights: list[int]  # of each step's input: a pooling may leave a row out
 
 
 class Trunk:
@@ -38,96 +47,85 @@ class Trunk:
         self.device = device
         self.average = encoder.pooling == "average"
         self.replicate = encoder.padding == "replicate"
-        self.format = torch.channels_last
         wide = torch.float64 if dtype == torch.float64 else torch.float32
         self.mean = encoder.mean.to(device, wide)
         self.std = encoder.std.to(device, wide)
-        self.steps = tuple(self._prepare(step) for step in encoder.steps_to(self.layers))
-        self.flipped = tuple(self._flip(step) for step in self.steps)
+        self.steps = encoder.steps_to(self.layers)
+        self.convolutions = {
+            index: self._convolution(index, step)
+            for index, step in enumerate(self.steps)
+            if step.kind == "conv"
+        }
         self.smallest_side = encoder.smallest_side(self.layers)
 
     def forward(self, image: torch.Tensor, *, keep: bool = True) -> Tape:
         """Features of an image (B, 3, H, W) in [0, 1], and what `backward` needs if `keep`."""
-        x = ((image - self.mean) / self.std).to(self.dtype, memory_format=self.format)
-        features: dict[str, torch.Tensor] = {}
-        kept: list[tuple[torch.Tensor, ...]] = []
+        x = (image - self.mean) / self.std
+        x = x.to(self.dtype, memory_format=torch.channels_last)
+        tape = Tape({}, [], [])
         for index, step in enumerate(self.steps):
-            x, memory = self._forward_step(index, step, x)
-            if keep:
-                kept.append(memory)
+            tape.heights.append(x.shape[-2])
+            x, memory = self._forward_step(index, step, x, keep=keep)
+            tape.kept.append(memory if keep else None)
             if step.name in self.layers:
-                features[step.name] = x
-        return Tape(features, kept)
+                tape.features[step.name] = x
+        return tape
 
     def backward(self, tape: Tape, gradients: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Σ over layers of (∂features/∂image)ᵀ · gradient: (B, 3, H, W) in float32 or wider."""
+        """Σ over layers of (∂features/∂image)ᵀ · gradient: (B, 3, H, W) in float32 or wider.
+
+        The gradients are used up: their memory is written to.
+        """
+        left = dict(gradients)
         g: torch.Tensor | None = None
         for index in range(len(self.steps) - 1, -1, -1):
-            step = self.steps[index]
-            if step.name in gradients:
-                own = gradients[step.name]
-                g = own if g is None else g + own
+            own = left.pop(self.steps[index].name, None)
+            if own is not None:
+                g = own if g is None else g.add_(own)
             if g is not None:
-                g = self._backward_step(index, step, g, tape.kept[index])
+                g = self._backward_step(index, g, tape, left)
         assert g is not None, "no gradient to propagate"
         return g.to(self.std.dtype).contiguous() / self.std
 
-    def _prepare(self, step: Step) -> Step:
-        if step.weight is None or step.bias is None:
-            return step
-        weight = step.weight.to(self.device, self.dtype, memory_format=self.format)
-        return step._replace(weight=weight, bias=step.bias.to(self.device, self.dtype))
-
-    def _flip(self, step: Step) -> torch.Tensor | None:
-        if step.weight is None:
-            return None
-        return step.weight.flip(2, 3).transpose(0, 1).contiguous(memory_format=self.format)
+    def _convolution(self, index: int, step: Step) -> Convolution:
+        assert step.weight is not None and step.bias is not None
+        weight, bias = (part.to(self.device, self.dtype) for part in (step.weight, step.bias))
+        return Convolution(weight, bias, replicate=self.replicate and index == 0)
 
     def _forward_step(
-        self, index: int, step: Step, x: torch.Tensor
-    ) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+        self, index: int, step: Step, x: torch.Tensor, *, keep: bool
+    ) -> tuple[torch.Tensor, torch.Tensor | Selection | None]:
         if step.kind == "conv":
-            assert step.weight is not None
-            if index == 0 and self.replicate:
-                padded = F.pad(x, (1, 1, 1, 1), mode="replicate")
-                return F.conv2d(padded, step.weight, step.bias), ()
-            return F.conv2d(x, step.weight, step.bias, padding=1), ()
+            return self.convolutions[index].forward(x, relu=self._ends_with_relu(index)), None
         if step.kind == "relu":
-            asked = self.steps[index - 1].name in self.layers  # then the input must survive
-            y = x.relu() if asked else x.relu_()
-            return y, (y,)
+            y = x if self._ends_with_relu(index - 1) else x.relu()
+            return y, None if self._pool_masks(index) else y
         if self.average:
-            return F.avg_pool2d(x, 2), (x,)
-        pooled, indices = torch.ops.aten.max_pool2d_with_indices(x, [2, 2], [2, 2])
-        return pooled, (x, indices)
+            return F.avg_pool2d(x, 2), x
+        return max_pool(x, keep=keep)
 
     def _backward_step(
-        self, index: int, step: Step, g: torch.Tensor, kept: tuple[torch.Tensor, ...]
+        self, index: int, g: torch.Tensor, tape: Tape, left: dict[str, torch.Tensor]
     ) -> torch.Tensor:
-        if step.kind == "conv":
-            kernel = self.flipped[index]
-            assert kernel is not None
-            if index == 0 and self.replicate:
-                return _fold_edges(F.conv2d(g, kernel, padding=2))
-            return F.conv2d(g, kernel, padding=1)
-        back: torch.Tensor
-        if step.kind == "relu":
-            back = torch.ops.aten.threshold_backward(g, kept[0], 0)
-        elif self.average:
-            back = torch.ops.aten.avg_pool2d_backward(
-                g, kept[0], [2, 2], [2, 2], [0, 0], False, True, None
-            )
-        else:
-            back = torch.ops.aten.max_pool2d_with_indices_backward(
-                g, kept[0], [2, 2], [2, 2], [0, 0], [1, 1], False, kept[1]
-            )
-        return back
+        kept = tape.kept[index]
+        if index in self.convolutions:
+            below = left.pop(self.steps[index - 1].name, None) if index else None
+            return self.convolutions[index].backward(g, below)
+        if isinstance(kept, Selection):
+            return max_pool_backward(g, kept, tape.heights[index])
+        if kept is None:
+            return g
+        return relu_backward(g, kept) if self._is_relu(index) else average_pool_backward(g, kept)
 
+    def _ends_with_relu(self, index: int) -> bool:
+        """Whether a convolution and the ReLU after it are one; not if its own value is asked for."""
+        return self._is_relu(index + 1) and self.steps[index].name not in self.layers
 
-def _fold_edges(g: torch.Tensor) -> torch.Tensor:
-    """The transpose of replicate padding by 1: the border's gradient goes to the edge pixels."""
-    g[..., 1, :] += g[..., 0, :]
-    g[..., -2, :] += g[..., -1, :]
-    g[..., 1] += g[..., 0]
-    g[..., -2] += g[..., -1]
-    return g[..., 1:-1, 1:-1]
+    def _pool_masks(self, index: int) -> bool:
+        """Whether the pooling after a ReLU does its way back as well, at a quarter of the work."""
+        following = self.steps[index + 1 : index + 2]
+        pools = bool(following) and following[0].kind == "pool" and not self.average
+        return pools and self.steps[index].name not in self.layers
+
+    def _is_relu(self, index: int) -> bool:
+        return index < len(self.steps) and self.steps[index].kind == "relu"

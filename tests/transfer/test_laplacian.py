@@ -3,7 +3,7 @@ import torch
 
 from stylecli.transfer import laplacian
 from stylecli.transfer.laplacian import analyze, colour_basis, level_sizes, metric, synthesize
-from stylecli.transfer.resample import Size, resize
+from stylecli.transfer.resample import Size, double
 
 SIZES = [(8, 8), (17, 23), (33, 9), (5, 40), (1, 1), (16, 12)]
 
@@ -35,7 +35,7 @@ def test_analyze_is_the_transpose_of_synthesize(size: Size) -> None:
 
 def test_synthesize_adds_upsampled_levels_in_decorrelated_colour() -> None:
     fine, middle, coarse = (random(1, 3, *s) for s in ((17, 12), (9, 6), (5, 3)))
-    mixed = fine + resize(middle + resize(coarse, (9, 6)), (17, 12))
+    mixed = fine + double(middle + double(coarse, (9, 6)), (17, 12))
     expected = torch.einsum("ij,bjhw->bihw", colour_basis(fine), mixed)
     torch.testing.assert_close(synthesize([fine, middle, coarse]), expected)
 

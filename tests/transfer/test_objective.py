@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from stylecli.encoder import Encoder
 from stylecli.settings import LossKind
@@ -23,7 +24,7 @@ from stylecli.transfer.trunk import Trunk
 
 CPU = torch.device("cpu")
 STYLE = (("relu1_1", 0.5), ("relu2_1", 0.3), ("relu3_1", 0.2))
-OCTAVES: tuple[tuple[Size, float], ...] = (((25, 31), 0.5), ((12, 16), 0.3), ((6, 8), 0.2))
+OCTAVES: tuple[tuple[Size, float], ...] = (((25, 31), 0.5), ((13, 16), 0.3), ((7, 8), 0.2))
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -90,7 +91,9 @@ class Case:
     def _style(self, image: torch.Tensor) -> torch.Tensor:
         total = torch.zeros(len(image), dtype=torch.float64)
         for (size, share), grams in zip(self.octaves, self.grams, strict=True):
-            features = self.encoder(resize(image, size), list(grams))
+            while tuple(image.shape[-2:]) != size:
+                image = naive_halve(image)
+            features = self.encoder(image, list(grams))
             for name, weight in self.weights.style:
                 gram, positions = losses.gram(features[name]), features[name][0, 0].numel()
                 if self.weights.kind == "relative":
@@ -99,6 +102,15 @@ class Case:
                     one = losses.gatys_style(gram, grams[name], positions)
                 total = total + share * weight * one
         return total
+
+
+def naive_halve(image: torch.Tensor) -> torch.Tensor:
+    """Every second pixel after (1, 3, 3, 1)/8 both ways, edges continued; differentiable."""
+    height, width = image.shape[-2:]
+    padded = F.pad(image, (1, 1 + width % 2, 1, 1 + height % 2), mode="replicate")
+    row = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=image.dtype) / 8
+    kernel = torch.outer(row, row).expand(3, 1, 4, 4)
+    return F.conv2d(padded, kernel, stride=2, groups=3)
 
 
 def _target(value: torch.Tensor) -> Target:
@@ -153,7 +165,7 @@ def test_terms_left_out(
 @pytest.mark.parametrize("tile", [8, 16, 24])
 def test_tiles_add_up_to_the_same(build: Callable[..., Encoder], kind: LossKind, tile: int) -> None:
     content = (("conv2_2", 2.0), ("relu3_3", 1.0))
-    octaves: tuple[tuple[Size, float], ...] = (((45, 70), 0.6), ((22, 35), 0.4))
+    octaves: tuple[tuple[Size, float], ...] = (((45, 70), 0.6), ((23, 35), 0.4))
     check(Case(build(), Weights(1.5, 7.0, 0.3, 0.8, content, STYLE, kind), octaves), tile)
 
 

@@ -1,7 +1,17 @@
 import pytest
 import torch
 
-from stylecli.transfer.resample import Size, enlarge, fit, resize, resize_transposed
+from stylecli.transfer.resample import (
+    Size,
+    double,
+    double_transposed,
+    enlarge,
+    fit,
+    half,
+    halve,
+    halve_transposed,
+    resize,
+)
 
 PAIRS = [
     ((9, 13), (5, 7)),
@@ -13,31 +23,60 @@ PAIRS = [
     ((31, 17), (2, 9)),
     ((4, 6), (4, 6)),
 ]
+HALVED = [(8, 8), (9, 13), (10, 7), (1, 1), (1, 6), (5, 2), (2, 2), (3, 3)]
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-@pytest.mark.parametrize(("full", "reduced"), PAIRS)
-def test_resize_transposed_is_the_transpose(full: Size, reduced: Size) -> None:
-    x, y = random(2, 3, *full) - 0.5, random(2, 3, *reduced, seed=1) - 0.5
-    forward = (resize(x, reduced) * y).sum((1, 2, 3))
-    backward = (x * resize_transposed(y, full)).sum((1, 2, 3))
-    torch.testing.assert_close(forward, backward, rtol=1e-12, atol=1e-12)
+def inner(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return (x * y).sum((1, 2, 3))
 
 
-def test_resize_transposed_is_autograds_whatever_the_layout() -> None:
-    image = random(1, 3, 9, 13).requires_grad_()
-    gradient = random(1, 3, 5, 7, seed=1)
-    (expected,) = torch.autograd.grad(resize(image, (5, 7)), image, gradient)
-    last = gradient.contiguous(memory_format=torch.channels_last)
-    torch.testing.assert_close(resize_transposed(last, (9, 13)), expected)
+@pytest.mark.parametrize("size", HALVED)
+def test_transposes(size: Size) -> None:
+    """⟨A x, y⟩ = ⟨x, Aᵀ y⟩ for `halve` and `double`."""
+    full, small = random(2, 3, *size) - 0.5, random(2, 3, *half(size), seed=1) - 0.5
+    pairs = (
+        (inner(halve(full), small), inner(full, halve_transposed(small, size))),
+        (inner(double(small, size), full), inner(small, double_transposed(full))),
+    )
+    for forward, backward in pairs:
+        torch.testing.assert_close(forward, backward, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [(8, 12), (2, 6), (64, 10)])
+def test_halving_and_doubling_even_sizes_is_resizing(size: Size) -> None:
+    image = random(1, 3, *size)
+    inner_part = (..., slice(1, -1), slice(1, -1))  # at the edges resize leaves out what is beyond
+    torch.testing.assert_close(halve(image)[inner_part], resize(image, half(size))[inner_part])
+    bigger = (2 * size[0], 2 * size[1])
+    torch.testing.assert_close(double(image, bigger), resize(image, bigger))
+
+
+@pytest.mark.parametrize("size", HALVED)
+def test_halving_and_doubling_keep_a_flat_picture_flat(size: Size) -> None:
+    flat = torch.full((1, 3, *size), 0.3, dtype=torch.float64)
+    small = halve(flat)
+    assert tuple(small.shape[-2:]) == half(size)
+    torch.testing.assert_close(small, torch.full_like(small, 0.3))
+    torch.testing.assert_close(double(small, size), flat)
+
+
+def test_halving_leaves_its_input_alone() -> None:
+    for size in HALVED:
+        image = random(1, 3, *size)
+        before = image.clone()
+        for function in (halve, double_transposed):
+            function(image)
+        halve_transposed(image, (2 * size[0], 2 * size[1]))
+        assert torch.equal(image, before)
 
 
 def test_halving_averages_with_the_triangle_of_antialiasing() -> None:
     row = torch.tensor([0.0, 0.0, 0.0, 8.0, 0.0, 0.0, 0.0, 0.0]).view(1, 1, 1, 8)
-    assert resize(row, (1, 4)).flatten().tolist() == pytest.approx([0.0, 3.0, 1.0, 0.0], abs=0.2)
+    assert halve(row.expand(1, 1, 2, 8)).flatten().tolist() == [0.0, 3.0, 1.0, 0.0]
 
 
 @pytest.mark.parametrize(("full", "reduced"), PAIRS)
@@ -52,7 +91,7 @@ def test_resize_keeps_a_flat_picture_flat_and_the_box(full: Size, reduced: Size)
 
 def test_same_size_is_the_same_picture() -> None:
     image = random(1, 3, 4, 6)
-    for same in (resize, resize_transposed, enlarge):
+    for same in (resize, enlarge):
         assert same(image, (4, 6)) is image
 
 

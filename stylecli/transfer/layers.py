@@ -1,0 +1,190 @@
+"""The encoder's layers forward and backward, each in the fewest passes over memory.
+
+On a CPU everything but a convolution is bound by memory, so what a pass costs is what it reads
+and writes. oneDNN computes a convolution, its bias, ReLU or an addition to what is there in one
+pass; a maximum over 2×2 pixels is two passes over rows and columns, and its way back needs one
+difference for each, not an 8-byte index and a scatter.
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch.nn import functional as F
+
+_ONE_PIXEL = [1, 1]
+
+
+class Convolution:
+    """A 3×3 convolution and the transpose that carries a gradient back to its input.
+
+    `weight` is (C_out, C_in, 3, 3) and `bias` (C_out,), on the device and in the precision of
+    the features; `replicate` continues the edges of the input instead of padding with zeros.
+    """
+
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor, *, replicate: bool) -> None:
+        self.outputs, self.inputs = weight.shape[:2]
+        self.replicate = replicate
+        self.bias = bias
+        self.fused = _has_fused_convolution(weight.device, weight.dtype)
+        self.weight = self._packed(weight)
+        self.flipped = self._packed(weight.flip(2, 3).transpose(0, 1))
+
+    def forward(self, x: torch.Tensor, *, relu: bool) -> torch.Tensor:
+        """Features (B, C_out, h, w) of (B, C_in, h, w), cut off at 0 if `relu`."""
+        padding = 1
+        if self.replicate:
+            x, padding = F.pad(x, (1, 1, 1, 1), mode="replicate"), 0
+        if self.fused:
+            return _fused(x, self.weight, self.bias, padding, "relu" if relu else "none")
+        y = F.conv2d(x, self.weight, self.bias, padding=padding)
+        return y.relu_() if relu else y
+
+    def backward(self, g: torch.Tensor, add_to: torch.Tensor | None) -> torch.Tensor:
+        """The gradient at the input, (B, C_in, h, w); overwrites `add_to`, and adds it."""
+        if self.replicate:
+            back = _fold_edges(self._transposed(g, 2, None))
+            return back if add_to is None else back.add_(add_to)
+        return self._transposed(g, 1, add_to)
+
+    def _transposed(self, g: torch.Tensor, padding: int, add_to: torch.Tensor | None) -> Any:
+        if not self.fused:
+            back = F.conv2d(g, self.flipped, padding=padding)
+            return back if add_to is None else back.add_(add_to)
+        if add_to is None:
+            return _fused(g, self.flipped, None, padding, "none")
+        return _fused_addition(add_to, g, self.flipped, padding)
+
+    def _packed(self, weight: torch.Tensor) -> torch.Tensor:
+        """The weight as its convolution reads it, so that no call has to rearrange it."""
+        weight = weight.contiguous(memory_format=torch.channels_last)
+        if not self.fused:
+            return weight
+        return _pack(weight)
+
+
+class Selection(NamedTuple):
+    """Which pixel of each 2×2 a maximum came from, and where the maximum is above 0.
+
+    `rows` (B, h, W, C) is above 0 where the upper pixel won, `columns` (B, h, w, C) where the
+    left one of the winners did; `pooled` is the maximum, (B, C, h, w).
+    """
+
+    rows: torch.Tensor
+    columns: torch.Tensor
+    pooled: torch.Tensor
+
+
+def max_pool(x: torch.Tensor, *, keep: bool) -> tuple[torch.Tensor, Selection | None]:
+    """The maximum over 2×2 pixels of (B, C, H, W), an odd last row or column left out.
+
+    With `keep` also what `max_pool_backward` needs. Of equal pixels the last one wins.
+    """
+    last = x.permute(0, 2, 3, 1)  # (B, H, W, C), a view where channels are last in memory
+    upper, lower = _pairs(last, 1)
+    rows = torch.maximum(upper, lower)
+    left, right = _pairs(rows, 2)
+    columns = torch.maximum(left, right)
+    pooled = columns.permute(0, 3, 1, 2)
+    if not keep:
+        return pooled, None
+    return pooled, Selection(upper - lower, left - right, pooled)
+
+
+def max_pool_backward(g: torch.Tensor, chosen: Selection, height: int) -> torch.Tensor:
+    """The gradient (B, C, height, W) of the ReLU before a `max_pool` from that of its result.
+
+    A maximum that is not above 0 came from a ReLU that was shut: it passes nothing on.
+    """
+    g = relu_backward(g, chosen.pooled).permute(0, 2, 3, 1)  # (B, h, w, C)
+    batch, h, width, channels = chosen.rows.shape
+    wide = g.new_empty(batch, h, width, channels)
+    _share(g, chosen.columns, *_pairs(wide, 2))
+    wide[:, :, 2 * (width // 2) :] = 0
+    full = g.new_empty(batch, height, width, channels)
+    _share(wide, chosen.rows, *_pairs(full, 1))
+    full[:, 2 * h :] = 0
+    return full.permute(0, 3, 1, 2)
+
+
+def relu_backward(g: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """The gradient at a ReLU's input from that at its output `y`."""
+    back: torch.Tensor = torch.ops.aten.threshold_backward(g, y, 0)
+    return back
+
+
+def average_pool_backward(g: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """The gradient at the input `x` of an average over 2×2 pixels."""
+    back: torch.Tensor = torch.ops.aten.avg_pool2d_backward(
+        g, x, [2, 2], [2, 2], [0, 0], False, True, None
+    )
+    return back
+
+
+def _pairs(x: torch.Tensor, dim: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The even and the odd places along `dim`, as views; an odd last one is left out."""
+    n = x.shape[dim] // 2 * 2
+    whole = x.narrow(dim, 0, n)
+    first, second = (slice(None),) * dim, slice(None, None, 2)
+    return whole[(*first, second)], whole[(*first, slice(1, None, 2))]
+
+
+def _share(
+    g: torch.Tensor, chosen: torch.Tensor, first: torch.Tensor, second: torch.Tensor
+) -> None:
+    """Write `g` to `first` where `chosen` is above 0, and to `second` elsewhere."""
+    torch.ops.aten.threshold_backward.grad_input(g, chosen, 0, grad_input=first)
+    torch.sub(g, first, out=second)
+
+
+def _fold_edges(g: torch.Tensor) -> torch.Tensor:
+    """The transpose of replicate padding by 1: the border's gradient goes to the edge pixels."""
+    g[..., 1, :] += g[..., 0, :]
+    g[..., -2, :] += g[..., -1, :]
+    g[..., 1] += g[..., 0]
+    g[..., -2] += g[..., -1]
+    return g[..., 1:-1, 1:-1]
+
+
+# oneDNN's fused convolutions, the operators that torch.compile itself emits on a CPU.
+
+
+def _has_fused_convolution(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether this build and this processor have them for the precision: tried, not guessed."""
+    if device.type != "cpu" or dtype not in (torch.float32, torch.bfloat16):
+        return False
+    try:
+        x = torch.zeros(1, 2, 4, 4, dtype=dtype)
+        weight = _pack(torch.zeros(2, 2, 3, 3, dtype=dtype))
+        _fused_addition(_fused(x, weight, None, 1, "relu"), x, weight, 1)
+    except (AttributeError, RuntimeError):
+        return False
+    return True
+
+
+def _pack(weight: torch.Tensor) -> torch.Tensor:
+    """A weight in the layout for pictures of middling size; any other is served as well."""
+    shape = [1, weight.shape[1], 64, 64]
+    packed: torch.Tensor = torch.ops.mkldnn._reorder_convolution_weight(
+        weight, _ONE_PIXEL, _ONE_PIXEL, _ONE_PIXEL, 1, shape
+    )
+    return packed
+
+
+def _fused(
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, padding: int, end: str
+) -> torch.Tensor:
+    """A convolution that ends with a ReLU, or with nothing."""
+    y: torch.Tensor = torch.ops.mkldnn._convolution_pointwise(
+        x, weight, bias, [padding] * 2, _ONE_PIXEL, _ONE_PIXEL, 1, end, [], None
+    )
+    return y
+
+
+def _fused_addition(
+    total: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, padding: int
+) -> torch.Tensor:
+    """A convolution added to `total` in place."""
+    y: torch.Tensor = torch.ops.mkldnn._convolution_pointwise_.binary(
+        total, x, weight, None, [padding] * 2, _ONE_PIXEL, _ONE_PIXEL, 1, "add", 1.0, None, [], None
+    )
+    return y
