@@ -18,35 +18,26 @@ class Convolution:
     """A 3×3 convolution and the transpose that carries a gradient back to its input.
 
     `weight` is (C_out, C_in, 3, 3) and `bias` (C_out,), on the device and in the precision of
-    the features; `replicate` continues the edges of the input instead of padding with zeros.
+    the features.
     """
 
-    def __init__(self, weight: torch.Tensor, bias: torch.Tensor, *, replicate: bool) -> None:
-        self.outputs, self.inputs = weight.shape[:2]
-        self.replicate = replicate
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor) -> None:
         self.bias = bias
         self.fused = _has_fused_convolution(weight.device, weight.dtype)
         self.weight = self._packed(weight)
         self.flipped = self._packed(weight.flip(2, 3).transpose(0, 1))
 
-    def forward(self, x: torch.Tensor, *, relu: bool) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, *, relu: bool, padding: int = 1) -> torch.Tensor:
         """Features (B, C_out, h, w) of (B, C_in, h, w), cut off at 0 if `relu`."""
-        padding = 1
-        if self.replicate:
-            x, padding = F.pad(x, (1, 1, 1, 1), mode="replicate"), 0
         if self.fused:
             return _fused(x, self.weight, self.bias, padding, "relu" if relu else "none")
         y = F.conv2d(x, self.weight, self.bias, padding=padding)
         return y.relu_() if relu else y
 
-    def backward(self, g: torch.Tensor, add_to: torch.Tensor | None) -> torch.Tensor:
-        """The gradient at the input, (B, C_in, h, w); overwrites `add_to`, and adds it."""
-        if self.replicate:
-            back = _fold_edges(self._transposed(g, 2, None))
-            return back if add_to is None else back.add_(add_to)
-        return self._transposed(g, 1, add_to)
-
-    def _transposed(self, g: torch.Tensor, padding: int, add_to: torch.Tensor | None) -> Any:
+    def backward(
+        self, g: torch.Tensor, add_to: torch.Tensor | None = None, *, padding: int = 1
+    ) -> torch.Tensor:
+        """The gradient at the input, (B, C_in, h, w); adds `add_to`, whose memory it may use."""
         if not self.fused:
             back = F.conv2d(g, self.flipped, padding=padding)
             return back if add_to is None else back.add_(add_to)
@@ -57,9 +48,39 @@ class Convolution:
     def _packed(self, weight: torch.Tensor) -> torch.Tensor:
         """The weight as its convolution reads it, so that no call has to rearrange it."""
         weight = weight.contiguous(memory_format=torch.channels_last)
-        if not self.fused:
-            return weight
-        return _pack(weight)
+        return _pack(weight) if self.fused else weight
+
+
+class FirstConvolution:
+    """The convolution that reads pixels: it continues their edges, and keeps their precision.
+
+    A bf16 number has 8 binary digits, coarser than an 8-bit pixel around white. So each pixel is
+    given as two that add up to it, with the same weights for both: 6 input channels instead of 3.
+    Measured at 256 px over 4 seeds: J at the end 0.597, without this 0.606, in float32 0.588.
+    """
+
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor, *, replicate: bool) -> None:
+        self.replicate = replicate
+        self.dtype = weight.dtype
+        self.split = weight.dtype.itemsize < 4
+        self.read = Convolution(torch.cat([weight, weight], 1) if self.split else weight, bias)
+        self.way_back = Convolution(weight, bias)
+
+    def forward(self, pixels: torch.Tensor, *, relu: bool) -> torch.Tensor:
+        """Features (B, C, H, W) of normalised pixels (B, 3, H, W) in float32 or wider."""
+        x = pixels.to(self.dtype)
+        if self.split:
+            x = torch.cat([x, (pixels - x).to(self.dtype)], 1)
+        if self.replicate:
+            x = F.pad(x, (1, 1, 1, 1), mode="replicate")
+        x = x.contiguous(memory_format=torch.channels_last)
+        return self.read.forward(x, relu=relu, padding=0 if self.replicate else 1)
+
+    def backward(self, g: torch.Tensor) -> torch.Tensor:
+        """The gradient at the pixels, (B, 3, H, W)."""
+        if not self.replicate:
+            return self.way_back.backward(g)
+        return _fold_edges(self.way_back.backward(g, padding=2))
 
 
 class Selection(NamedTuple):

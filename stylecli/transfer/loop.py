@@ -1,5 +1,6 @@
 """One scale's loop: evaluate, keep the best, step, and recover when a step goes wrong."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -55,7 +56,7 @@ def optimize(
     for iteration in range(1, iterations + 1):
         terms, gradient = evaluate(image)
         loss = float(terms.total)
-        finite = bool(torch.isfinite(terms.total)) and bool(torch.isfinite(gradient).all())
+        finite = math.isfinite(loss) and math.isfinite(float(gradient.sum()))  # one fast pass
         if best is None or (finite and loss < float(best.terms.total)):
             recoveries = 0 if best is None else best.recoveries
             best = Best(image, gradient, terms, recoveries)

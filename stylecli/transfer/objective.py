@@ -75,6 +75,7 @@ class Objective:
         self.content = content
         self.octaves = tuple(octaves)
         self.tile = tile  # owned pixels a side; None: one tile for all
+        self.to_chroma = chroma_matrix(trunk.std)
 
     @torch.no_grad()
     def __call__(self, image: torch.Tensor) -> tuple[Terms, torch.Tensor]:
@@ -198,13 +199,13 @@ class Objective:
         total = image.new_zeros(image.shape[0])
         if self.weights.tv:
             total = total + self.weights.tv * losses.total_variation(image)
-            gradient += self.weights.tv * losses.total_variation_gradient(image)
+            gradient.add_(losses.total_variation_gradient(image), alpha=self.weights.tv)
         if self.weights.chroma_tv:
-            to_chroma = chroma_matrix(image)
+            to_chroma = self.to_chroma.to(image.dtype)
             chroma = mix(to_chroma, image)
             total = total + self.weights.chroma_tv * losses.total_variation(chroma)
             back = mix(to_chroma.T, losses.total_variation_gradient(chroma))
-            gradient += self.weights.chroma_tv * back
+            gradient.add_(back, alpha=self.weights.chroma_tv)
         return total
 
 

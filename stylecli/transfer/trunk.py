@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from stylecli.encoder import Encoder, Step
 from stylecli.transfer.layers import (
     Convolution,
+    FirstConvolution,
     Selection,
     average_pool_backward,
     max_pool,
@@ -51,17 +52,14 @@ class Trunk:
         self.mean = encoder.mean.to(device, wide)
         self.std = encoder.std.to(device, wide)
         self.steps = encoder.steps_to(self.layers)
-        self.convolutions = {
-            index: self._convolution(index, step)
-            for index, step in enumerate(self.steps)
-            if step.kind == "conv"
-        }
+        first, *others = [index for index, step in enumerate(self.steps) if step.kind == "conv"]
+        self.first = FirstConvolution(*self._weights(first), replicate=self.replicate)
+        self.convolutions = {index: Convolution(*self._weights(index)) for index in others}
         self.smallest_side = encoder.smallest_side(self.layers)
 
     def forward(self, image: torch.Tensor, *, keep: bool = True) -> Tape:
         """Features of an image (B, 3, H, W) in [0, 1], and what `backward` needs if `keep`."""
         x = (image - self.mean) / self.std
-        x = x.to(self.dtype, memory_format=torch.channels_last)
         tape = Tape({}, [], [])
         for index, step in enumerate(self.steps):
             tape.heights.append(x.shape[-2])
@@ -87,16 +85,17 @@ class Trunk:
         assert g is not None, "no gradient to propagate"
         return g.to(self.std.dtype).contiguous() / self.std
 
-    def _convolution(self, index: int, step: Step) -> Convolution:
-        assert step.weight is not None and step.bias is not None
-        weight, bias = (part.to(self.device, self.dtype) for part in (step.weight, step.bias))
-        return Convolution(weight, bias, replicate=self.replicate and index == 0)
+    def _weights(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        weight, bias = self.steps[index].weight, self.steps[index].bias
+        assert weight is not None and bias is not None
+        return weight.to(self.device, self.dtype), bias.to(self.device, self.dtype)
 
     def _forward_step(
         self, index: int, step: Step, x: torch.Tensor, *, keep: bool
     ) -> tuple[torch.Tensor, torch.Tensor | Selection | None]:
         if step.kind == "conv":
-            return self.convolutions[index].forward(x, relu=self._ends_with_relu(index)), None
+            convolution = self.convolutions[index] if index else self.first
+            return convolution.forward(x, relu=self._ends_with_relu(index)), None
         if step.kind == "relu":
             y = x if self._ends_with_relu(index - 1) else x.relu()
             return y, None if self._pool_masks(index) else y
@@ -107,10 +106,12 @@ class Trunk:
     def _backward_step(
         self, index: int, g: torch.Tensor, tape: Tape, left: dict[str, torch.Tensor]
     ) -> torch.Tensor:
-        kept = tape.kept[index]
+        if index == 0:
+            return self.first.backward(g)
         if index in self.convolutions:
-            below = left.pop(self.steps[index - 1].name, None) if index else None
+            below = left.pop(self.steps[index - 1].name, None)
             return self.convolutions[index].backward(g, below)
+        kept = tape.kept[index]
         if isinstance(kept, Selection):
             return max_pool_backward(g, kept, tape.heights[index])
         if kept is None:

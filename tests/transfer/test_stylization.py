@@ -216,15 +216,32 @@ def test_pyramid_is_relative_whatever_is_optimised(paint: Any, content: torch.Te
     assert gatys.losses.content != relative.losses.content
 
 
-def test_bf16_comes_near_fp32(paint: Any) -> None:
+def in_precision(precision: str) -> Compute:
+    return Compute(device="cpu", precision=precision)  # type: ignore[arg-type]
+
+
+def test_bf16_measures_what_fp32_does(paint: Any) -> None:
+    """The losses of one picture, the one that a run in float32 ends with."""
+    made = paint(iterations=25).image
     exact, low = (
-        paint(iterations=20, compute=Compute(device="cpu", precision=precision))
-        for precision in ("fp32", "bf16")
+        paint(iterations=1, init_image=made, compute=in_precision(name)) for name in ("fp32", "bf16")
     )
     assert low.precision == "bf16"
-    assert low.losses.total == pytest.approx(exact.losses.total, rel=0.1)
-    assert low.pyramid[0][0] == pytest.approx(exact.pyramid[0][0], rel=0.2)
-    assert low.pyramid[0][1] == pytest.approx(exact.pyramid[0][1], rel=0.2)
+    for wanted, found in zip(exact.pyramid, low.pyramid, strict=True):
+        assert found == pytest.approx(wanted, rel=0.02)
+    assert low.losses.total == pytest.approx(exact.losses.total, rel=0.02)
+
+
+def test_bf16_arrives_where_fp32_does(paint: Any) -> None:
+    """Over three seeds: a run is chaotic, and one alone may end some percent off."""
+    exact, low = (
+        sum(
+            paint(iterations=40, seed=seed, compute=in_precision(name)).losses.total
+            for seed in range(3)
+        )
+        for name in ("fp32", "bf16")
+    )
+    assert low == pytest.approx(exact, rel=0.1)
 
 
 def test_tiles_give_the_same_picture(paint: Any) -> None:
