@@ -1,34 +1,30 @@
-"""Seconds an iteration and time to quality against the textbook loop, in one process.
+"""What `make bench` measures: both sides of each comparison in turn, medians and ratios.
 
-    python benchmarks/bench.py CONTENT STYLE [--size 512] [--rounds 5] [--quality N] [--width 64]
+    python benchmarks/bench.py CONTENT STYLE [--size 512] [--rounds 5] [--only NAME ...]
 
-Both sides have the same encoder, picture, size and objective, and take turns; medians and their
-ratio are printed. `--width 64` adds an encoder of VGG-19's size with random weights (timing
-alone). `--quality N` runs the textbook loop for N iterations and ours once at its defaults, and
-compares the objective averaged over the picture at full, half and quarter size.
+iteration   seconds an iteration against the textbook loop, and the share of the GEMM rate
+picture     the default picture from a cold start against 1000 textbook iterations of a VGG-19
+quality     the time until the pyramid objective is what the textbook has after 500 iterations
+sizes       seconds an iteration from 256 to 2048 pixels, and peak memory under a limit
+complete    a complete picture of 1024 pixels: time and peak memory, cold start included
 """
 
 import argparse
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
-from textbook import Textbook
+from quality import time_to_quality
 
-from stylecli.encoder import Encoder, load_encoder
-from stylecli.encoder.plan import VGG19_BLOCKS, vgg_plan
-from stylecli.images import read_picture
-from stylecli.settings import Compute, Settings
-from stylecli.transfer import stylize
-from stylecli.transfer.device import resolve
-from stylecli.transfer.laplacian import metric
-from stylecli.transfer.lbfgs import LBFGS
-from stylecli.transfer.resample import fit, resize
-from stylecli.transfer.stylization import relative_pyramid
-from stylecli.transfer.targets import Targets
+HERE = Path(__file__).parent
+# Multiply-adds of VGG-19 to conv5_1, forward, back to the pixels and in Gram matrices, a pixel.
+VGG19_FLOP = 2 * (2 * 94.67e9 + 9.1e9) / 512**2
 
 
 def main() -> None:
@@ -38,110 +34,165 @@ def main() -> None:
     parser.add_argument("style", type=Path)
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--quality", type=int, default=0, metavar="ITERATIONS")
-    parser.add_argument("--width", type=int, default=0)
+    parser.add_argument("--only", nargs="*", choices=list(PARTS), default=list(PARTS))
     given = parser.parse_args()
-    content, style = (picture(path, given.size) for path in (given.content, given.style))
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {given.size} px")
-    compact = load_encoder("compact")
-    iteration_times("compact", compact, content, style, given.rounds)
-    if given.width:
-        iteration_times("random", random_vgg19(given.width), content, style, given.rounds)
-    if given.quality:
-        time_to_quality(compact, content, style, given.quality)
+    for name in given.only:
+        print(f"\n{name}", flush=True)
+        PARTS[name](given)
 
 
-def picture(path: Path, size: int) -> torch.Tensor:
-    """(1, 3, H, W) with the given long side."""
-    pixels = read_picture(path).pixels.unsqueeze(0)
-    return resize(pixels, fit((pixels.shape[-2], pixels.shape[-1]), size))
+class Side:
+    """A process that runs iterations of one side."""
 
-
-def random_vgg19(width: int) -> Encoder:
-    """VGG-19's plan to conv5_1 with He-initialised weights: the same work, no download."""
-    generator = torch.Generator().manual_seed(0)
-    plan = vgg_plan(VGG19_BLOCKS, width=width, stop_after=13)
-    weights = {}
-    channels = 3
-    for (index, _), wide in zip(plan.convolutions, plan.channels, strict=True):
-        scale = (2 / (9 * channels)) ** 0.5
-        weights[f"{index}.weight"] = scale * torch.randn(
-            (wide, channels, 3, 3), generator=generator
+    def __init__(self, side: str, encoder: str, octaves: int, given: Any) -> None:
+        words = [side, encoder, octaves, given.size, given.content, given.style]
+        command = [sys.executable, str(HERE / "side.py"), *map(str, words)]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        weights[f"{index}.bias"] = torch.zeros(wide)
-        channels = wide
-    spec = replace(load_encoder("compact").spec, name="random", plan=plan)
-    return Encoder(spec, weights, sha256="")
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.asked, self.answers = self.process.stdin, self.process.stdout
+        self.answers.readline()
+        self.name = f"{side}, {octaves} octave(s)"
+
+    def seconds(self, iterations: int) -> float:
+        """Seconds an iteration."""
+        self.asked.write(f"{iterations}\n")
+        self.asked.flush()
+        return float(self.answers.readline()) / iterations
+
+    def end(self) -> None:
+        """Let the process go."""
+        self.asked.close()
+        self.process.wait()
 
 
-def iteration_times(
-    name: str, encoder: Encoder, content: torch.Tensor, style: torch.Tensor, rounds: int
-) -> None:
-    """Textbook, ours with its three octaves, and ours with one as the textbook has, in turn."""
-    book = Textbook(encoder, content, style, 1.0, 12.0)
-    sides: dict[str, Callable[[], object]] = {
-        "textbook": lambda: book.run(2),
-        "ours, 1 octave": our_steps(encoder, content, style, octaves=1),
-        "ours, 3 octaves": our_steps(encoder, content, style, octaves=3),
-    }
-    times: dict[str, list[float]] = {side: [] for side in sides}
+def iteration(given: Any) -> None:
+    """Textbook, ours with the textbook's one octave, ours with three, in turn.
+
+    Before the clock starts each side fills its history, the textbook's of 100 pairs.
+    """
+    rate = gemm_rate()
+    print(f"a bf16 matrix product runs at {rate / 1e12:.2f} TFLOP/s")
+    for encoder in ("compact", "vgg19-size"):
+        variants = (("textbook", 1), ("ours", 1), ("ours", 3))
+        sides = [Side(side, encoder, octaves, given) for side, octaves in variants]
+        for side, count in zip(sides, (101, 21, 21), strict=True):
+            side.seconds(count)
+        found = alternate(sides, given.rounds)
+        base = found[sides[0].name]
+        for name, seconds in found.items():
+            ratio = base / seconds
+            print(f"{encoder:10} {name:22} {seconds:7.3f} s an iteration, ratio {ratio:5.2f}")
+        if encoder == "vgg19-size":
+            flop = VGG19_FLOP * pixels_of(given)
+            share = flop / found["ours, 1 octave(s)"] / rate
+            print(f"share of the GEMM rate, one octave: {share:.0%}")
+
+
+def alternate(sides: list[Side], rounds: int, iterations: int = 3) -> dict[str, float]:
+    """Median seconds an iteration of each side; the first round warms up."""
+    times: dict[str, list[float]] = {side.name: [] for side in sides}
     for round_ in range(rounds + 1):
-        for side, run in sides.items():
+        for side in sides:
+            seconds = side.seconds(iterations)
+            if round_:
+                times[side.name].append(seconds)
+    for side in sides:
+        side.end()
+    return {name: statistics.median(found) for name, found in times.items()}
+
+
+def picture(given: Any) -> None:
+    """A default picture as a user makes it, against 1000 iterations measured over 5."""
+    book, ours = [], []
+    for _ in range(max(1, given.rounds // 2)):
+        side = Side("textbook", "vgg19-size", 1, given)
+        book.append(1000 * side.seconds(5))
+        side.end()
+        ours.append(command(given, "--size", given.size)[0])
+    one, other = statistics.median(book), statistics.median(ours)
+    print(f"textbook, VGG-19's size, 1000 iterations: {one:.0f} s (5 measured)")
+    print(f"stylize, defaults, cold start included: {other:.1f} s, ratio {one / other:.0f}")
+
+
+def command(given: Any, *options: object) -> tuple[float, int]:
+    """Wall seconds and peak bytes of `stylize` as a new process."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [given.content, given.style, "-o", f"{folder}/out.png"]
+        words = [sys.executable, "-m", "stylecli", *paths, "-q", *options]
+        started = time.perf_counter()
+        child = subprocess.Popen(list(map(str, words)))
+        _, status, usage = os_wait(child.pid)
+        seconds = time.perf_counter() - started
+        if status:
+            raise SystemExit(f"stylize ended with status {status}")
+        return seconds, usage.ru_maxrss * 1024
+
+
+def os_wait(pid: int) -> Any:
+    """Wait for a child, with its own peak of memory."""
+    import os
+
+    return os.wait4(pid, 0)
+
+
+def quality(given: Any) -> None:
+    """See `quality.py`."""
+    time_to_quality(given.content, given.style, given.size)
+
+
+def sizes(given: Any) -> None:
+    """Cost against pixels, then memory under a limit, tiles included."""
+    base = None
+    for size in (256, 512, 1024, 2048):
+        side = Side("ours", "compact", 3, argparse.Namespace(**{**vars(given), "size": size}))
+        side.seconds(2)
+        seconds = statistics.median(side.seconds(2) for _ in range(3))
+        side.end()
+        each = seconds / size**2
+        base = base or each
+        print(f"{size:5} px: {seconds:7.3f} s an iteration, {each / base:.2f} of the cost a pixel")
+    for size, limit in ((2048, "2G"), (4096, "4G")):
+        options = ("--size", size, "--max-memory", limit, "--iterations", 1)
+        seconds, peak = command(given, *options)
+        print(f"{size:5} px within {limit}: peak {peak / 2**30:.2f} GiB, {seconds:.0f} s, one step")
+
+
+def complete(given: Any) -> None:
+    """A complete picture of 1024 pixels."""
+    seconds, peak = command(given, "--size", 1024)
+    print(f"1024 px, defaults: {seconds:.0f} s, peak {peak / 2**30:.2f} GiB")
+
+
+def gemm_rate() -> float:
+    """FLOP/s of the best of a few bf16 matrix products."""
+    best = 0.0
+    for side in (1024, 2048, 3072):
+        a = torch.randn(side, side).bfloat16()
+        for _ in range(6):
             started = time.perf_counter()
-            run()
-            if round_:  # the first is a warm-up
-                times[side].append((time.perf_counter() - started) / 2)
-    base = statistics.median(times["textbook"])
-    for side, found in times.items():
-        median = statistics.median(found)
-        print(f"{name:8} {side:16} {median:8.3f} s an iteration   ratio {base / median:5.2f}")
+            a @ a
+            best = max(best, 2 * side**3 / (time.perf_counter() - started))
+    return best
 
 
-def our_steps(
-    encoder: Encoder, content: torch.Tensor, style: torch.Tensor, *, octaves: int
-) -> Callable[[], object]:
-    """Two iterations of ours, gradient and optimiser step, as a callable."""
-    device, dtype = resolve(Compute())
-    targets = Targets(encoder, Settings(octaves=octaves), dtype=dtype, device=device)
-    objective = targets.objective(content, [style], (content.shape[-2], content.shape[-1]))
-    optimizer = LBFGS(metric)
-    state = {"image": content.clone()}
+def pixels_of(given: Any) -> int:
+    """Pixels of the content at the size compared."""
+    from side import picture as read
 
-    def two() -> None:
-        for _ in range(2):
-            terms, gradient = objective(state["image"])
-            float(terms.total)
-            state["image"] = optimizer.step(state["image"], gradient)
-
-    return two
+    shape = read(given.content, given.size).shape
+    return int(shape[-1] * shape[-2])
 
 
-def time_to_quality(
-    encoder: Encoder, content: torch.Tensor, style: torch.Tensor, iterations: int
-) -> None:
-    """The textbook's pyramid objective after `iterations`, and when ours is at or below it."""
-    settings = Settings()
-    alpha, beta = settings.loss_weights
-
-    def pyramid(image: torch.Tensor) -> float:
-        found = relative_pyramid(encoder, content, style, image)
-        return statistics.fmean(alpha * c + beta * s for c, s in found)
-
-    book = Textbook(encoder, content, style, alpha, beta)
-    started = time.perf_counter()
-    book.run(iterations)
-    book_seconds = time.perf_counter() - started
-    goal = pyramid(book.image.detach())
-    print(f"textbook: {iterations} iterations, {book_seconds:.0f} s, pyramid objective {goal:.3f}")
-    for preset in ("draft", "normal", "high"):
-        result = stylize(content[0], style[0], settings=Settings(quality=preset), encoder=encoder)
-        own = pyramid(result.image.unsqueeze(0))
-        verdict = "reached" if own <= goal else "not reached"
-        print(
-            f"ours, {preset}: {result.seconds:.0f} s, pyramid objective {own:.3f}: {verdict}, "
-            f"time ratio {book_seconds / result.seconds:.1f}"
-        )
-
+PARTS: dict[str, Callable[[Any], None]] = {
+    "iteration": iteration,
+    "picture": picture,
+    "quality": quality,
+    "sizes": sizes,
+    "complete": complete,
+}
 
 if __name__ == "__main__":
     main()

@@ -4,13 +4,13 @@ float32, channels first, autograd, near-grey random start, one size, torch's L-B
 history of 100. The objective is ours (relative losses), so that both sides minimise the same.
 """
 
-from collections.abc import Callable
-
 import torch
 
 from stylecli.encoder import Encoder
 from stylecli.encoder.registry import content_layers, style_layers
 from stylecli.transfer.losses import relative_distance
+
+HISTORY = 100
 
 
 def textbook_gram(features: torch.Tensor) -> torch.Tensor:
@@ -43,6 +43,9 @@ class Textbook:
         generator = torch.Generator().manual_seed(0)
         noise = torch.randn(content.shape, generator=generator)
         self.image = (0.5 + 0.05 * noise).clamp(0, 1).requires_grad_()
+        self.optimizer = torch.optim.LBFGS(
+            [self.image], history_size=HISTORY, tolerance_change=-1.0, tolerance_grad=-1.0
+        )
 
     def objective(self) -> torch.Tensor:
         """J of the image as it is, a scalar with a graph."""
@@ -57,28 +60,15 @@ class Textbook:
         )
         return torch.as_tensor(self.alpha * content + self.beta * style)
 
-    def run(self, iterations: int, on_iteration: Callable[[int], None] | None = None) -> None:
-        """Optimise; the picture is clamped at the end, as the tutorials do."""
-        optimizer = torch.optim.LBFGS(
-            [self.image],
-            max_iter=iterations,
-            history_size=100,
-            tolerance_change=-1.0,
-            tolerance_grad=-1.0,
-            max_eval=iterations,
-        )
-        count = 0
-
-        def closure() -> torch.Tensor:
-            nonlocal count
-            optimizer.zero_grad()
-            loss = self.objective()
-            loss.backward()  # type: ignore[no-untyped-call]
-            count += 1
-            if on_iteration is not None:
-                on_iteration(count)
-            return loss
-
-        optimizer.step(closure)
+    def run(self, iterations: int) -> None:
+        """Go on for some iterations; the picture is clamped after them, as the tutorials do."""
+        self.optimizer.param_groups[0].update(max_iter=iterations, max_eval=iterations)
+        self.optimizer.step(self._closure)
         with torch.no_grad():
             self.image.clamp_(0, 1)
+
+    def _closure(self) -> torch.Tensor:
+        self.optimizer.zero_grad()
+        loss = self.objective()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss

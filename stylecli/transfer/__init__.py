@@ -2,7 +2,8 @@
 
 from stylecli.transfer.planning import Plan, PlannedScale, plan_run
 from stylecli.transfer.progress import Losses, Progress, ProgressCallback, Result
-from stylecli.transfer.stylization import stylize
+from stylecli.transfer.stylization import stylize, stylize_together
+from stylecli.transfer.subject import Request, Style
 
 __all__ = [
     "Losses",
@@ -10,7 +11,10 @@ __all__ = [
     "PlannedScale",
     "Progress",
     "ProgressCallback",
+    "Request",
     "Result",
+    "Style",
     "plan_run",
     "stylize",
+    "stylize_together",
 ]

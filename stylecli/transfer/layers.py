@@ -6,7 +6,7 @@ pass; a maximum over 2×2 pixels is two passes over rows and columns, and its wa
 difference for each, not an 8-byte index and a scatter.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch.nn import functional as F

@@ -2,9 +2,10 @@
 
 The compact form of Byrd, Nocedal & Schnabel 1994 (equation 3.1), with the metric M as initial
 inverse Hessian: H = γM + [S  γZ] K [S  γZ]ᵀ, Z = M·Y. It reads the history twice an iteration
-(textbook two-loop recursion: 4·m passes, one after another), everything else is m×m, and
-nothing waits for the device. There is no line search: the objective is evaluated once an
-iteration, as neural-style does; the caller keeps the best picture and restarts on divergence.
+(textbook two-loop recursion: 4·m passes, one after another), everything else is m×m. Nothing
+waits for the device and all state stays in place, so that a CUDA graph can hold an iteration.
+There is no line search: the objective is evaluated once an iteration, as neural-style does; the
+caller keeps the best picture and restarts on divergence.
 """
 
 from collections.abc import Callable
@@ -19,55 +20,76 @@ LONGEST_STEP = 0.10  # of any later one
 
 @dataclass
 class LBFGS:
-    """State for B pictures of n = 3·H·W values; memory 2·history·B·n·4 bytes."""
+    """State for B pictures of n = 3·H·W values; memory (2·history + 3)·B·n·4 bytes."""
 
     metric: Callable[[torch.Tensor], torch.Tensor]
     history: int = 20
     step_scale: float = 1.0
-    count: int = 0
     state: dict[str, torch.Tensor] = field(default_factory=dict)
 
     def step(self, image: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
         """The next image from the current one and its gradient, (B, 3, H, W) both, in [0, 1]."""
         gradient = free_gradient(image, gradient)
         steep = self.metric(gradient)
-        if self.count == 0:
-            self._start(image)
-            direction = -steep * (FIRST_STEP * self.step_scale / _rms(steep))
-        else:
-            products = self._remember(image, gradient, steep)
-            direction = self._inverse_hessian(*products, steep).neg_()
-            direction *= self.step_scale * (LONGEST_STEP / _rms(direction)).clamp(max=1.0)
-        self.state.update(image=image, gradient=gradient, steep=steep)
-        self.count += 1
+        if not self.state:
+            self.start(image)
+        state = self.state
+        sg, zg = self._remember(image, gradient, steep)
+        first = FIRST_STEP / _rms(steep).double().flatten(1)
+        gamma = torch.where(state["fresh"].unsqueeze(1), first, state["gamma"])
+        direction = self._inverse_hessian(sg, zg, gamma, steep).neg_()
+        scale = state["step_scale"].view(-1, 1, 1, 1)
+        direction *= scale * (LONGEST_STEP / _rms(direction)).clamp(max=1.0)
+        for name, value in (("image", image), ("gradient", gradient), ("steep", steep)):
+            state[name].copy_(value)
+        state["fresh"].zero_()
+        state["count"] += 1
         return direction.add_(image).clamp_(0.0, 1.0)
 
-    def reset(self) -> None:
-        """Forget the history; the next step is a short one down the gradient."""
-        self.count = 0
-        self.state = {}
+    def restart(self, which: torch.Tensor) -> None:
+        """Forget the history of the pictures where `which` (B,) is true, and halve their steps.
+
+        Their next step is a short one down the gradient.
+        """
+        state = self.state
+        state["fresh"] |= which
+        state["step_scale"] *= torch.where(which, 0.5, 1.0)
+        state["valid"] &= ~which.unsqueeze(1)
+        cleared = which.view(-1, 1, 1)
+        eye = torch.eye(self.history, dtype=torch.float64, device=which.device)
+        state["sy"].copy_(torch.where(cleared, eye, state["sy"]))
+        state["yz"].masked_fill_(cleared, 0.0)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything the next step depends on, copied: tensors and plain numbers."""
-        state = {name: value.clone() for name, value in self.state.items()}
-        return {"count": self.count, "step_scale": self.step_scale, "state": state}
+        """Everything the next step depends on, copied."""
+        return {name: value.clone() for name, value in self.state.items()}
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         """Continue from `state_dict` as if nothing had happened in between."""
-        self.count, self.step_scale = int(saved["count"]), float(saved["step_scale"])
-        self.state = dict(saved["state"])
+        self.state = {name: value.clone() for name, value in saved.items()}
+        if self.state:
+            self.history = self.state["s"].shape[1]
 
-    def _start(self, image: torch.Tensor) -> None:
+    def start(self, image: torch.Tensor) -> None:
+        """Begin with B pictures (B, 3, H, W) and no history."""
         batch, n, m = image.shape[0], image[0].numel(), self.history
-        wide = image.new_zeros((batch, m, m), dtype=torch.float64)
+        small = image.new_zeros((batch, m), dtype=torch.float64)
+        wide = small.unsqueeze(2).repeat(1, 1, m)
         self.state = {
+            "image": image.clone(),
+            "gradient": torch.zeros_like(image),
+            "steep": torch.zeros_like(image),  # M·gradient
             "s": image.new_zeros(batch, m, n),
             "z": image.new_zeros(batch, m, n),  # M·y
             "sy": wide + torch.eye(m).to(wide),  # sᵢᵀyⱼ; an empty slot is harmless
             "yz": wide.clone(),
-            "sg": wide.new_zeros(batch, m),  # sᵢᵀg and zᵢᵀg of the last gradient
-            "zg": wide.new_zeros(batch, m),
-            "gamma": wide.new_ones(batch, 1),
+            "sg": small.clone(),  # sᵢᵀg and zᵢᵀg of the last gradient
+            "zg": small.clone(),
+            "gamma": small.new_ones(batch, 1),
+            "valid": torch.zeros_like(small, dtype=torch.bool),  # slots that hold a pair
+            "fresh": torch.ones(batch, dtype=torch.bool, device=image.device),
+            "step_scale": image.new_full((batch,), self.step_scale),
+            "count": torch.zeros((), dtype=torch.int64, device=image.device),
         }
 
     def _remember(
@@ -79,59 +101,77 @@ class LBFGS:
         differences of products with two gradients (Byrd et al., section 3.2), which spares two
         of six passes over the history.
         """
-        state, slot = self.state, (self.count - 1) % self.history
-        s = (image - state["image"]).flatten(1)
-        y = (gradient - state["gradient"]).flatten(1)
-        z = (steep - state["steep"]).flatten(1)
+        state = self.state
+        s, y, z = (
+            (new - state[name]).flatten(1)
+            for name, new in (("image", image), ("gradient", gradient), ("steep", steep))
+        )
         sy, yz = torch.linalg.vecdot(s, y), torch.linalg.vecdot(y, z)
         lengths = s.norm(dim=1) * y.norm(dim=1)
-        good = (sy > 1e-8 * lengths) & (yz > 0)  # an angle: the objective's unit must not matter
-        keep = good.to(s.dtype).unsqueeze(1)
-        torch.mul(s, keep, out=state["s"][:, slot])
-        torch.mul(z, keep, out=state["z"][:, slot])
-        sg, zg = self._products(gradient)
-        keep, sy, yz = keep.double(), sy.double(), yz.double()
-        state["sy"][:, :, slot] = (sg - state["sg"]) * keep
-        state["sy"][:, slot, :] = 0.0  # an older y against this s never enters the formula
-        state["sy"][:, slot, slot] = torch.where(good, sy, 1.0)
-        products = (zg - state["zg"]) * keep
-        products[:, slot] = torch.where(good, yz, 0.0)
-        state["yz"][:, :, slot] = products
-        state["yz"][:, slot, :] = products
-        state["gamma"] = torch.where(good, sy / yz, state["gamma"].squeeze(1)).unsqueeze(1)
-        state.update(sg=sg, zg=zg)
+        # An angle: the objective's unit must not matter.
+        good = (sy > 1e-8 * lengths) & (yz > 0) & ~state["fresh"]
+        del y
+        slot = self._newest().unsqueeze(0)
+        state["s"].index_copy_(1, slot, s.unsqueeze(1))
+        state["z"].index_copy_(1, slot, z.unsqueeze(1))
+        del s, z
+        state["valid"].index_copy_(1, slot, good.unsqueeze(1))
+        flat = gradient.flatten(1).unsqueeze(2)
+        sg, zg = (
+            torch.where(state["valid"], (state[name] @ flat).squeeze(2).double(), 0.0)
+            for name in ("s", "z")
+        )
+        self._remember_products(slot, good, sg, zg, sy.double(), yz.double())
         return sg, zg
 
-    def _products(self, gradient: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Sᵀg and Zᵀg, (B, m) in float64."""
-        flat = gradient.flatten(1).unsqueeze(2)
-        sg, zg = ((self.state[name] @ flat).squeeze(2).double() for name in ("s", "z"))
-        return sg, zg
+    def _remember_products(
+        self,
+        slot: torch.Tensor,
+        good: torch.Tensor,
+        sg: torch.Tensor,
+        zg: torch.Tensor,
+        sy: torch.Tensor,
+        yz: torch.Tensor,
+    ) -> None:
+        """Row and column of the newest pair in SᵀY and YᵀZ, and γ."""
+        state = self.state
+        here = torch.arange(self.history, device=slot.device) == slot
+        pairs = good.unsqueeze(1) & state["valid"]
+        own = torch.where(good, sy, 1.0).unsqueeze(1)
+        column = torch.where(here, own, torch.where(pairs, sg - state["sg"], 0.0))
+        state["sy"].index_fill_(1, slot, 0.0)  # an older y against this s never enters the formula
+        state["sy"].index_copy_(2, slot, column.unsqueeze(2))
+        own = torch.where(good, yz, 0.0).unsqueeze(1)
+        column = torch.where(here, own, torch.where(pairs, zg - state["zg"], 0.0))
+        state["yz"].index_copy_(2, slot, column.unsqueeze(2))
+        state["yz"].index_copy_(1, slot, column.unsqueeze(1))
+        state["gamma"].copy_(torch.where(good, sy / yz, state["gamma"].squeeze(1)).unsqueeze(1))
+        state["sg"].copy_(sg)
+        state["zg"].copy_(zg)
 
     def _inverse_hessian(
-        self, sg: torch.Tensor, zg: torch.Tensor, steep: torch.Tensor
+        self, sg: torch.Tensor, zg: torch.Tensor, gamma: torch.Tensor, steep: torch.Tensor
     ) -> torch.Tensor:
         """H·g = γMg + S·R⁻ᵀ((D + γYᵀZ)u − γZᵀg) − γZu with u = R⁻¹Sᵀg."""
-        state, gamma = self.state, self.state["gamma"]
+        state = self.state
+        slots = torch.arange(self.history, device=steep.device)
+        oldest = self._newest() + 1
+        order, back = (slots + oldest) % self.history, (slots - oldest) % self.history
+        r = state["sy"][:, order][:, :, order].triu()  # the oldest pair first
         p, q = sg.unsqueeze(2), zg.unsqueeze(2)
-        r, order = self._chronological(state["sy"])
-        u = torch.empty_like(p)
-        u[:, order] = torch.linalg.solve_triangular(r, p[:, order], upper=True)
+        u = torch.linalg.solve_triangular(r, p[:, order], upper=True)[:, back]
         diagonal = state["sy"].diagonal(dim1=1, dim2=2).unsqueeze(2)
         inner = diagonal * u + gamma.unsqueeze(2) * (state["yz"] @ u - q)
-        v = torch.empty_like(p)
-        v[:, order] = torch.linalg.solve_triangular(r.mT, inner[:, order], upper=False)
+        v = torch.linalg.solve_triangular(r.mT, inner[:, order], upper=False)[:, back]
         total = gamma.to(steep.dtype).view(-1, 1, 1, 1) * steep
         flat = total.view(len(total), 1, -1)
         flat.baddbmm_(v.mT.to(steep.dtype), state["s"])
         flat.baddbmm_((gamma.unsqueeze(2) * u).mT.to(steep.dtype), state["z"], alpha=-1.0)
         return total
 
-    def _chronological(self, sy: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The upper triangle of SᵀY with its oldest pair first, and that order of the slots."""
-        m, newest = self.history, (self.count - 1) % self.history
-        order = (torch.arange(m, device=sy.device) + newest + 1) % m
-        return sy[:, order][:, :, order].triu(), order
+    def _newest(self) -> torch.Tensor:
+        """The slot of the newest pair; before there is one, the last."""
+        return (self.state["count"] - 1) % self.history
 
 
 def free_gradient(image: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
@@ -145,4 +185,6 @@ def free_gradient(image: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
 
 
 def _rms(x: torch.Tensor) -> torch.Tensor:
-    return x.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp_min(1e-30)
+    n = x[0].numel()
+    norm: torch.Tensor = torch.linalg.vector_norm(x, dim=(1, 2, 3), keepdim=True)
+    return norm.div_(n**0.5).clamp_min_(1e-30)

@@ -5,7 +5,6 @@ the same formulas with their gradients written out. B pictures at a time, one va
 """
 
 import torch
-from torch.nn import functional as F
 
 _CHUNK = 2048  # positions whose products a bf16 unit adds up before a float32 sum takes over
 
@@ -42,13 +41,19 @@ def relative_distance(value: torch.Tensor, target: torch.Tensor) -> torch.Tensor
     0 for equal, about 1 for unrelated, whatever the size, layer or network.
     """
     difference = (value.float() if value.dtype.itemsize < 4 else value) - target
-    return difference.square().flatten(1).sum(1) / squared_norm(target)
+    return squared_sum(difference) / squared_norm(target)
 
 
 def squared_norm(target: torch.Tensor) -> torch.Tensor:
     """‖target‖² of each of B tensors, kept off zero so that a blank target divides cleanly."""
-    wide = target.float() if target.dtype.itemsize < 4 else target
-    return wide.square().flatten(1).sum(1).clamp_min(1e-8)
+    return squared_sum(target).clamp_min(1e-8)
+
+
+def squared_sum(x: torch.Tensor) -> torch.Tensor:
+    """Σ x² of each of B tensors, in at least float32 and one pass: (B, …) to (B,)."""
+    wide = torch.float32 if x.dtype.itemsize < 4 else x.dtype
+    norm: torch.Tensor = torch.linalg.vector_norm(x, dim=tuple(range(1, x.ndim)), dtype=wide)
+    return norm.square()
 
 
 def gatys_content(value: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -80,8 +85,13 @@ def total_variation(image: torch.Tensor) -> torch.Tensor:
 
 
 def total_variation_gradient(image: torch.Tensor) -> torch.Tensor:
-    """The gradient of `total_variation` with respect to the image, written out."""
-    pixels = image.shape[-2] * image.shape[-1]
-    across = F.pad(image.diff(dim=-1), (1, 1))  # zeros beyond the edges
-    down = F.pad(image.diff(dim=-2), (0, 0, 1, 1))
-    return -2.0 / pixels * (across.diff(dim=-1) + down.diff(dim=-2))
+    """The gradient of `total_variation` with respect to the image, written out.
+
+    It is linear in the image, so that ½⟨image, gradient⟩ is the value.
+    """
+    gradient = torch.zeros_like(image)
+    for dim in (-1, -2):
+        step, n = image.diff(dim=dim), image.shape[dim]
+        gradient.narrow(dim, 1, n - 1).add_(step)
+        gradient.narrow(dim, 0, n - 1).sub_(step)
+    return gradient.mul_(2.0 / (image.shape[-2] * image.shape[-1]))

@@ -44,15 +44,21 @@ class ScalePlan:
 
 
 def plans(
-    trunk: Trunk, size: Size, *, tile: int | Literal["auto", "off"], limit: int, adam: bool = False
+    trunk: Trunk,
+    size: Size,
+    *,
+    tile: int | Literal["auto", "off"],
+    limit: int,
+    adam: bool = False,
+    batch: int = 1,
 ) -> Iterator[ScalePlan]:
-    """The plans that fit into `limit` bytes, fastest first.
+    """The plans for `batch` pictures at once that fit into `limit` bytes, fastest first.
 
     Raises `MemoryLimitError`, on the first step, when none does.
     """
     found = False
     for history, side in _candidates(tile):
-        used = predict_bytes(trunk, size, side, 0 if adam else history, adam=adam)
+        used = predict_bytes(trunk, size, side, 0 if adam else history, adam=adam, batch=batch)
         if used <= limit:
             found = True
             yield ScalePlan(size, history, side, used)
@@ -65,7 +71,13 @@ def plans(
 
 
 def predict_bytes(
-    trunk: Trunk, size: Size, tile: int | None, history: int, *, adam: bool = False
+    trunk: Trunk,
+    size: Size,
+    tile: int | None,
+    history: int,
+    *,
+    adam: bool = False,
+    batch: int = 1,
 ) -> int:
     """Bytes the process needs at its peak for a scale of `size`."""
     pixels = size[0] * size[1]
@@ -77,7 +89,7 @@ def predict_bytes(
     if adam:
         state = 24 * sum(h * w for h, w in level_sizes(size)) // pixels
     whole = (12 * IMAGES + state + target_bytes(trunk)) * pixels
-    return int(PROCESS + whole + activation_bytes(trunk) * seen)
+    return int(PROCESS + batch * (whole + activation_bytes(trunk) * seen))
 
 
 def activation_bytes(trunk: Trunk) -> float:

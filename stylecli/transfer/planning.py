@@ -7,11 +7,13 @@ import torch
 
 from stylecli.encoder import Encoder
 from stylecli.settings import Compute, Settings
-from stylecli.transfer.device import precision_name, resolve
-from stylecli.transfer.memory import HISTORY, ScalePlan
+from stylecli.transfer.device import precision_name
+from stylecli.transfer.memory import HISTORY, ScalePlan, memory_limit, plans
 from stylecli.transfer.resample import Size
+from stylecli.transfer.run import make_optimizer
 from stylecli.transfer.scales import OVERHEAD, Scale, output_size, schedule
-from stylecli.transfer.stylization import make_optimizer, scale_plans
+from stylecli.transfer.stylization import make_targets
+from stylecli.transfer.subject import Part, Source, Subject
 from stylecli.transfer.targets import Targets, check_size
 from stylecli.transfer.tiles import halo
 
@@ -45,16 +47,18 @@ def plan_run(content: Size, settings: Settings, compute: Compute, encoder: Encod
 
     Raises `MemoryLimitError` where no plan fits, `InputError` where the picture is too small.
     """
-    device, dtype = resolve(compute)
-    targets = Targets(encoder, settings, dtype=dtype, device=device)
+    targets = make_targets(encoder, settings, compute)
+    trunk = targets.trunk
     size = output_size(content, settings)
     check_size(size, targets.size_needed, "the output")
     pixel_seconds = _seconds_per_pixel(targets, settings)
     scales = []
     for scale in schedule(size, settings, targets.size_needed):
-        chosen = next(scale_plans(targets, scale.size, settings, compute))
-        scales.append(_planned(scale, chosen, pixel_seconds, halo(targets.trunk.steps)))
-    return Plan(str(device), precision_name(dtype), tuple(scales))
+        limit = memory_limit(trunk.device, compute.max_bytes)
+        adam = settings.optimizer == "adam"
+        offered = plans(trunk, scale.size, tile=compute.tile_side, limit=limit, adam=adam)
+        scales.append(_planned(scale, next(offered), pixel_seconds, halo(trunk.steps)))
+    return Plan(str(trunk.device), precision_name(trunk.dtype), tuple(scales))
 
 
 def _planned(scale: Scale, plan: ScalePlan, pixel_seconds: float, margin: int) -> PlannedScale:
@@ -71,7 +75,8 @@ def _seconds_per_pixel(targets: Targets, settings: Settings) -> float:
     """The time of an iteration, measured at a small size after a first one to warm up."""
     generator = torch.Generator().manual_seed(0)
     image = torch.rand((1, 3, *PROBE), generator=generator).to(targets.trunk.device)
-    objective = targets.objective(image, [image], PROBE)
+    subject = Subject(image, (Part((Source(image),)),), targets.weights)
+    objective = targets.objective([subject], PROBE)
     optimizer = make_optimizer(settings, HISTORY)
     started = 0.0
     for attempt in range(3):

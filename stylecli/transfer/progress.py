@@ -27,8 +27,11 @@ class Progress:
     """One iteration done; scales and iterations count from 1.
 
     `fraction` in [0, 1] is the share of the whole work done, weighted by pixels, so that time
-    left = elapsed · (1 − fraction) / fraction. `image()` gives the current picture as a
+    left = elapsed · (1 − fraction) / fraction. `image()` gives the best picture so far as a
     (3, H, W) float32 tensor in [0, 1] on the CPU; it costs a copy, so ask for it rarely.
+    `state()` is all that a later run needs to go on from here, in plain tensors and numbers.
+    Where several pictures are made together, `losses` are the first one's, `every` holds those
+    of each, and `image(n)` is the n-th picture.
     """
 
     scale: int
@@ -39,7 +42,9 @@ class Progress:
     iterations: int
     fraction: float
     losses: Losses
-    image: Callable[[], torch.Tensor]
+    image: Callable[..., torch.Tensor]
+    every: tuple[Losses, ...] = ()
+    state: Callable[[], dict[str, Any]] = dict
 
 
 ProgressCallback = Callable[[Progress], None]

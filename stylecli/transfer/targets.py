@@ -1,61 +1,82 @@
-"""What the picture should become at one scale: content features and Gram matrices."""
+"""What pictures should become at one scale: content features and Gram matrices."""
 
 from collections.abc import Sequence
 from typing import Final
 
 import torch
+from torch.nn import functional as F
 
 from stylecli.encoder import Encoder
 from stylecli.encoder.registry import content_layers, style_layers
 from stylecli.errors import InputError
 from stylecli.settings import LayerWeights, Settings
-from stylecli.transfer import losses
-from stylecli.transfer.objective import Objective, Octave, Target, Weights
+from stylecli.transfer.objective import Objective
 from stylecli.transfer.resample import Size, fit, half, halve, resize
+from stylecli.transfer.style import Features, Key, StyleTerm, blend, positions_of
+from stylecli.transfer.subject import Part, Source, Subject
+from stylecli.transfer.terms import Octave, Region, Target, Weights, target_of
 from stylecli.transfer.tiles import strides, tiles_of
 from stylecli.transfer.trunk import Trunk
 
 SMALLEST_OCTAVE: Final = 32  # pixels of the short side; relu5_1 has 2×2 positions there
+REMEMBERED: Final = 64  # styles, at a size each, whose Gram matrices are kept: about 2 MB each
 
 
 class Targets:
-    """Builds the objective of each scale; holds the encoder in the working precision."""
+    """Builds the objective of each scale; holds the encoder in the working precision.
+
+    Gram matrices of a style are kept, so that many pictures in one style share them.
+    """
 
     def __init__(
         self, encoder: Encoder, settings: Settings, *, dtype: torch.dtype, device: torch.device
     ) -> None:
-        content, style = chosen_layers(encoder, settings)
-        names = [name for name, _ in style]
-        deep = [name for name, _ in content]
+        self.weights = weights_of(encoder, settings)
+        names = [name for name, _ in self.weights.style]
+        deep = [name for name, _ in self.weights.content]
         self.style_trunk = Trunk(encoder, names, dtype=dtype, device=device)
         self.trunk = Trunk(encoder, [*names, *deep], dtype=dtype, device=device)
-        self.weights = objective_weights(settings, content, style)
         self.octaves = settings.octaves
         self.size_needed = self.trunk.smallest_side
+        self._known: dict[tuple[object, ...], tuple[Source, list[Features]]] = {}
 
     def objective(
-        self,
-        content: torch.Tensor,
-        styles: Sequence[torch.Tensor],
-        size: Size,
-        tile: int | None = None,
+        self, subjects: Sequence[Subject], size: Size, tile: int | None = None
     ) -> Objective:
-        """The objective at `size` for a content and style pictures, (1, 3, H, W) each.
+        """The objective at `size` of pictures that are made together.
 
-        Raises `InputError` where a picture is too small for the deepest layer.
+        Several subjects have the same number of parts, and no masks. Raises `InputError` where
+        a picture is too small for the deepest layer.
         """
-        check_size(size, self.size_needed, "the picture at its smallest scale")
-        reductions = self._reductions(size)
-        names = [name for name, _ in self.weights.style]
-        pyramids = [self._style_pyramid(style, reductions) for style in styles]
-        octaves = []
-        for reduced, level in zip(reductions, zip(*pyramids, strict=True), strict=True):
-            grams = [tiled_grams(self.style_trunk, one, names, tile) for one in level]
-            octaves.append(Octave(reduced, _blend(grams), 1.0 / len(reductions)))
+        return self._objective(subjects, self._reductions(size), tile)
+
+    def first_octave(self, subject: Subject, size: Size, tile: int | None) -> Objective:
+        """The objective at `size` alone, to measure a picture with."""
+        return self._objective([subject], [size], tile)
+
+    def _objective(
+        self, subjects: Sequence[Subject], sizes: Sequence[Size], tile: int | None
+    ) -> Objective:
+        check_size(sizes[0], self.size_needed, "the picture at its smallest scale")
+        content = self._content(subjects, sizes[0], tile)
+        regions = [
+            self._regions([subject.parts[index] for subject in subjects], sizes, tile)
+            for index in range(len(subjects[0].parts))
+        ]
+        octaves = [
+            Octave(reduced, tuple(part[index] for part in regions), 1.0 / len(sizes))
+            for index, reduced in enumerate(sizes)
+        ]
+        weights = [subject.weights for subject in subjects]
+        return Objective(self.trunk, self.style_trunk, weights, content, octaves, tile)
+
+    def _content(
+        self, subjects: Sequence[Subject], size: Size, tile: int | None
+    ) -> dict[str, Target]:
         names = [name for name, _ in self.weights.content]
-        features = tiled_features(self.trunk, resize(content, size), names, tile)
-        wanted = {name: Target(f, losses.squared_norm(f)) for name, f in features.items()}
-        return Objective(self.trunk, self.style_trunk, self.weights, wanted, octaves, tile)
+        pictures = torch.cat([resize(subject.content, size) for subject in subjects])
+        features = tiled_features(self.trunk, pictures, names, tile)
+        return {name: target_of(value) for name, value in features.items()}
 
     def _reductions(self, size: Size) -> list[Size]:
         sizes = [size]
@@ -64,43 +85,97 @@ class Targets:
             sizes.append(half(sizes[-1]))
         return sizes
 
-    def _style_pyramid(self, style: torch.Tensor, sizes: Sequence[Size]) -> list[torch.Tensor]:
-        """The style with the long side of each of `sizes`, reduced as the picture itself is."""
-        pyramid = [resize(style, self._style_size(style, max(sizes[0])))]
-        for size in sizes[1:]:
-            reduced = halve(pyramid[-1])
-            wanted = self._style_size(style, max(size))
-            # A very long style has been raised to the least height the layers need.
-            alike = min(reduced.shape[-2:]) >= self.style_trunk.smallest_side
-            pyramid.append(reduced if alike else resize(style, wanted))
-        return pyramid
+    def _regions(
+        self, parts: Sequence[Part], sizes: Sequence[Size], tile: int | None
+    ) -> list[Region]:
+        """The same part of every subject as one region, at each size."""
+        blended = [self._blended(part, sizes, tile) for part in parts]
+        grams = [
+            {name: target_of(torch.cat([one[level][name] for one in blended])) for name in names}
+            for level, names in enumerate(blended[0])
+        ]
+        mask = parts[0].mask
+        if mask is None:
+            return [Region(one) for one in grams]
+        mask = resize(mask, sizes[0])
+        share, regions = float(mask.mean()), []
+        for one in grams:
+            regions.append(Region(one, share, *self._guides(mask)))
+            mask = halve(mask)
+        return regions
 
-    def _style_size(self, style: torch.Tensor, long_side: int) -> Size:
-        size = fit((style.shape[-2], style.shape[-1]), long_side)
-        floor = self.style_trunk.smallest_side
+    def _blended(self, part: Part, sizes: Sequence[Size], tile: int | None) -> list[Features]:
+        """The Gram matrices of a part's styles, mixed in shares of 1, at each size."""
+        total = sum(source.weight for source in part.sources)
+        shares = [source.weight / total for source in part.sources]
+        levels = zip(*(self._grams(source, sizes, tile) for source in part.sources), strict=True)
+        return [blend(level, shares) for level in levels]
+
+    def _grams(self, source: Source, sizes: Sequence[Size], tile: int | None) -> list[Features]:
+        sides = tuple(max(size) for size in sizes)
+        key = (id(source.picture), id(source.mask), source.scale, sides, tile)
+        if key not in self._known:
+            if len(self._known) >= REMEMBERED:
+                del self._known[next(iter(self._known))]
+            # The source is kept as well, so that no other picture can take its id.
+            self._known[key] = source, self._measured(source, sides, tile)
+        return self._known[key][1]
+
+    def _measured(self, source: Source, sides: Sequence[int], tile: int | None) -> list[Features]:
+        """Gram matrices (1, C, C) of the style, reduced from size to size as the picture is."""
+        found = []
+        picture = resize(source.picture, self._style_size(source, sides[0]))
+        for index, side in enumerate(sides):
+            if index:
+                reduced = halve(picture)
+                enough = min(reduced.shape[-2:]) >= self.style_trunk.smallest_side
+                own = self._style_size(source, side)
+                picture = reduced if enough else resize(source.picture, own)
+            size = picture.shape[-2], picture.shape[-1]
+            mask = None if source.mask is None else resize(source.mask, size)
+            found.append(self._gram(picture, mask, tile))
+        return found
+
+    def _style_size(self, source: Source, side: int) -> Size:
+        """The style with its long side in proportion to the picture's, undistorted."""
+        shape = source.picture.shape[-2], source.picture.shape[-1]
+        size = fit(shape, max(1, round(side * source.scale)))
+        floor = self.style_trunk.smallest_side  # a very long style is raised to the least height
         return size if min(size) >= floor else fit(size, -(-max(size) * floor // min(size)))
 
+    @torch.no_grad()
+    def _gram(self, picture: torch.Tensor, mask: torch.Tensor | None, tile: int | None) -> Features:
+        """Gram matrices (1, C, C) of a picture, or of the masked part of it, tile by tile."""
+        region = Region({}) if mask is None else Region({}, 1.0, *self._guides(mask))
+        size = picture.shape[-2], picture.shape[-1]
+        stride = strides(self.style_trunk.steps)
+        w = self.weights
+        term = StyleTerm(Octave(size, (region,), 1.0), w.style, w.kind, stride)
+        sums: dict[Key, torch.Tensor] = {}
+        for each in tiles_of(size, tile, self.style_trunk.steps):
+            features = self.style_trunk.forward(each.cut(picture), keep=False).features
+            term.add_sums(sums, features, each)
+        return {
+            name: total / positions_of(region, name, size, stride[name])
+            for (_, name), total in sums.items()
+        }
 
-@torch.no_grad()
-def tiled_grams(
-    trunk: Trunk, picture: torch.Tensor, names: Sequence[str], tile: int | None
-) -> dict[str, torch.Tensor]:
-    """Gram matrices of a picture (1, 3, H, W) by layer, one tile at a time."""
-    stride = strides(trunk.steps)
-    sums: dict[str, torch.Tensor] = {}
-    for each in tiles_of((picture.shape[-2], picture.shape[-1]), tile, trunk.steps):
-        features = trunk.forward(each.cut(picture), keep=False).features
-        for name in names:
-            own = losses.gram_sum(each.owned(features[name], stride[name]))
-            sums[name] = sums[name] + own if name in sums else own
-    return {name: total / _positions(picture, stride[name]) for name, total in sums.items()}
+    def _guides(self, mask: torch.Tensor) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
+        """A mask (1, 1, H, W) at the positions of each style layer, and Σ of its squares."""
+        stride = strides(self.style_trunk.steps)
+        guides = {
+            name: F.avg_pool2d(mask, stride[name]) if stride[name] > 1 else mask
+            for name, _ in self.weights.style
+        }
+        squares = {name: float(guide.square().sum()) for name, guide in guides.items()}
+        return guides, {name: max(square, 1e-3) for name, square in squares.items()}
 
 
 @torch.no_grad()
 def tiled_features(
     trunk: Trunk, picture: torch.Tensor, names: Sequence[str], tile: int | None
 ) -> dict[str, torch.Tensor]:
-    """Features of a picture (1, 3, H, W) by layer, one tile at a time, channels last."""
+    """Features of pictures (B, 3, H, W) by layer, one tile at a time, channels last."""
     stride = strides(trunk.steps)
     size = (picture.shape[-2], picture.shape[-1])
     whole: dict[str, torch.Tensor] = {}
@@ -109,28 +184,21 @@ def tiled_features(
         for name in names:
             owned = each.owned(features[name], stride[name])
             if name not in whole:
-                shape = (1, owned.shape[1], size[0] // stride[name], size[1] // stride[name])
-                whole[name] = torch.empty(shape, dtype=owned.dtype, device=owned.device).contiguous(
+                place = (size[0] // stride[name], size[1] // stride[name])
+                whole[name] = owned.new_empty((*owned.shape[:2], *place)).contiguous(
                     memory_format=torch.channels_last
                 )
             each.of_whole(whole[name], stride[name]).copy_(owned)
     return whole
 
 
-def _positions(picture: torch.Tensor, stride: int) -> int:
-    return (picture.shape[-2] // stride) * (picture.shape[-1] // stride)
+def weights_of(encoder: Encoder, settings: Settings) -> Weights:
+    """The settings' weights, with the layers an encoder has and style layers as shares of 1.
 
-
-def chosen_layers(encoder: Encoder, settings: Settings) -> tuple[LayerWeights, LayerWeights]:
-    """Content and style layers of a run; raises `UsageError` for a layer it does not have."""
-    return (
-        content_layers(encoder.spec, settings.content_layers),
-        style_layers(encoder.spec, settings.style_layers),
-    )
-
-
-def objective_weights(settings: Settings, content: LayerWeights, style: LayerWeights) -> Weights:
-    """The settings' weights with style layers made shares of 1."""
+    Raises `UsageError` for a layer it does not have.
+    """
+    content: LayerWeights = content_layers(encoder.spec, settings.content_layers)
+    style: LayerWeights = style_layers(encoder.spec, settings.style_layers)
     alpha, beta = settings.loss_weights
     total = sum(weight for _, weight in style)
     shares = tuple((name, weight / total) for name, weight in style)
@@ -144,12 +212,3 @@ def check_size(size: Size, needed: int, what: str) -> None:
             f"{what} is {size[1]}x{size[0]} pixels, but the chosen layers need at least "
             f"{needed}x{needed}: use a larger picture or --size, or shallower layers."
         )
-
-
-def _blend(grams: Sequence[dict[str, torch.Tensor]]) -> dict[str, Target]:
-    """The mean of several styles' Gram matrices, layer by layer."""
-    blended = {}
-    for name in grams[0]:
-        value = torch.stack([one[name] for one in grams]).mean(0)
-        blended[name] = Target(value, losses.squared_norm(value))
-    return blended

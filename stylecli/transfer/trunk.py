@@ -119,7 +119,7 @@ class Trunk:
         return relu_backward(g, kept) if self._is_relu(index) else average_pool_backward(g, kept)
 
     def _ends_with_relu(self, index: int) -> bool:
-        """Whether a convolution and the ReLU after it are one; not if its own value is asked for."""
+        """Whether a convolution and its ReLU are one: not where its own value is asked for."""
         return self._is_relu(index + 1) and self.steps[index].name not in self.layers
 
     def _pool_masks(self, index: int) -> bool:

@@ -10,16 +10,10 @@ from stylecli.encoder import Encoder
 from stylecli.settings import LossKind
 from stylecli.transfer import losses
 from stylecli.transfer.laplacian import colour_basis
-from stylecli.transfer.objective import (
-    Objective,
-    Octave,
-    Target,
-    Terms,
-    Weights,
-    chroma_matrix,
-    multiply_channels,
-)
+from stylecli.transfer.objective import Objective, chroma_matrix
 from stylecli.transfer.resample import Size, resize
+from stylecli.transfer.style import multiply_channels
+from stylecli.transfer.terms import Octave, Region, Terms, Weights, target_of
 from stylecli.transfer.trunk import Trunk
 
 CPU = torch.device("cpu")
@@ -57,10 +51,10 @@ class Case:
         return Objective(
             Trunk(self.encoder, layers, dtype=torch.float64, device=CPU),
             Trunk(self.encoder, style, dtype=torch.float64, device=CPU),
-            self.weights,
-            {name: _target(x) for name, x in self.content.items()},
+            [self.weights],
+            {name: target_of(x) for name, x in self.content.items()},
             [
-                Octave(size, {name: _target(x) for name, x in grams.items()}, weight)
+                Octave(size, (Region({n: target_of(x) for n, x in grams.items()}),), weight)
                 for (size, weight), grams in zip(self.octaves, self.grams, strict=True)
             ],
             tile,
@@ -111,10 +105,6 @@ def naive_halve(image: torch.Tensor) -> torch.Tensor:
     row = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=image.dtype) / 8
     kernel = torch.outer(row, row).expand(3, 1, 4, 4)
     return F.conv2d(padded, kernel, stride=2, groups=3)
-
-
-def _target(value: torch.Tensor) -> Target:
-    return Target(value, losses.squared_norm(value))
 
 
 def check(case: Case, tile: int | None = None) -> None:

@@ -224,7 +224,8 @@ def test_bf16_measures_what_fp32_does(paint: Any) -> None:
     """The losses of one picture, the one that a run in float32 ends with."""
     made = paint(iterations=25).image
     exact, low = (
-        paint(iterations=1, init_image=made, compute=in_precision(name)) for name in ("fp32", "bf16")
+        paint(iterations=1, init_image=made, compute=in_precision(name))
+        for name in ("fp32", "bf16")
     )
     assert low.precision == "bf16"
     for wanted, found in zip(exact.pyramid, low.pyramid, strict=True):

@@ -10,7 +10,7 @@ import torch
 from stylecli.errors import InputError, MemoryLimitError, SettingsError
 from stylecli.settings import Compute, Settings
 from stylecli.transfer import Result, losses
-from stylecli.transfer.loop import Best, optimize
+from stylecli.transfer.descent import Descent
 from stylecli.transfer.memory import memory_limit
 
 FP32 = Compute(device="cpu", precision="fp32")
@@ -95,21 +95,21 @@ def test_a_loss_that_is_never_finite_is_an_error(
     paint: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "stylecli.transfer.losses.total_variation", lambda image: image.sum((1, 2, 3)) * math.nan
+        "stylecli.transfer.losses.total_variation_gradient", lambda image: image * math.nan
     )
     with pytest.raises(InputError, match="^the losses are not finite.*smaller --alpha"):
         paint()
 
 
 def test_a_divergence_is_survived_and_told(paint: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, calls = losses.total_variation, 0
+    real, calls = losses.total_variation_gradient, 0
 
     def sometimes(image: torch.Tensor) -> torch.Tensor:
         nonlocal calls
         calls += 1
         return real(image) * (math.nan if calls in (3, 4) else 1.0)
 
-    monkeypatch.setattr(losses, "total_variation", sometimes)
+    monkeypatch.setattr(losses, "total_variation_gradient", sometimes)
     result = paint(iterations=8)
     assert result.notes == ("The optimiser diverged 2 time(s) and went on from its best image.",)
     assert math.isfinite(result.losses.total) and looks_sound(result.image)
@@ -120,13 +120,13 @@ def test_running_out_of_memory_falls_back_to_leaner_plans(
 ) -> None:
     attempts = []
 
-    def hungry(*args: Any, **kwargs: Any) -> Best:
+    def hungry(*args: Any, **kwargs: Any) -> Descent:
         attempts.append(args)
         if len(attempts) < 3:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 1 byte")
-        return optimize(*args, **kwargs)
+        return Descent(*args, **kwargs)
 
-    monkeypatch.setattr("stylecli.transfer.stylization.optimize", hungry)
+    monkeypatch.setattr("stylecli.transfer.run.Descent", hungry)
     assert looks_sound(paint().image)
     assert len(attempts) == 3
 
@@ -135,7 +135,7 @@ def test_memory_that_runs_out_with_every_plan(paint: Any, monkeypatch: pytest.Mo
     def hungry(*args: Any, **kwargs: Any) -> Any:
         raise MemoryError
 
-    monkeypatch.setattr("stylecli.transfer.stylization.optimize", hungry)
+    monkeypatch.setattr("stylecli.transfer.run.Descent", hungry)
     with pytest.raises(MemoryLimitError, match="64x48 pixels with every plan: use --size 32"):
         paint()
 
@@ -144,7 +144,7 @@ def test_any_other_runtime_error_is_not_hidden(paint: Any, monkeypatch: pytest.M
     def broken(*args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("shapes do not match")
 
-    monkeypatch.setattr("stylecli.transfer.stylization.optimize", broken)
+    monkeypatch.setattr("stylecli.transfer.run.Descent", broken)
     with pytest.raises(RuntimeError, match="shapes do not match"):
         paint()
 
@@ -159,5 +159,6 @@ def test_a_finished_picture_is_not_lost_to_its_report(
 ) -> None:
     """Memory that others take in the meantime costs the pyramid's figures, not the picture."""
     limits = iter([memory_limit(torch.device("cpu"), None)])
-    monkeypatch.setattr("stylecli.transfer.stylization.memory_limit", lambda *_: next(limits, 1))
+    for user in ("run", "report"):
+        monkeypatch.setattr(f"stylecli.transfer.{user}.memory_limit", lambda *_: next(limits, 1))
     assert looks_sound(paint().image)

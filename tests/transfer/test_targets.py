@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 import torch
@@ -7,8 +7,11 @@ from stylecli.encoder import Encoder
 from stylecli.errors import InputError, UsageError
 from stylecli.settings import Settings
 from stylecli.transfer import losses
+from stylecli.transfer.objective import Objective
 from stylecli.transfer.resample import Size, resize
-from stylecli.transfer.targets import SMALLEST_OCTAVE, Targets, check_size, objective_weights
+from stylecli.transfer.subject import Part, Source, Subject
+from stylecli.transfer.targets import SMALLEST_OCTAVE, Targets, check_size, weights_of
+from stylecli.transfer.terms import Target
 
 CPU = torch.device("cpu")
 
@@ -21,12 +24,25 @@ def targets_of(encoder: Encoder, settings: Settings) -> Targets:
     return Targets(encoder, settings, dtype=torch.float64, device=CPU)
 
 
+def objective_of(
+    targets: Targets, content: torch.Tensor, styles: list[torch.Tensor], size: Size
+) -> Objective:
+    """Of one picture, its styles in equal parts."""
+    part = Part(tuple(map(Source, styles)))
+    return targets.objective([Subject(content, (part,), targets.weights)], size)
+
+
+def grams_of(objective: Objective, octave: int = 0) -> Mapping[str, Target]:
+    (region,) = objective.octaves[octave].regions
+    return region.grams
+
+
 def test_content_and_style_are_measured_at_the_pictures_size(
     build: Callable[..., Encoder],
 ) -> None:
     encoder = build()
     content, style = random(1, 3, 50, 70), random(1, 3, 90, 60, seed=1)
-    objective = targets_of(encoder, Settings(octaves=1)).objective(content, [style], (40, 56))
+    objective = objective_of(targets_of(encoder, Settings(octaves=1)), content, [style], (40, 56))
     wanted = encoder(resize(content, (40, 56)), ["relu3_3"])["relu3_3"]
     found = objective.content["relu3_3"]
     torch.testing.assert_close(found.value, wanted)
@@ -34,7 +50,7 @@ def test_content_and_style_are_measured_at_the_pictures_size(
     assert objective.octaves[0].size == (40, 56)
     features = encoder(resize(style, (56, 37)), ["relu1_1", "relu2_1", "relu3_1"])  # undistorted
     for name, x in features.items():
-        torch.testing.assert_close(objective.octaves[0].grams[name].value, losses.gram(x))
+        torch.testing.assert_close(grams_of(objective)[name].value, losses.gram(x))
 
 
 def test_octaves_halve_and_stop_at_the_smallest(build: Callable[..., Encoder]) -> None:
@@ -42,7 +58,7 @@ def test_octaves_halve_and_stop_at_the_smallest(build: Callable[..., Encoder]) -
 
     def sizes(octaves: int, size: Size) -> list[Size]:
         targets = targets_of(build(), Settings(octaves=octaves))
-        found = targets.objective(*pictures, size).octaves
+        found = objective_of(targets, *pictures, size).octaves
         assert sum(octave.weight for octave in found) == pytest.approx(1.0)
         assert len({octave.weight for octave in found}) == 1
         return [octave.size for octave in found]
@@ -60,7 +76,7 @@ def test_several_styles_are_blended_in_equal_parts(build: Callable[..., Encoder]
     content, styles = random(1, 3, 24, 24), [random(1, 3, 24, 24, seed=s) for s in (1, 2, 3)]
 
     def grams(chosen: list[torch.Tensor]) -> torch.Tensor:
-        return targets.objective(content, chosen, (24, 24)).octaves[0].grams["relu2_1"].value
+        return grams_of(objective_of(targets, content, chosen, (24, 24)))["relu2_1"].value
 
     mean = torch.stack([grams([style]) for style in styles]).mean(0)
     torch.testing.assert_close(grams(styles), mean)
@@ -70,17 +86,25 @@ def test_several_styles_are_blended_in_equal_parts(build: Callable[..., Encoder]
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 2), (3, 5)])
 def test_any_style_picture_will_do(build: Callable[..., Encoder], size: Size) -> None:
     targets = targets_of(build(), Settings())
-    objective = targets.objective(random(1, 3, 40, 40), [random(1, 3, *size)], (40, 40))
+    objective = objective_of(targets, random(1, 3, 40, 40), [random(1, 3, *size)], (40, 40))
     terms, gradient = objective(random(1, 3, 40, 40, seed=5))
     assert bool(torch.isfinite(terms.total).all() & torch.isfinite(gradient).all())
 
 
-def test_style_weights_become_shares_and_the_rest_stays() -> None:
-    settings = Settings(alpha=2.0, beta=30.0, tv=0.5, chroma_tv=0.25, losses="gatys")
-    weights = objective_weights(settings, (("a", 3.0),), (("b", 5.0), ("c", 3.0)))
+def test_style_weights_become_shares_and_the_rest_stays(build: Callable[..., Encoder]) -> None:
+    settings = Settings(
+        alpha=2.0,
+        beta=30.0,
+        tv=0.5,
+        chroma_tv=0.25,
+        losses="gatys",
+        content_layers=(("relu3_3", 3.0),),
+        style_layers=(("relu1_1", 5.0), ("relu2_1", 3.0)),
+    )
+    weights = weights_of(build(), settings)
     assert (weights.alpha, weights.beta, weights.tv, weights.chroma_tv) == (2.0, 30.0, 0.5, 0.25)
-    assert weights.content == (("a", 3.0),)
-    assert weights.style == (("b", 0.625), ("c", 0.375))
+    assert weights.content == (("relu3_3", 3.0),)
+    assert weights.style == (("relu1_1", 0.625), ("relu2_1", 0.375))
     assert weights.kind == "gatys"
 
 
@@ -90,9 +114,9 @@ def test_size_needed_is_the_deepest_layers(build: Callable[..., Encoder]) -> Non
     targets = targets_of(build(), deep)
     assert targets.size_needed == 2
     pictures = random(1, 3, 9, 9), [random(1, 3, 9, 9)]
-    targets.objective(*pictures, (2, 2))
+    objective_of(targets, *pictures, (2, 2))
     with pytest.raises(InputError, match="1x2 pixels.*at least 2x2"):
-        targets.objective(*pictures, (2, 1))
+        objective_of(targets, *pictures, (2, 1))
 
 
 def test_check_size() -> None:

@@ -1,0 +1,120 @@
+"""The style term: Gram matrices of tiles summed, compared, and carried back to the features."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from stylecli.settings import LayerWeights, LossKind
+from stylecli.transfer import losses
+from stylecli.transfer.resample import Size
+from stylecli.transfer.terms import Octave, Region, Target
+from stylecli.transfer.tiles import Tile
+
+Key = tuple[int, str]  # a region and a layer
+Features = Mapping[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class StyleTerm:
+    """The style loss of one octave, for pictures whose features come tile by tile.
+
+    `layers` are names with their shares of 1; `stride` the pixels from one position to the next.
+    """
+
+    octave: Octave
+    layers: LayerWeights
+    kind: LossKind
+    stride: Mapping[str, int]
+
+    def add_sums(self, sums: dict[Key, torch.Tensor], features: Features, tile: Tile) -> None:
+        """Add the tile's part of every region's Gram matrices, (B, C, C), to `sums`."""
+        for index, region in enumerate(self.octave.regions):
+            for name, _ in self.layers:
+                own = losses.gram_sum(self._guided(region, name, features, tile))
+                key = index, name
+                sums[key] = sums[key] + own if key in sums else own
+
+    def value(
+        self, sums: Mapping[Key, torch.Tensor], image: torch.Tensor
+    ) -> tuple[torch.Tensor, dict[Key, torch.Tensor]]:
+        """This octave's share of the style loss (B,), and matrices K (B, C, C).
+
+        K·F, with F the guided features, is the gradient of that share with respect to F.
+        """
+        total = image.new_zeros(image.shape[0])
+        factors = {}
+        size = image.shape[-2], image.shape[-1]
+        for index, region in enumerate(self.octave.regions):
+            for name, weight in self.layers:
+                target = region.grams[name]
+                positions = positions_of(region, name, size, self.stride[name])
+                difference = sums[index, name] / positions - target.value
+                share = weight * region.share * self.octave.weight
+                scale = share * style_scale(self.kind, target)
+                total = total + losses.squared_sum(difference) * scale
+                factors[index, name] = difference * (4.0 / positions * scale).view(-1, 1, 1)
+        return total, factors
+
+    def gradients(
+        self, features: Features, tile: Tile, factors: Mapping[Key, torch.Tensor]
+    ) -> dict[str, torch.Tensor]:
+        """By layer, the gradient at the tile's features, 0 in its halo."""
+        wanted: dict[str, torch.Tensor] = {}
+        for (index, name), factor in factors.items():
+            region = self.octave.regions[index]
+            own = multiply_channels(factor, self._guided(region, name, features, tile))
+            if region.guides is not None:
+                own = own * self._guide(region, name, tile, own)
+            placed = place(own, features[name], tile, self.stride[name])
+            wanted[name] = wanted[name].add_(placed) if name in wanted else placed
+        return wanted
+
+    def _guided(self, region: Region, name: str, features: Features, tile: Tile) -> torch.Tensor:
+        owned = tile.owned(features[name], self.stride[name])
+        if region.guides is None:
+            return owned
+        return owned * self._guide(region, name, tile, owned)
+
+    def _guide(self, region: Region, name: str, tile: Tile, like: torch.Tensor) -> torch.Tensor:
+        assert region.guides is not None
+        return tile.of_whole(region.guides[name], self.stride[name]).to(like.dtype)
+
+
+def positions_of(region: Region, name: str, size: Size, stride: int) -> float:
+    """How many positions a region's Gram matrix is the mean over."""
+    if region.positions is not None:
+        return region.positions[name]
+    return float((size[0] // stride) * (size[1] // stride))
+
+
+def style_scale(kind: LossKind, target: Target) -> torch.Tensor:
+    """What ‖Gram − target‖² is multiplied with, (B,): see `losses` for either kind."""
+    if kind == "relative":
+        return 1.0 / target.squared_norm
+    return torch.full_like(target.squared_norm, 1.0 / (4.0 * target.value.shape[-1] ** 2))
+
+
+def multiply_channels(matrix: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+    """(B, C, C) times features (B, C, h, w) at every position; keeps precision and layout."""
+    batch, channels, height, width = features.shape
+    rows = features.permute(0, 2, 3, 1).flatten(1, 2)  # (B, N, C)
+    product = torch.bmm(rows, matrix.mT.to(features.dtype))
+    return product.view(batch, height, width, channels).permute(0, 3, 1, 2)
+
+
+def place(own: torch.Tensor, features: torch.Tensor, tile: Tile, stride: int) -> torch.Tensor:
+    """`own` where the tile owns its features, 0 in the halo; itself where there is no halo."""
+    if own.shape == features.shape:
+        return own
+    placed = torch.zeros_like(features)
+    tile.owned(placed, stride).copy_(own)
+    return placed
+
+
+def blend(grams: Sequence[Mapping[str, torch.Tensor]], weights: Sequence[float]) -> Features:
+    """Several styles' Gram matrices as one, weighted by shares of 1, layer by layer."""
+    return {
+        name: sum((w * one[name] for one, w in zip(grams, weights, strict=True)), start=zero)
+        for name, zero in ((name, torch.zeros_like(value)) for name, value in grams[0].items())
+    }
