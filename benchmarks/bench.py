@@ -45,8 +45,10 @@ def main() -> None:
 class Side:
     """A process that runs iterations of one side."""
 
-    def __init__(self, side: str, encoder: str, octaves: int, given: Any) -> None:
-        words = [side, encoder, octaves, given.size, given.content, given.style]
+    def __init__(
+        self, side: str, encoder: str, octaves: int, given: Any, *, size: int = 0, tile: int = 0
+    ) -> None:
+        words = [side, encoder, octaves, size or given.size, given.content, given.style, tile]
         command = [sys.executable, str(HERE / "side.py"), *map(str, words)]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -144,20 +146,28 @@ def quality(given: Any) -> None:
 
 
 def sizes(given: Any) -> None:
-    """Cost against pixels, then memory under a limit, tiles included."""
+    """Cost against pixels, what tiles cost, and memory under a limit."""
     base = None
     for size in (256, 512, 1024, 2048):
-        side = Side("ours", "compact", 3, argparse.Namespace(**{**vars(given), "size": size}))
-        side.seconds(2)
-        seconds = statistics.median(side.seconds(2) for _ in range(3))
-        side.end()
+        seconds = median_of(Side("ours", "compact", 3, given, size=size))
         each = seconds / size**2
         base = base or each
         print(f"{size:5} px: {seconds:7.3f} s an iteration, {each / base:.2f} of the cost a pixel")
+    for tile in (1024, 512):
+        tiled = median_of(Side("ours", "compact", 3, given, size=2048, tile=tile))
+        print(f" 2048 px in tiles of {tile:4}: {tiled:.3f} s, {tiled / seconds:.2f} of untiled")
     for size, limit in ((2048, "2G"), (4096, "4G")):
-        options = ("--size", size, "--max-memory", limit, "--iterations", 1)
+        options = ("--size", size, "--max-memory", limit, "--iterations", 21, "--init", "content")
         seconds, peak = command(given, *options)
-        print(f"{size:5} px within {limit}: peak {peak / 2**30:.2f} GiB, {seconds:.0f} s, one step")
+        print(f"{size:5} px within {limit}: peak {peak / 2**30:.2f} GiB, {seconds:.0f} s")
+
+
+def median_of(side: Side) -> float:
+    """Median seconds an iteration, after two to warm up."""
+    side.seconds(2)
+    found = statistics.median(side.seconds(2) for _ in range(3))
+    side.end()
+    return found
 
 
 def complete(given: Any) -> None:

@@ -1,6 +1,6 @@
 """One side of a comparison as a process of its own, told over standard input what to do.
 
-    python benchmarks/side.py textbook|ours compact|vgg19-size OCTAVES SIZE CONTENT STYLE
+    python benchmarks/side.py textbook|ours compact|vgg19-size OCTAVES SIZE CONTENT STYLE TILE
 
 Each line read is a number of iterations to run; each line written is the seconds they took.
 Both sides see the same pictures, encoder and objective. The textbook's process is as tutorials
@@ -21,19 +21,24 @@ from stylecli.encoder.plan import VGG19_BLOCKS, vgg_plan
 from stylecli.images import read_picture
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.allocator import memory_kept
+from stylecli.transfer.descent import Descent
 from stylecli.transfer.device import resolve
-from stylecli.transfer.laplacian import metric
-from stylecli.transfer.lbfgs import LBFGS
+from stylecli.transfer.memory import HISTORY
 from stylecli.transfer.resample import fit, resize
+from stylecli.transfer.run import make_optimizer
+from stylecli.transfer.subject import Part, Source, Subject
 from stylecli.transfer.targets import Targets
 
 
 def main() -> None:
     """Set one side up, say so, then run iterations as asked for."""
-    side, encoder_name, octaves, size, content, style = sys.argv[1:7]
+    side, encoder_name, octaves, size, content, style, tile = sys.argv[1:8]
     encoder = encoder_of(encoder_name)
     pictures = [picture(Path(path), int(size)) for path in (content, style)]
-    run = textbook(encoder, *pictures) if side == "textbook" else ours(encoder, *pictures, octaves)
+    if side == "textbook":
+        run = textbook(encoder, *pictures)
+    else:
+        run = ours(encoder, *pictures, int(octaves), int(tile))
     print("ready", flush=True)
     for line in sys.stdin:
         started = time.perf_counter()
@@ -77,23 +82,21 @@ def textbook(
 
 
 def ours(
-    encoder: Encoder, content: torch.Tensor, style: torch.Tensor, octaves: str
+    encoder: Encoder, content: torch.Tensor, style: torch.Tensor, octaves: int, tile: int
 ) -> Callable[[int], object]:
     """Whole iterations of ours: objective, gradient, step."""
     device, dtype = resolve(Compute())
-    settings = Settings(octaves=int(octaves))
+    settings = Settings(octaves=octaves)
     targets = Targets(encoder, settings, dtype=dtype, device=device)
-    objective = targets.objective(content, [style], (content.shape[-2], content.shape[-1]))
-    optimizer = LBFGS(metric)
-    image = content.clone()
+    subject = Subject(content, (Part((Source(style),)),), targets.weights)
+    size = content.shape[-2], content.shape[-1]
+    objective = targets.objective([subject], size, tile or None)
+    descent = Descent(content, objective, make_optimizer(settings, HISTORY))
 
     def run(iterations: int) -> None:
-        nonlocal image
-        with memory_kept():
+        with memory_kept(), torch.no_grad():
             for _ in range(iterations):
-                terms, gradient = objective(image)
-                float(terms.total)
-                image = optimizer.step(image, gradient)
+                descent.iterate()
 
     return run
 

@@ -65,7 +65,6 @@ class Descent:
         self.terms = image.new_full((4, batch), torch.inf)
         self.best = self.terms.clone()
         self.best_image = image.clone()
-        self.best_gradient = torch.zeros_like(image)
         self.since_start = torch.zeros(batch, dtype=torch.int64, device=image.device)
         self.recoveries = torch.zeros_like(self.since_start)
         optimizer.start(self.image)
@@ -73,8 +72,9 @@ class Descent:
     def iterate(self, *, step: bool = True) -> None:
         """Evaluate the image; unless this was the last time, step to the next one.
 
-        A loss or gradient that is not finite, or a loss RISE times the best, restores the best
-        image, forgets the optimiser's history and halves its steps.
+        After a loss or gradient that is not finite, or a loss RISE times the best, the next
+        image is the best one again; the optimiser forgets its history and halves its steps. To
+        evaluate it twice is cheaper than to keep the best gradient as well.
         """
         terms, gradient = self.evaluate(self.image)
         self.terms.copy_(torch.stack(terms))
@@ -85,17 +85,16 @@ class Descent:
         bad = ~better & (~finite | risen)
         self.best.copy_(torch.where(better, self.terms, self.best))
         _put(better, self.best_image, self.image)
-        _put(better, self.best_gradient, gradient)
         self.recoveries += bad
         if not step:
             return
-        if _may_hold(bad):
-            _put(bad, self.image, self.best_image)
-            _put(bad, gradient, self.best_gradient)
-            self.since_start.masked_fill_(bad, 0)
-            self.optimizer.restart(bad)
+        gradient.masked_fill_(bad.view(-1, 1, 1, 1), 0.0)
         self.image.copy_(self.optimizer.step(self.image, gradient))
         self.since_start += 1
+        if _may_hold(bad):
+            _put(bad, self.image, self.best_image)
+            self.since_start.masked_fill_(bad, 0)
+            self.optimizer.restart(bad)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything the rest of the way depends on, copied, but not the objective."""
@@ -114,7 +113,6 @@ _OWN: Final = (
     "terms",
     "best",
     "best_image",
-    "best_gradient",
     "since_start",
     "recoveries",
 )

@@ -38,7 +38,7 @@ def synthesize(levels: list[torch.Tensor]) -> torch.Tensor:
     """P: levels (B, 3, h_k, w_k) in decorrelated colour, finest first, to RGB (B, 3, H, W)."""
     picture = levels[-1]
     for level in reversed(levels[:-1]):
-        picture = level + double(picture, (level.shape[-2], level.shape[-1]))
+        picture = double(picture, (level.shape[-2], level.shape[-1])).add_(level)
     return mix(colour_basis(picture), picture)
 
 
@@ -52,8 +52,13 @@ def analyze(gradient: torch.Tensor, sizes: tuple[Size, ...]) -> list[torch.Tenso
 
 def metric(gradient: torch.Tensor) -> torch.Tensor:
     """M = P Pᵀ applied to a gradient (B, 3, H, W): symmetric and positive definite."""
-    size = (gradient.shape[-2], gradient.shape[-1])
-    return synthesize(analyze(gradient, level_sizes(size)))
+    levels = analyze(gradient, level_sizes((gradient.shape[-2], gradient.shape[-1])))
+    picture = levels.pop()
+    while levels:  # as `synthesize`, each level let go once it is in
+        level = levels.pop()
+        picture = double(picture, (level.shape[-2], level.shape[-1])).add_(level)
+        del level
+    return mix(colour_basis(picture), picture)
 
 
 def mix(matrix: torch.Tensor, picture: torch.Tensor) -> torch.Tensor:

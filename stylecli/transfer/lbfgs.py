@@ -28,20 +28,21 @@ class LBFGS:
     state: dict[str, torch.Tensor] = field(default_factory=dict)
 
     def step(self, image: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
-        """The next image from the current one and its gradient, (B, 3, H, W) both, in [0, 1]."""
-        gradient = free_gradient(image, gradient)
-        steep = self.metric(gradient)
+        """The next image from the current one and its gradient, (B, 3, H, W) both, in [0, 1].
+
+        The gradient is used up: its memory is written to.
+        """
         if not self.state:
             self.start(image)
         state = self.state
+        gradient = hold_at_the_box(image, gradient)
+        steep = self.metric(gradient)
         sg, zg = self._remember(image, gradient, steep)
         first = FIRST_STEP / _rms(steep).double().flatten(1)
         gamma = torch.where(state["fresh"].unsqueeze(1), first, state["gamma"])
         direction = self._inverse_hessian(sg, zg, gamma, steep).neg_()
         scale = state["step_scale"].view(-1, 1, 1, 1)
         direction *= scale * (LONGEST_STEP / _rms(direction)).clamp(max=1.0)
-        for name, value in (("image", image), ("gradient", gradient), ("steep", steep)):
-            state[name].copy_(value)
         state["fresh"].zero_()
         state["count"] += 1
         return direction.add_(image).clamp_(0.0, 1.0)
@@ -102,20 +103,19 @@ class LBFGS:
         of six passes over the history.
         """
         state = self.state
-        s, y, z = (
-            (new - state[name]).flatten(1)
-            for name, new in (("image", image), ("gradient", gradient), ("steep", steep))
-        )
+        new = {"image": image, "gradient": gradient, "steep": steep}
+        # In the memory of what they are the difference to: an image's worth is a lot at 4096 px.
+        s, y, z = (state[name].neg_().add_(value).flatten(1) for name, value in new.items())
         sy, yz = torch.linalg.vecdot(s, y), torch.linalg.vecdot(y, z)
         lengths = s.norm(dim=1) * y.norm(dim=1)
         # An angle: the objective's unit must not matter.
         good = (sy > 1e-8 * lengths) & (yz > 0) & ~state["fresh"]
-        del y
         slot = self._newest().unsqueeze(0)
         state["s"].index_copy_(1, slot, s.unsqueeze(1))
         state["z"].index_copy_(1, slot, z.unsqueeze(1))
-        del s, z
         state["valid"].index_copy_(1, slot, good.unsqueeze(1))
+        for name, value in new.items():
+            state[name].copy_(value)
         flat = gradient.flatten(1).unsqueeze(2)
         sg, zg = (
             torch.where(state["valid"], (state[name] @ flat).squeeze(2).double(), 0.0)
@@ -152,7 +152,7 @@ class LBFGS:
     def _inverse_hessian(
         self, sg: torch.Tensor, zg: torch.Tensor, gamma: torch.Tensor, steep: torch.Tensor
     ) -> torch.Tensor:
-        """H·g = γMg + S·R⁻ᵀ((D + γYᵀZ)u − γZᵀg) − γZu with u = R⁻¹Sᵀg."""
+        """H·g = γMg + S·R⁻ᵀ((D + γYᵀZ)u − γZᵀg) − γZu with u = R⁻¹Sᵀg, in the place of Mg."""
         state = self.state
         slots = torch.arange(self.history, device=steep.device)
         oldest = self._newest() + 1
@@ -163,7 +163,7 @@ class LBFGS:
         diagonal = state["sy"].diagonal(dim1=1, dim2=2).unsqueeze(2)
         inner = diagonal * u + gamma.unsqueeze(2) * (state["yz"] @ u - q)
         v = torch.linalg.solve_triangular(r.mT, inner[:, order], upper=False)[:, back]
-        total = gamma.to(steep.dtype).view(-1, 1, 1, 1) * steep
+        total = steep.mul_(gamma.to(steep.dtype).view(-1, 1, 1, 1))
         flat = total.view(len(total), 1, -1)
         flat.baddbmm_(v.mT.to(steep.dtype), state["s"])
         flat.baddbmm_((gamma.unsqueeze(2) * u).mT.to(steep.dtype), state["z"], alpha=-1.0)
@@ -174,14 +174,17 @@ class LBFGS:
         return (self.state["count"] - 1) % self.history
 
 
-def free_gradient(image: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
-    """The gradient without the pixels that lie on the box and are pushed out of it.
+def hold_at_the_box(image: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+    """Set the gradient to 0, in place, where a pixel lies on the box and is pushed out of it.
 
     The bounds are 0 for a pixel on that side of the box and out of reach for any other: three
     passes where comparisons and a mask take eight.
     """
     reach = torch.finfo(image.dtype).max
-    return gradient.clamp((image - 1.0).mul_(reach), image * reach)
+    bound = (image - 1.0).mul_(reach)
+    torch.maximum(gradient, bound, out=gradient)
+    torch.mul(image, reach, out=bound)
+    return torch.minimum(gradient, bound, out=gradient)
 
 
 def _rms(x: torch.Tensor) -> torch.Tensor:

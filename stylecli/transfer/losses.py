@@ -20,19 +20,25 @@ def gram(features: torch.Tensor) -> torch.Tensor:
 
 def gram_sum(features: torch.Tensor) -> torch.Tensor:
     """F Fᵀ of features (B, C, h, w), summed over positions: (B, C, C) in at least float32."""
-    rows = features.permute(0, 2, 3, 1).flatten(1, 2)  # (B, N, C), a view where channels are last
-    if features.dtype not in (torch.bfloat16, torch.float16):
-        return rows.mT @ rows
-    batch, n, channels = rows.shape
-    whole = n - n % _CHUNK
-    total = torch.zeros(batch, channels, channels, dtype=torch.float32, device=features.device)
-    if whole:
-        chunks = rows[:, :whole].reshape(-1, _CHUNK, channels)
-        products = torch.bmm(chunks.mT, chunks).float()
-        total += products.view(batch, -1, channels, channels).sum(1)
-    if whole < n:
-        total += torch.bmm(rows[:, whole:].mT, rows[:, whole:]).float()
-    return total
+    return torch.stack([_chunked_product(one) for one in features])
+
+
+def _chunked_product(features: torch.Tensor) -> torch.Tensor:
+    """F Fᵀ of (C, h, w), chunk by chunk where that costs no copy: a tile is cut out of a whole."""
+    rows = features.permute(1, 2, 0)  # (h, w, C), a view where channels are last
+    if rows.is_contiguous() or rows.shape[1] > _CHUNK:
+        flat = rows.flatten(0, 1)
+        n = flat.shape[0]
+        if features.dtype not in (torch.bfloat16, torch.float16) or n <= _CHUNK:
+            return _wide(flat.mT @ flat)
+        whole = n - n % _CHUNK
+        rows, rest = flat[:whole].view(-1, _CHUNK, flat.shape[1]), flat[whole:]
+        return _wide(torch.bmm(rows.mT, rows)).sum(0) + _wide(rest.mT @ rest)
+    return _wide(torch.bmm(rows.mT, rows)).sum(0)
+
+
+def _wide(products: torch.Tensor) -> torch.Tensor:
+    return products.float() if products.dtype.itemsize < 4 else products
 
 
 def relative_distance(value: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -91,7 +97,9 @@ def total_variation_gradient(image: torch.Tensor) -> torch.Tensor:
     """
     gradient = torch.zeros_like(image)
     for dim in (-1, -2):
-        step, n = image.diff(dim=dim), image.shape[dim]
-        gradient.narrow(dim, 1, n - 1).add_(step)
-        gradient.narrow(dim, 0, n - 1).sub_(step)
+        n = image.shape[dim]
+        step = image.narrow(dim, 0, n - 1) - image.narrow(dim, 1, n - 1)
+        gradient.narrow(dim, 0, n - 1).add_(step)
+        gradient.narrow(dim, 1, n - 1).sub_(step)
+        del step
     return gradient.mul_(2.0 / (image.shape[-2] * image.shape[-1]))

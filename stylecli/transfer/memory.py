@@ -14,23 +14,31 @@ from stylecli.transfer.tiles import halo
 from stylecli.transfer.trunk import Trunk
 
 HISTORY: Final = 20
-# Plans from the fastest to the leanest. A short history costs convergence, a small tile time:
-# 1.5·((tile + 2·halo) / tile)² of an untiled pass, 2.0 at 1024 pixels and 2.6 at 512.
+# Plans from the fastest to the leanest. A short history costs convergence, which is dearer than
+# the time that tiles cost: their halos are computed twice, ((tile + 2·halo) / tile)² of the work,
+# but they also stay in the cache. Measured at 2048 px: 1.0 to 1.2 of the untiled time at 1024,
+# 1.4 at 512 (`benchmarks/bench.py --only sizes`).
 CANDIDATES: Final[tuple[tuple[int, int | None], ...]] = (
     (HISTORY, None),
-    (10, None),
     (HISTORY, 2048),
-    (10, 2048),
+    (HISTORY, 1024),
     (10, 1024),
-    (5, 1024),
+    (10, 512),
     (5, 512),
     (3, 512),
-    (3, 256),
+    (2, 512),
+    (2, 384),
+    (2, 256),
     (2, 128),
 )
-IMAGES: Final = 24  # pictures of 12 bytes a pixel alive at the worst moment, measured
+# Pictures of 12 bytes a pixel alive at the worst moment: the descent's two, the optimiser's
+# three, gradients of all octaves, what a step needs. Measured by benchmarks/memory.py, and in
+# whole runs, which leave the heap in pieces between the scales.
+IMAGES: Final = 11
 RESERVE: Final = 0.8  # share of the free memory that `auto` takes
-PROCESS: Final = 700 * 2**20  # bytes of the interpreter, torch and its work space, measured
+WORK_SPACE: Final = 14  # times the largest layer
+IN_PIECES: Final = 1.8  # times what a tile needs, since tiles differ in size
+PROCESS: Final = 820 * 2**20  # bytes of the interpreter, torch and its work space, measured
 
 
 @dataclass(frozen=True)
@@ -81,37 +89,45 @@ def predict_bytes(
 ) -> int:
     """Bytes the process needs at its peak for a scale of `size`."""
     pixels = size[0] * size[1]
-    seen = pixels
-    if tile is not None:
+    seen = float(pixels)
+    if tile is not None and tile < max(size):
         margin = 2 * halo(trunk.steps)
-        seen = min(size[0], tile + margin) * min(size[1], tile + margin)
+        tiled = min(size[0], tile + margin) * min(size[1], tile + margin)
+        seen = min(seen, IN_PIECES * tiled)
     state = 24 * history
     if adam:
         state = 24 * sum(h * w for h, w in level_sizes(size)) // pixels
-    whole = (12 * IMAGES + state + target_bytes(trunk)) * pixels
-    return int(PROCESS + batch * (whole + activation_bytes(trunk) * seen))
+    layers = layer_bytes(trunk)
+    held = sum(size for name, size in layers.items() if name in trunk.targets)
+    whole = (12 * IMAGES + state + held) * pixels
+    return int(PROCESS + weight_bytes(trunk) + batch * (whole + activation_bytes(trunk) * seen))
+
+
+def layer_bytes(trunk: Trunk) -> dict[str, float]:
+    """Bytes of each layer's output for a pixel of the picture."""
+    found, area, channels = {}, 1.0, 3
+    for step in trunk.steps:
+        if step.weight is not None:
+            channels = step.weight.shape[0]
+        area /= 4 if step.kind == "pool" else 1
+        found[step.name] = channels * area * trunk.dtype.itemsize
+    return found
 
 
 def activation_bytes(trunk: Trunk) -> float:
     """Bytes a pixel that one pass forward and backward keeps, work space included."""
-    item = trunk.dtype.itemsize
-    area, kept, largest = 1.0, 0.0, 0.0
-    channels = 3
-    for step in trunk.steps:
-        if step.weight is not None:
-            channels = step.weight.shape[0]
-        if step.kind == "pool":
-            area /= 4
-            kept += channels * area * (item + 8)  # with the indices of the maxima
-        elif step.kind == "relu":
-            kept += channels * area * item
-        largest = max(largest, channels * area * item)
-    return kept + 5 * largest  # gradients of two layers, Gram products, a convolution's buffers
+    layers = layer_bytes(trunk)
+    kept = sum(
+        layers[step.name] * {"conv": 0, "relu": 1, "pool": 4}[step.kind] for step in trunk.steps
+    )
+    # Gradients of two layers and of the style, Gram products, what convolutions need: measured.
+    return kept + WORK_SPACE * max(layers.values())
 
 
-def target_bytes(trunk: Trunk) -> float:
-    """Bytes a pixel of the content features; at most those of one layer at a quarter's area."""
-    return 2.0 * trunk.dtype.itemsize * 16
+def weight_bytes(trunk: Trunk) -> int:
+    """Bytes of the weights: as loaded, and twice in the working precision."""
+    count = sum(step.weight.numel() for step in trunk.steps if step.weight is not None)
+    return count * (4 + 2 * trunk.dtype.itemsize)
 
 
 def memory_limit(device: torch.device, max_memory: int | None) -> int:

@@ -4,8 +4,10 @@ The style loss is averaged over octaves: the picture at full, half, quarter … 
 the style at the same reduction. Large strokes are then part of the objective, not an accident.
 """
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from typing import Final
 
 import torch
 
@@ -13,10 +15,12 @@ from stylecli.settings import LayerWeights
 from stylecli.transfer import losses
 from stylecli.transfer.laplacian import colour_basis, mix
 from stylecli.transfer.resample import halve, halve_transposed
-from stylecli.transfer.style import Key, StyleTerm, place
+from stylecli.transfer.style import Key, StyleTerm
 from stylecli.transfer.terms import Octave, Target, Terms, Weights
 from stylecli.transfer.tiles import Tile, strides, tiles_of
 from stylecli.transfer.trunk import Tape, Trunk
+
+_STRIP: Final = 2**20  # pixels whose total variation is computed at a time
 
 
 class Objective:
@@ -90,15 +94,18 @@ class Objective:
         for tile in tiles:
             tape = trunk.forward(tile.cut(image), keep=len(tiles) == 1)
             term.add_sums(sums, tape.features, tile)
+        if len(tiles) > 1:
+            tape = None
         style, factors = term.value(sums, image)
         factors = {key: factor * self.beta.view(-1, 1, 1) for key, factor in factors.items()}
         content, gradient = image.new_zeros(image.shape[0]), torch.zeros_like(image)
         for tile in tiles:
-            if tape is None or len(tiles) > 1:
+            if tape is None:
                 tape = trunk.forward(tile.cut(image))
             wanted = term.gradients(tape.features, tile, factors)
             content = content + self._content(tape, tile, term.stride, layers, wanted)
             tile.cut(gradient).add_(trunk.backward(tape, wanted))
+            tape = None
         return style, content, gradient
 
     def _content(
@@ -107,7 +114,7 @@ class Objective:
         tile: Tile,
         stride: Mapping[str, int],
         layers: LayerWeights,
-        wanted: dict[str, torch.Tensor],
+        wanted: dict[str, Callable[[], torch.Tensor]],
     ) -> torch.Tensor:
         """The tile's content loss (B,); adds α times its gradients to `wanted`."""
         total = torch.zeros_like(self.alpha)
@@ -121,19 +128,26 @@ class Objective:
                 scale = weight / (shares * target.squared_norm)
             total = total + losses.squared_sum(difference) * scale
             factor = (2.0 * self.alpha * scale).view(-1, 1, 1, 1)
-            own = difference * factor.to(difference.dtype)
-            placed = place(own, features, tile, stride[name])
-            wanted[name] = wanted[name].add_(placed) if name in wanted else placed
+            own = difference.mul_(factor.to(difference.dtype))
+            placed = _place(own, features, tile, stride[name])
+            wanted[name] = functools.partial(_sum, placed, wanted.get(name))
         return total
 
     def _variation(self, image: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
         """γ·TV (B,), all channels and chroma alone; adds its gradient in place."""
+        total = image.new_zeros(image.shape[0])
         if not self.rough:
-            return image.new_zeros(image.shape[0])
-        own = losses.total_variation_gradient(mix(self.roughness.to(image.dtype), image))
-        gradient += own
-        value: torch.Tensor = torch.linalg.vecdot(image.flatten(1), own.flatten(1))
-        return 0.5 * value
+            return total
+        height, width = image.shape[-2:]
+        rows = max(1, _STRIP // width)
+        for top in range(0, height, rows):  # a strip at a time: its memory is that of the strip
+            first, last = max(0, top - 1), min(height, top + rows + 1)
+            mixed = mix(self.roughness.to(image.dtype), image[..., first:last, :])
+            own = losses.total_variation_gradient(mixed)[..., top - first :, :][..., :rows, :]
+            own *= (last - first) / height  # a mean over the strip's rows is meant for all
+            gradient[..., top : top + rows, :] += own
+            total += 0.5 * (image[..., top : top + rows, :] * own).sum((1, 2, 3))
+        return total
 
 
 def chroma_matrix(like: torch.Tensor) -> torch.Tensor:
@@ -142,6 +156,19 @@ def chroma_matrix(like: torch.Tensor) -> torch.Tensor:
     keep = torch.diag(torch.tensor([0.0, 1.0, 1.0], dtype=like.dtype, device=like.device))
     inverse: torch.Tensor = torch.linalg.inv(basis)
     return basis @ keep @ inverse
+
+
+def _place(own: torch.Tensor, features: torch.Tensor, tile: Tile, stride: int) -> torch.Tensor:
+    """`own` where the tile owns its features, 0 in the halo; itself where there is no halo."""
+    if own.shape == features.shape:
+        return own
+    placed = torch.zeros_like(features)
+    tile.owned(placed, stride).copy_(own)
+    return placed
+
+
+def _sum(own: torch.Tensor, other: Callable[[], torch.Tensor] | None) -> torch.Tensor:
+    return own if other is None else other().add_(own)
 
 
 def _roughness(weights: Weights, like: torch.Tensor) -> torch.Tensor:

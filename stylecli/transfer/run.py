@@ -64,20 +64,22 @@ def coarse_to_fine(run: Run, resume: State | None = None) -> Finished:
     """
     first = 0 if resume is None else int(resume["scale"])
     recoveries = torch.zeros(len(run.subjects), dtype=torch.int64, device=run.device)
-    image = _start(run) if resume is None else None
-    if resume is not None:
-        recoveries += resume["recoveries"].to(run.device)
+    if resume is None:
+        image: torch.Tensor | None = _start(run)
+    else:
+        image, recoveries = None, resume["recoveries"].to(run.device)
     for index in range(first, len(run.scales)):
         descent = _one_scale(run, index, image, recoveries, resume if index == first else None)
-        image = descent.best_image
+        image, terms = descent.best_image, descent.best
         recoveries = recoveries + descent.recoveries
+        del descent  # with its history, before the next scale asks for more
         give_back()
-    if not bool(torch.isfinite(descent.best[0]).all()):
+    if image is None or not bool(torch.isfinite(terms[0]).all()):
         raise InputError(
             "the losses are not finite: the weights are too large for float32; "
             "use smaller --alpha, --beta or --tv."
         )
-    return Finished(_kept(run, descent.best_image), descent.best, recoveries)
+    return Finished(_kept(run, image), terms, recoveries)
 
 
 def _one_scale(
@@ -119,6 +121,7 @@ def _descend(
         start = _kept(run, enlarge(image, scale.size))
     else:
         start, done = resume["descent"]["image"].to(run.device), int(resume["iteration"])
+    give_back()  # what preparing all this took
     descent = Descent(start, *_free_parts(run, objective, scale.size, plan.history))
     del start
     if resume is not None:
@@ -131,6 +134,8 @@ def _descend(
         else:
             descent.iterate(step=False)
         report(iteration)
+        if plan.tile is not None:  # memory is short, and tiles of many sizes break it into pieces
+            give_back()
     return descent
 
 

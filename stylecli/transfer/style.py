@@ -1,6 +1,7 @@
 """The style term: Gram matrices of tiles summed, compared, and carried back to the features."""
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -58,17 +59,31 @@ class StyleTerm:
 
     def gradients(
         self, features: Features, tile: Tile, factors: Mapping[Key, torch.Tensor]
-    ) -> dict[str, torch.Tensor]:
-        """By layer, the gradient at the tile's features, 0 in its halo."""
-        wanted: dict[str, torch.Tensor] = {}
-        for (index, name), factor in factors.items():
-            region = self.octave.regions[index]
-            own = multiply_channels(factor, self._guided(region, name, features, tile))
+    ) -> dict[str, Callable[[], torch.Tensor]]:
+        """By layer, what makes the gradient at the tile's features, 0 in its halo.
+
+        Each is as large as its layer, so it is made when the way back has come to it.
+        """
+        return {
+            name: functools.partial(self._gradient, name, features[name], tile, factors)
+            for name, _ in self.layers
+        }
+
+    def _gradient(
+        self, name: str, features: torch.Tensor, tile: Tile, factors: Mapping[Key, torch.Tensor]
+    ) -> torch.Tensor:
+        total: torch.Tensor | None = None
+        for index, region in enumerate(self.octave.regions):
+            guided = features
             if region.guides is not None:
-                own = own * self._guide(region, name, tile, own)
-            placed = place(own, features[name], tile, self.stride[name])
-            wanted[name] = wanted[name].add_(placed) if name in wanted else placed
-        return wanted
+                guide = tile.seen_of_whole(region.guides[name], self.stride[name])
+                guided = features * guide.to(features.dtype)
+            own = multiply_channels(factors[index, name], guided)
+            if region.guides is not None:
+                own *= guide.to(own.dtype)
+            total = own if total is None else total.add_(own)
+        assert total is not None
+        return tile.clear_halo(total, self.stride[name])
 
     def _guided(self, region: Region, name: str, features: Features, tile: Tile) -> torch.Tensor:
         owned = tile.owned(features[name], self.stride[name])
@@ -101,15 +116,6 @@ def multiply_channels(matrix: torch.Tensor, features: torch.Tensor) -> torch.Ten
     rows = features.permute(0, 2, 3, 1).flatten(1, 2)  # (B, N, C)
     product = torch.bmm(rows, matrix.mT.to(features.dtype))
     return product.view(batch, height, width, channels).permute(0, 3, 1, 2)
-
-
-def place(own: torch.Tensor, features: torch.Tensor, tile: Tile, stride: int) -> torch.Tensor:
-    """`own` where the tile owns its features, 0 in the halo; itself where there is no halo."""
-    if own.shape == features.shape:
-        return own
-    placed = torch.zeros_like(features)
-    tile.owned(placed, stride).copy_(own)
-    return placed
 
 
 def blend(grams: Sequence[Mapping[str, torch.Tensor]], weights: Sequence[float]) -> Features:

@@ -35,7 +35,7 @@ class Targets:
         names = [name for name, _ in self.weights.style]
         deep = [name for name, _ in self.weights.content]
         self.style_trunk = Trunk(encoder, names, dtype=dtype, device=device)
-        self.trunk = Trunk(encoder, [*names, *deep], dtype=dtype, device=device)
+        self.trunk = Trunk(encoder, [*names, *deep], dtype=dtype, device=device, targets=deep)
         self.octaves = settings.octaves
         self.size_needed = self.trunk.smallest_side
         self._known: dict[tuple[object, ...], tuple[Source, list[Features]]] = {}

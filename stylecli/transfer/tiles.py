@@ -42,6 +42,22 @@ class Tile:
         rows, columns = (_owned(span, stride) for span in (self.down, self.across))
         return features[..., rows, columns]
 
+    def clear_halo(self, features: torch.Tensor, stride: int) -> torch.Tensor:
+        """Its own features (…, h, w) with 0, in place, in what it sees but does not own."""
+        for dim, span in ((-2, self.down), (-1, self.across)):
+            own = _owned(span, stride)
+            stop = features.shape[dim] if own.stop is None else own.stop
+            features.narrow(dim, 0, own.start).zero_()
+            features.narrow(dim, stop, features.shape[dim] - stop).zero_()
+        return features
+
+    def seen_of_whole(self, features: torch.Tensor, stride: int) -> torch.Tensor:
+        """All positions that it sees, taken from features of the whole picture: a view."""
+        rows, columns = (
+            slice(span.start // stride, span.stop // stride) for span in (self.down, self.across)
+        )
+        return features[..., rows, columns]
+
     def of_whole(self, features: torch.Tensor, stride: int) -> torch.Tensor:
         """The same positions, taken from features of the whole picture: a view."""
         rows, columns = (_of_whole(span, stride) for span in (self.down, self.across))

@@ -6,7 +6,7 @@ is kept for each, in the working precision, none for a ReLU before a pooling, an
 of a convolution is a convolution with the flipped kernel, as fast as the forward one.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -23,10 +23,12 @@ from stylecli.transfer.layers import (
     relu_backward,
 )
 
+MakeGradient = Callable[[], torch.Tensor]
+
 
 @dataclass(frozen=True)
 class Tape:
-    """What a forward pass leaves for the backward pass.
+    """What a forward pass leaves for the backward pass, which uses it up.
 
     `features` are the layers asked for; `kept` holds, for each step, what its backward needs:
     a ReLU's output, a pooling's selection or input, `None` where nothing is needed.
@@ -38,12 +40,22 @@ class Tape:
 
 
 class Trunk:
-    """An encoder cut off after the deepest of `layers`, in one precision and memory layout."""
+    """An encoder cut off after the deepest of `layers`, in one precision and memory layout.
+
+    `targets` are those of them whose features a target holds in full: they count in a plan.
+    """
 
     def __init__(
-        self, encoder: Encoder, layers: Iterable[str], *, dtype: torch.dtype, device: torch.device
+        self,
+        encoder: Encoder,
+        layers: Iterable[str],
+        *,
+        dtype: torch.dtype,
+        device: torch.device,
+        targets: Iterable[str] = (),
     ) -> None:
         self.layers = frozenset(layers)
+        self.targets = frozenset(targets)
         self.dtype = dtype
         self.device = device
         self.average = encoder.pooling == "average"
@@ -69,19 +81,23 @@ class Trunk:
                 tape.features[step.name] = x
         return tape
 
-    def backward(self, tape: Tape, gradients: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    def backward(self, tape: Tape, gradients: Mapping[str, MakeGradient]) -> torch.Tensor:
         """Σ over layers of (∂features/∂image)ᵀ · gradient: (B, 3, H, W) in float32 or wider.
 
-        The gradients are used up: their memory is written to.
+        Gradients are made when their layer is reached, and their memory written to. The tape is
+        let go of on the way, so that each layer's memory serves the ones before it.
         """
         left = dict(gradients)
         g: torch.Tensor | None = None
         for index in range(len(self.steps) - 1, -1, -1):
-            own = left.pop(self.steps[index].name, None)
-            if own is not None:
-                g = own if g is None else g.add_(own)
+            make = left.pop(self.steps[index].name, None)
+            if make is not None:
+                g = make() if g is None else g.add_(make())
+            del make
             if g is not None:
                 g = self._backward_step(index, g, tape, left)
+            tape.kept[index] = None
+            tape.features.pop(self.steps[index].name, None)
         assert g is not None, "no gradient to propagate"
         return g.to(self.std.dtype).contiguous() / self.std
 
@@ -104,13 +120,13 @@ class Trunk:
         return max_pool(x, keep=keep)
 
     def _backward_step(
-        self, index: int, g: torch.Tensor, tape: Tape, left: dict[str, torch.Tensor]
+        self, index: int, g: torch.Tensor, tape: Tape, left: dict[str, MakeGradient]
     ) -> torch.Tensor:
         if index == 0:
             return self.first.backward(g)
         if index in self.convolutions:
             below = left.pop(self.steps[index - 1].name, None)
-            return self.convolutions[index].backward(g, below)
+            return self.convolutions[index].backward(g, None if below is None else below())
         kept = tape.kept[index]
         if isinstance(kept, Selection):
             return max_pool_backward(g, kept, tape.heights[index])

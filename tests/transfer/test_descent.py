@@ -53,7 +53,6 @@ class Counting:
 @dataclass
 class Best:
     image: torch.Tensor
-    gradient: torch.Tensor
     total: float
     recoveries: int
 
@@ -73,7 +72,6 @@ def optimize(
             on_iteration(iteration, float(descent.terms[0]))
     return Best(
         descent.best_image,
-        descent.best_gradient,
         float(descent.best[0]),
         int(descent.recoveries),
     )
@@ -98,7 +96,6 @@ def test_the_best_image_is_returned_with_its_terms() -> None:
     script = Script(5.0, 3.0, 4.0, 2.0, 2.5, 3.9)
     best = optimize(picture(0.0), script, Counting(), 6)
     assert (float(best.image.mean()), best.total) == (3.0, 2.0)
-    assert float(best.gradient.mean()) == 30.0
     assert best.recoveries == 0
     assert script.seen == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
 
@@ -116,8 +113,9 @@ def test_the_last_image_is_evaluated_and_never_stepped_from(iterations: int) -> 
 def test_a_loss_that_is_not_finite_brings_the_best_image_back(bad: float) -> None:
     script, optimizer = Script(5.0, 3.0, 4.0, bad, 2.0), Counting()
     best = optimize(picture(0.0), script, optimizer, 5)
-    assert optimizer.steps == [(0.0, 0.0), (1.0, 10.0), (2.0, 20.0), (1.0, 10.0)]
-    assert optimizer.resets == [3]
+    assert script.seen == [0.0, 1.0, 2.0, 3.0, 1.0]
+    assert optimizer.steps[-1] == (3.0, 0.0)  # whatever it makes of that is not used
+    assert optimizer.resets == [4]
     assert optimizer.step_scale == 0.5
     assert best.recoveries == 1
     assert best.total == 2.0
@@ -126,7 +124,7 @@ def test_a_loss_that_is_not_finite_brings_the_best_image_back(bad: float) -> Non
 def test_a_gradient_that_is_not_finite_does_too_however_good_the_loss() -> None:
     script, optimizer = Script(5.0, 1.0, 4.0, bad_gradients=(1,)), Counting()
     best = optimize(picture(0.0), script, optimizer, 3)
-    assert optimizer.steps == [(0.0, 0.0), (0.0, 0.0)]
+    assert script.seen == [0.0, 1.0, 0.0]
     assert best.total == 4.0
     assert best.recoveries == 1
 
@@ -135,8 +133,7 @@ def test_an_explosion_is_a_divergence() -> None:
     losses = [*FLAT, 0.5, 0.5 * RISE + 0.1, 0.4]
     script, optimizer = Script(*losses), Counting()
     best = optimize(picture(0.0), script, optimizer, len(losses))
-    good = float(len(FLAT))
-    assert optimizer.steps[-1][0] == good
+    assert script.seen[-1] == float(len(FLAT))
     assert optimizer.step_scale == 0.5
     assert best.recoveries == 1
     assert best.total == pytest.approx(0.4)
@@ -159,7 +156,7 @@ def test_a_start_may_rise_for_a_few_iterations() -> None:
 
 
 def test_after_a_recovery_the_grace_begins_again() -> None:
-    losses = [1.0, NAN] + [100.0] * GRACE + [100.0, 1.0]
+    losses = [1.0, NAN, 1.0] + [100.0] * GRACE + [100.0, 1.0]
     optimizer = Counting()
     best = optimize(picture(0.0), Script(*losses), optimizer, len(losses))
     assert best.recoveries == 2

@@ -45,9 +45,9 @@ def autograd(
     return {name: x.detach() for name, x in features.items()}, gradients, expected
 
 
-def copies(gradients: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """A backward pass uses its gradients up."""
-    return {name: gradient.clone() for name, gradient in gradients.items()}
+def made(gradients: dict[str, torch.Tensor]) -> dict[str, Callable[[], torch.Tensor]]:
+    """Gradients as a backward pass wants them: it writes to their memory."""
+    return {name: gradient.clone for name, gradient in gradients.items()}
 
 
 def relative_error(found: torch.Tensor, expected: torch.Tensor) -> float:
@@ -70,9 +70,10 @@ def test_features_and_gradients_equal_the_encoders(
         assert tape.features.keys() == set(layers)
         for name in layers:  # layers asked for survive the ReLU after them
             assert relative_error(tape.features[name], features[name]) < 1e-10, (name, size)
-        found = trunk.backward(tape, gradients)
+        found = trunk.backward(tape, made(gradients))
         assert found.shape == image.shape
         assert relative_error(found, expected) < 1e-10, size
+        assert not tape.features and not any(x is not None for x in tape.kept)  # all let go
 
 
 def test_gradients_of_some_layers_only(build: Callable[..., Encoder]) -> None:
@@ -83,16 +84,20 @@ def test_gradients_of_some_layers_only(build: Callable[..., Encoder]) -> None:
     trunk = trunk_of(encoder, layers)
     for some in (("relu2_1",), ("relu1_1", "relu3_3")):
         _, gradients, expected = autograd(encoder, image, some)
-        found = trunk.backward(trunk.forward(image), gradients)
+        found = trunk.backward(trunk.forward(image), made(gradients))
         assert relative_error(found, expected) < 1e-10
 
 
 def test_backward_is_linear_in_the_gradients(build: Callable[..., Encoder]) -> None:
     trunk = trunk_of(build(), ("relu2_1", "relu3_1"))
-    tape = trunk.forward(random(1, 3, 12, 10))
-    ones = {name: random(*x.shape, seed=1) for name, x in tape.features.items()}
-    parts = [trunk.backward(tape, copies({name: one})) for name, one in ones.items()]
-    torch.testing.assert_close(trunk.backward(tape, ones), parts[0] + parts[1])
+    image = random(1, 3, 12, 10)
+    features = trunk.forward(image).features
+    ones = {name: random(*x.shape, seed=1) for name, x in features.items()}
+    first, second, both = (
+        trunk.backward(trunk.forward(image), made(each))
+        for each in (*({name: one} for name, one in ones.items()), ones)
+    )
+    torch.testing.assert_close(both, first + second)
 
 
 def test_image_and_encoder_stay_as_they_are(build: Callable[..., Encoder]) -> None:
@@ -101,7 +106,7 @@ def test_image_and_encoder_stay_as_they_are(build: Callable[..., Encoder]) -> No
     before, weights = image.clone(), {k: v.clone() for k, v in encoder.state_dict().items()}
     trunk = trunk_of(encoder, ("conv1_1", "relu3_3"))
     tape = trunk.forward(image)
-    trunk.backward(tape, {"relu3_3": torch.ones_like(tape.features["relu3_3"])})
+    trunk.backward(tape, made({"relu3_3": torch.ones_like(tape.features["relu3_3"])}))
     assert torch.equal(image, before)
     assert all(torch.equal(v, weights[k]) for k, v in encoder.state_dict().items())
 
@@ -117,10 +122,10 @@ def test_pictures_of_a_batch_do_not_meet(build: Callable[..., Encoder]) -> None:
     image = random(2, 3, 11, 14)
     tape = trunk.forward(image)
     gradient = random(*tape.features["relu3_3"].shape, seed=1)
-    together = trunk.backward(tape, {"relu3_3": gradient})
+    together = trunk.backward(tape, made({"relu3_3": gradient}))
     for b in (0, 1):
         one = trunk.forward(image[b : b + 1])
-        alone = trunk.backward(one, {"relu3_3": gradient[b : b + 1]})
+        alone = trunk.backward(one, made({"relu3_3": gradient[b : b + 1]}))
         torch.testing.assert_close(together[b : b + 1], alone, rtol=1e-12, atol=1e-13)
 
 
@@ -136,14 +141,16 @@ def test_lower_precision_is_close(
     image = torch.nn.functional.interpolate(random(1, 3, 6, 6), (32, 40), mode="bilinear")
     exact = trunk_of(compact, layers)
     tape = exact.forward(image)
-    expected = exact.backward(tape, copies(tape.features))  # of ½ Σ features²
+    features = dict(tape.features)
+    expected = exact.backward(tape, made(features))  # of ½ Σ features²
     trunk = trunk_of(compact, layers, dtype)
     low = trunk.forward(image.float())
-    found = trunk.backward(low, copies(low.features))
-    assert {x.dtype for x in low.features.values()} == {dtype}
+    low_features = dict(low.features)
+    found = trunk.backward(low, made(low_features))
+    assert {x.dtype for x in low_features.values()} == {dtype}
     assert found.dtype == torch.float32
     for name in layers:
-        assert relative_error(low.features[name].double(), tape.features[name]) < near
+        assert relative_error(low_features[name].double(), features[name]) < near
     assert relative_error(found.double(), expected) < near_gradient
 
 
