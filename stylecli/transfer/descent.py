@@ -79,7 +79,8 @@ class Descent:
         terms, gradient = self.evaluate(self.image)
         self.terms.copy_(torch.stack(terms))
         loss = self.terms[0]
-        finite = loss.isfinite() & gradient.sum((1, 2, 3)).isfinite()  # one fast pass
+        sums = gradient.sum((1, 2, 3))  # not finite where any of them is not, in one fast pass
+        finite = loss.isfinite() & sums.isfinite()
         better = finite & (loss < self.best[0])
         risen = (self.since_start > GRACE) & (loss > RISE * self.best[0])
         bad = ~better & (~finite | risen)

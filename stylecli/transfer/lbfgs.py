@@ -152,26 +152,36 @@ class LBFGS:
     def _inverse_hessian(
         self, sg: torch.Tensor, zg: torch.Tensor, gamma: torch.Tensor, steep: torch.Tensor
     ) -> torch.Tensor:
-        """H·g = γMg + S·R⁻ᵀ((D + γYᵀZ)u − γZᵀg) − γZu with u = R⁻¹Sᵀg, in the place of Mg."""
+        """H·g = γMg + S·v − Z·w, in the place of Mg."""
         state = self.state
         slots = torch.arange(self.history, device=steep.device)
         oldest = self._newest() + 1
         order, back = (slots + oldest) % self.history, (slots - oldest) % self.history
-        r = state["sy"][:, order][:, :, order].triu()  # the oldest pair first
-        p, q = sg.unsqueeze(2), zg.unsqueeze(2)
-        u = torch.linalg.solve_triangular(r, p[:, order], upper=True)[:, back]
-        diagonal = state["sy"].diagonal(dim1=1, dim2=2).unsqueeze(2)
-        inner = diagonal * u + gamma.unsqueeze(2) * (state["yz"] @ u - q)
-        v = torch.linalg.solve_triangular(r.mT, inner[:, order], upper=False)[:, back]
+        products = (state["sy"][:, order][:, :, order], state["yz"][:, order][:, :, order])
+        v, w = _factors(*products, sg[:, order], zg[:, order], gamma)
         total = steep.mul_(gamma.to(steep.dtype).view(-1, 1, 1, 1))
         flat = total.view(len(total), 1, -1)
-        flat.baddbmm_(v.mT.to(steep.dtype), state["s"])
-        flat.baddbmm_((gamma.unsqueeze(2) * u).mT.to(steep.dtype), state["z"], alpha=-1.0)
+        flat.baddbmm_(v[:, :, back].to(steep.dtype), state["s"])
+        flat.baddbmm_(w[:, :, back].to(steep.dtype), state["z"], alpha=-1.0)
         return total
 
     def _newest(self) -> torch.Tensor:
         """The slot of the newest pair; before there is one, the last."""
         return (self.state["count"] - 1) % self.history
+
+
+def _factors(
+    sy: torch.Tensor, yz: torch.Tensor, sg: torch.Tensor, zg: torch.Tensor, gamma: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The factors v = R⁻ᵀ((D + γYᵀZ)u − γZᵀg) and w = γu with u = R⁻¹Sᵀg, (B, 1, m).
+
+    R is the upper triangle of SᵀY, the oldest pair first, and D its diagonal.
+    """
+    r, p, q = sy.triu(), sg.unsqueeze(2), zg.unsqueeze(2)
+    u = torch.linalg.solve_triangular(r, p, upper=True)
+    inner = sy.diagonal(dim1=1, dim2=2).unsqueeze(2) * u + gamma.unsqueeze(2) * (yz @ u - q)
+    v = torch.linalg.solve_triangular(r.mT, inner, upper=False)
+    return v.mT, (gamma.unsqueeze(2) * u).mT
 
 
 def hold_at_the_box(image: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:

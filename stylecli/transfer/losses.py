@@ -13,7 +13,8 @@ def gram(features: torch.Tensor) -> torch.Tensor:
     """Gram matrices F Fᵀ / (h·w) of features (B, C, h, w), as (B, C, C) in at least float32.
 
     Low-precision features are multiplied as they are and summed in float32: chunk by chunk,
-    since a CPU has no bf16 product with a float32 result.
+    since a CPU has no bf16 product with a float32 result. Float32 goes the same way, so that
+    the number of threads does not show in the sums.
     """
     return gram_sum(features) / (features.shape[-2] * features.shape[-1])
 
@@ -29,7 +30,7 @@ def _chunked_product(features: torch.Tensor) -> torch.Tensor:
     if rows.is_contiguous() or rows.shape[1] > _CHUNK:
         flat = rows.flatten(0, 1)
         n = flat.shape[0]
-        if features.dtype not in (torch.bfloat16, torch.float16) or n <= _CHUNK:
+        if n <= _CHUNK:
             return _wide(flat.mT @ flat)
         whole = n - n % _CHUNK
         rows, rest = flat[:whole].view(-1, _CHUNK, flat.shape[1]), flat[whole:]

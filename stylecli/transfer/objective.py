@@ -13,6 +13,7 @@ import torch
 
 from stylecli.settings import LayerWeights
 from stylecli.transfer import losses
+from stylecli.transfer.batch import each_alone
 from stylecli.transfer.laplacian import colour_basis, mix
 from stylecli.transfer.resample import halve, halve_transposed
 from stylecli.transfer.style import Key, StyleTerm
@@ -146,7 +147,8 @@ class Objective:
             own = losses.total_variation_gradient(mixed)[..., top - first :, :][..., :rows, :]
             own *= (last - first) / height  # a mean over the strip's rows is meant for all
             gradient[..., top : top + rows, :] += own
-            total += 0.5 * (image[..., top : top + rows, :] * own).sum((1, 2, 3))
+            inside = image[..., top : top + rows, :]
+            total += 0.5 * each_alone(lambda x, g: (x * g).sum((1, 2, 3)), inside, own)
         return total
 
 
