@@ -6,10 +6,10 @@
 Names are loaded on first use: `import stylecli` costs no torch.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from stylecli._version import __version__
+from stylecli.lazy import lazy_names
 
 if TYPE_CHECKING:
     from stylecli.errors import (
@@ -49,14 +49,11 @@ _HOMES: Final = {
     "Result": "transfer.progress",
     "Settings": "settings",
     "stylize": "jobs.in_memory",
+    **dict.fromkeys((name for name in __all__ if name.endswith("Error")), "errors"),
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = importlib.import_module(f"{__name__}.{_HOMES.get(name, 'errors')}")
-    return getattr(home, name)
+__getattr__ = lazy_names(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

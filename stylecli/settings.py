@@ -6,13 +6,20 @@ memory, the picture appears. No torch: `stylize --help` reads its defaults from 
 """
 
 import dataclasses
-import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self, get_args
 
 from stylecli.errors import SettingsError
+from stylecli.layers import LayerWeights, check_layers, format_layers, parse_layers
+from stylecli.validation import (
+    check_choice,
+    check_integer,
+    check_range,
+    check_text,
+    did_you_mean,
+)
 
 LossKind = Literal["relative", "gatys"]
 Pooling = Literal["max", "average"]
@@ -20,8 +27,7 @@ Padding = Literal["replicate", "zeros"]
 OptimizerName = Literal["lbfgs", "adam"]
 Quality = Literal["draft", "normal", "high"]
 Precision = Literal["auto", "fp32", "bf16"]
-
-LayerWeights = tuple[tuple[str, float], ...]
+Color = Literal["style", "content", "match", "histogram"]
 
 MAX_SIZE: Final = 32768  # long side in pixels; past it even one row of tiles is no longer practical
 MAX_ITERATIONS: Final = 100_000
@@ -41,6 +47,9 @@ class Settings:
     `strength` in [0, 1] stands for `alpha` and `beta`, and excludes them. Layers are
     (name, weight) pairs; `None` means the encoder's own defaults. `size` is the long side of
     the output in pixels, `None` the content's own size. `iterations` counts over all scales.
+    `style_weights` are the shares of several styles, in any unit; `style_scale` the size of
+    their strokes, one for all or one each; `style_size` the long side in pixels at which styles
+    are looked at, instead of the output's. `color` says whose colours the picture has.
 
     Raises `SettingsError` for values out of range.
     """
@@ -64,6 +73,10 @@ class Settings:
     learning_rate: float | None = None
     init: str = "random"
     seed: int = 0
+    style_weights: tuple[float, ...] | None = None
+    style_scale: tuple[float, ...] | None = None
+    style_size: int | None = None
+    color: Color = "style"
 
     def __post_init__(self) -> None:
         if self.strength is not None and (self.alpha is not None or self.beta is not None):
@@ -71,20 +84,23 @@ class Settings:
                 "strength cannot be combined with alpha or beta: it stands for both; "
                 "give one or the other."
             )
-        _check_range("strength", self.strength, 0.0, 1.0)
+        check_range("strength", self.strength, 0.0, 1.0)
         for name in ("alpha", "beta", "tv", "chroma_tv"):
-            _check_range(name, getattr(self, name), 0.0, 1e12)
-        _check_range("learning_rate", self.learning_rate, 1e-6, 10.0)
-        _check_integer("octaves", self.octaves, 1, MAX_OCTAVES)
-        _check_integer("size", self.size, 1, MAX_SIZE)
-        _check_integer("iterations", self.iterations, 1, MAX_ITERATIONS)
-        _check_integer("seed", self.seed, 0, MAX_SEED)
+            check_range(name, getattr(self, name), 0.0, 1e12)
+        check_range("learning_rate", self.learning_rate, 1e-6, 10.0)
+        check_integer("octaves", self.octaves, 1, MAX_OCTAVES)
+        for name in ("size", "style_size"):
+            check_integer(name, getattr(self, name), 1, MAX_SIZE)
+        check_integer("iterations", self.iterations, 1, MAX_ITERATIONS)
+        check_integer("seed", self.seed, 0, MAX_SEED)
         for name, kind in _CHOICES.items():
-            _check_choice(name, getattr(self, name), get_args(kind))
+            check_choice(name, getattr(self, name), get_args(kind))
         for name in ("content_layers", "style_layers"):
-            _check_layers(name, getattr(self, name))
+            check_layers(name, getattr(self, name))
+        _check_numbers("style_weights", self.style_weights, 0.0, 1e6)
+        _check_numbers("style_scale", self.style_scale, 1 / 16, 16.0)
         for name in ("encoder", "init"):
-            _check_text(name, getattr(self, name))
+            check_text(name, getattr(self, name))
         if self.loss_weights == (0.0, 0.0):
             raise SettingsError("alpha and beta are both 0: there is nothing to optimise.")
 
@@ -105,6 +121,9 @@ class Settings:
         for name in ("content_layers", "style_layers"):
             if found[name] is not None:
                 found[name] = format_layers(found[name])
+        for name in ("style_weights", "style_scale"):
+            if found[name] is not None:
+                found[name] = list(found[name])
         return {name: value for name, value in found.items() if value is not None}
 
     @classmethod
@@ -118,6 +137,9 @@ class Settings:
         for name in ("content_layers", "style_layers"):
             if isinstance(plain.get(name), str):
                 plain[name] = parse_layers(plain[name])
+        for name in ("style_weights", "style_scale"):
+            if isinstance(plain.get(name), list):
+                plain[name] = tuple(plain[name])
         return cls(**plain)
 
 
@@ -136,7 +158,7 @@ class Compute:
     max_memory: str | None = None
 
     def __post_init__(self) -> None:
-        _check_choice("precision", self.precision, get_args(Precision))
+        check_choice("precision", self.precision, get_args(Precision))
         if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?|mps", str(self.device)):
             raise SettingsError(
                 f"device must be auto, cpu, cuda, cuda:N or mps, got {self.device!r}."
@@ -179,84 +201,34 @@ def weights_of_strength(strength: float) -> tuple[float, float]:
     return 1.0, BALANCED_RATIO * (strength / (1.0 - strength)) ** 1.5
 
 
-def parse_layers(text: str) -> LayerWeights:
-    """Read `relu1_1:5,relu2_1` into (name, weight) pairs; a weight left out is 1."""
-    pairs = []
-    for part in text.split(","):
-        name, colon, weight = part.strip().partition(":")
-        try:
-            pairs.append((name.strip(), float(weight) if colon else 1.0))
-        except ValueError:
-            raise SettingsError(
-                f"cannot read layer {part.strip()!r}: write NAME or NAME:WEIGHT, "
-                "separated by commas, such as relu1_1:5,relu2_1:4."
-            ) from None
-    layers = tuple(pairs)
-    _check_layers("layers", layers)
-    return layers
-
-
-def format_layers(layers: Iterable[tuple[str, float]]) -> str:
-    """The inverse of `parse_layers`."""
-    return ",".join(f"{name}:{weight:g}" for name, weight in layers)
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` for the nearest known word, or nothing."""
-    import difflib  # costs 5 ms, needed only on the way to an error
-
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
 _CHOICES: Final = {
     "losses": LossKind,
     "pooling": Pooling,
     "padding": Padding,
     "quality": Quality,
     "optimizer": OptimizerName,
+    "color": Color,
 }
 
 
-def _check_range(name: str, value: Any, low: float, high: float) -> None:
-    if value is None:
-        return
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not low <= value <= high:
-        raise SettingsError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}.")
-
-
-def _check_integer(name: str, value: Any, low: int, high: int) -> None:
-    if value is None:
-        return
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise SettingsError(f"{name} must be a whole number from {low} to {high}, got {value!r}.")
-
-
-def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    if value not in choices:
+def parse_numbers(name: str, text: str) -> tuple[float, ...]:
+    """Read `3,1` into numbers; raises `SettingsError`."""
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
         raise SettingsError(
-            f"{name} must be one of {', '.join(choices)}, got {value!r}"
-            f"{did_you_mean(str(value), choices)}."
-        )
+            f"{name} must be numbers separated by commas, such as 3,1, got {text!r}."
+        ) from None
 
 
-def _check_text(name: str, value: Any) -> None:
-    if not isinstance(value, str) or not value or "\0" in value:
-        raise SettingsError(f"{name} must be a name or a path, got {value!r}.")
-
-
-def _check_layers(name: str, layers: Any) -> None:
-    if layers is None:
+def _check_numbers(name: str, values: Any, low: float, high: float) -> None:
+    if values is None:
         return
-    if not isinstance(layers, tuple) or not layers:
-        raise SettingsError(f"{name} must name at least one layer.")
-    for pair in layers:
-        if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[0], str):
-            raise SettingsError(f"{name} must be pairs of a name and a weight, got {pair!r}.")
-        _check_range(f"the weight of layer {pair[0]}", pair[1], 0.0, 1e12)
-    names = [layer for layer, _ in layers]
-    if repeated := {layer for layer in names if names.count(layer) > 1}:
-        raise SettingsError(f"{name} names {sorted(repeated)[0]} twice.")
-    if all(weight == 0 for _, weight in layers):
-        raise SettingsError(f"{name} has weight 0 everywhere.")
+    if not isinstance(values, tuple) or not values:
+        raise SettingsError(f"{name} must be at least one number, got {values!r}.")
+    for value in values:
+        if value is None:
+            raise SettingsError(f"{name} must be numbers, got {values!r}.")
+        check_range(name, value, low, high)
+    if not any(values):
+        raise SettingsError(f"{name} is 0 everywhere.")

@@ -18,6 +18,9 @@ FLOORS = {
     "settings": 0,
     "errors": 0,
     "files": 0,
+    "layers": 0,
+    "lazy": 0,
+    "validation": 0,
     "_version": 0,
 }
 ENTRANCES = {"__init__", "__main__"}  # the doors of the house, which lead to every room

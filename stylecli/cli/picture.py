@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stylecli.cli.options import OUTPUT, Given, takes_options
+from stylecli.cli.declaring import OUTPUT
+from stylecli.cli.given import Given, takes_options
 from stylecli.cli.output import print_json
 from stylecli.cli.progress import Screen, describe_seconds, open_screen
 from stylecli.errors import UsageError
@@ -16,7 +17,7 @@ from stylecli.jobs.job import STREAM, Job
 from stylecli.jobs.recipe import finite
 
 if TYPE_CHECKING:
-    from stylecli.jobs.run import JobResult
+    from stylecli.jobs.studio import JobResult
 
 Content = Annotated[
     str, typer.Argument(metavar="CONTENT", help="The picture to paint; - is standard input.")
@@ -93,11 +94,6 @@ def as_dict(done: "JobResult") -> dict[str, Any]:
 def _job(content: str, styles: list[str], output: str | None, given: Given) -> Job:
     if output is None:
         raise UsageError("say where to write the picture: add -o OUT.png (or -o - for a pipe).")
-    if len(styles) > 1:
-        raise UsageError(
-            f"one STYLE at a time, got {len(styles)}: {', '.join(styles)}; several cannot be "
-            "blended yet."
-        )
     if given.quiet and given.verbose:
         raise UsageError("--quiet and --verbose exclude each other.")
     job = Job(
@@ -108,6 +104,8 @@ def _job(content: str, styles: list[str], output: str | None, given: Given) -> J
         compute=given.compute,
         output_options=given.output_options,
         force=given.force,
+        mask=given.mask,
+        style_masks=given.style_mask,
     )
     _check_streams(job, given)
     return job

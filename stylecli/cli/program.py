@@ -16,7 +16,7 @@ from stylecli.cli.doctor import run_doctor
 from stylecli.cli.picture import paint_picture
 from stylecli.cli.weights import weights_app
 from stylecli.errors import UsageError
-from stylecli.settings import did_you_mean
+from stylecli.validation import did_you_mean
 
 DEFAULT: Final = "picture"  # the hidden name of the command that has none
 HELP: Final = ("-h", "--help")

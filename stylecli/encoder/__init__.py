@@ -3,8 +3,9 @@
 Names are resolved on first use, so that listing weights does not have to import torch.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stylecli.lazy import lazy_names
 
 if TYPE_CHECKING:
     from stylecli.encoder.load import load_encoder
@@ -63,7 +64,4 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazy_names(__name__, _HOMES)

@@ -8,9 +8,17 @@ from typing import Final
 
 from stylecli.encoder.plan import VGG16_BLOCKS, VGG19_BLOCKS, Plan, vgg_plan
 from stylecli.errors import UsageError
-from stylecli.settings import LayerWeights, did_you_mean
+from stylecli.layers import LayerWeights
+from stylecli.validation import did_you_mean
 
 BUNDLED: Final = Path(__file__).parent / "weights"
+# Factors on the weights of the style layers, from the shallowest to the deepest: shallow layers
+# make texture, deep ones shapes.
+STROKES: Final = {
+    "fine": (4.0, 2.0, 1.0, 0.5, 0.25),
+    "normal": (1.0, 1.0, 1.0, 1.0, 1.0),
+    "coarse": (0.25, 0.5, 1.0, 2.0, 4.0),
+}
 SUFFIXES: Final = (".safetensors", ".pth")
 
 
@@ -129,5 +137,12 @@ def content_layers(spec: EncoderSpec, layers: LayerWeights | None) -> LayerWeigh
 
 
 def style_layers(spec: EncoderSpec, layers: LayerWeights | None) -> LayerWeights:
-    """The style layers asked for, or the encoder's own; raises `UsageError`."""
-    return resolve_layers(spec, layers, spec.default_style_layers)
+    """The style layers asked for, or the encoder's own; raises `UsageError`.
+
+    A single name out of `STROKES` stands for the encoder's own with other weights.
+    """
+    default = spec.default_style_layers
+    if layers is not None and len(layers) == 1 and layers[0][0] in STROKES:
+        factors = STROKES[layers[0][0]]
+        return tuple((name, w * f) for (name, w), f in zip(default, factors, strict=False))
+    return resolve_layers(spec, layers, default)

@@ -3,7 +3,9 @@
 Names are loaded on first use, so that checking a file name costs no import of torch.
 """
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from stylecli.lazy import lazy_names
 
 if TYPE_CHECKING:
     from stylecli.images.formats import OutputOptions, check_output_suffix
@@ -35,9 +37,4 @@ _HOME: Final = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
-
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__ = lazy_names(__name__, _HOME)

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from stylecli.errors import OutputError, SettingsError
-from stylecli.settings import MAX_SIZE, did_you_mean
+from stylecli.settings import MAX_SIZE
+from stylecli.validation import did_you_mean
 
 # An allow-list: Pillow also knows formats that start other programs, such as EPS.
 READABLE: Final = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
@@ -34,10 +35,12 @@ class OutputOptions:
 
     `quality` in 1..100 is for JPEG, WebP (100 is lossless) and AVIF. `bits` is 8 or 16 a
     channel, for PNG and TIFF.
+    Without `keep_alpha` the output is opaque where the content is not.
     """
 
     quality: int = 92
     bits: Literal[8, 16] = 8
+    keep_alpha: bool = True
 
     def __post_init__(self) -> None:
         if type(self.quality) is not int or not 1 <= self.quality <= 100:

@@ -3,21 +3,24 @@
 Names are loaded on first use, so that a job can be checked before torch is imported.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from stylecli.lazy import lazy_names
 
 if TYPE_CHECKING:
     from stylecli.jobs.checks import check_job
     from stylecli.jobs.in_memory import stylize
     from stylecli.jobs.job import STREAM, Job
     from stylecli.jobs.recipe import Recipe, parse_recipe
-    from stylecli.jobs.run import JobResult, run_job
+    from stylecli.jobs.run import run_job
+    from stylecli.jobs.studio import JobResult, Studio
 
 __all__ = [
     "STREAM",
     "Job",
     "JobResult",
     "Recipe",
+    "Studio",
     "check_job",
     "parse_recipe",
     "run_job",
@@ -27,8 +30,9 @@ __all__ = [
 _HOMES: Final = {
     "STREAM": "job",
     "Job": "job",
-    "JobResult": "run",
+    "JobResult": "studio",
     "Recipe": "recipe",
+    "Studio": "studio",
     "check_job": "checks",
     "parse_recipe": "recipe",
     "run_job": "run",
@@ -36,7 +40,4 @@ _HOMES: Final = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazy_names(__name__, _HOMES)

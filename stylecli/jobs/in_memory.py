@@ -13,6 +13,7 @@ from stylecli import encoder as encoders
 from stylecli import images, transfer
 from stylecli.encoder.vgg import Encoder
 from stylecli.errors import InputError
+from stylecli.jobs.composing import compose, recolour
 from stylecli.jobs.job import NAMED_STARTS
 from stylecli.jobs.memory import memory_guard
 from stylecli.settings import Compute, Precision, Settings
@@ -58,15 +59,13 @@ def stylize(
     else:
         recipe = replace(recipe, pooling=encoder.pooling, padding=encoder.padding)
     with memory_guard(pixels.shape, recipe):
-        return transfer.stylize(
-            pixels,
-            styles,
-            settings=recipe,
+        (result,) = transfer.stylize_together(
+            [compose(recipe, pixels, styles, start)],
             compute=compute,
             encoder=encoder,
-            init_image=start,
             on_progress=on_progress,
         )
+    return replace(result, image=recolour(recipe, result.image, pixels))
 
 
 def pixels_of(source: Source, name: str) -> torch.Tensor:

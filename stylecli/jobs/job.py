@@ -16,9 +16,10 @@ NAMED_STARTS: Final = ("random", "content")  # what `init` may be besides a pict
 class Job:
     """One picture, from files to a file.
 
-    `STREAM` as content or a style is standard input, as output standard output (PNG). An
-    existing output is replaced only with `force`. Raises `UsageError` without a style, or
-    where standard input is named twice.
+    `STREAM` as content or a style is standard input, as output standard output (PNG). `mask`
+    divides the content into regions, `style_masks`, one for each style, the styles. An existing
+    output is replaced only with `force`. Raises `UsageError` without a style, where standard
+    input is named twice, or where weights, scales and masks do not go with the styles.
     """
 
     content: Path
@@ -28,12 +29,27 @@ class Job:
     compute: Compute = field(default_factory=Compute)
     output_options: OutputOptions = field(default_factory=OutputOptions)
     force: bool = False
+    mask: Path | None = None
+    style_masks: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.styles:
             raise UsageError("a job needs at least one style picture.")
         if (self.content, *self.styles).count(STREAM) > 1:
             raise UsageError("only one of the pictures can come from standard input.")
+        self._check_counts(len(self.styles))
+
+    def _check_counts(self, styles: int) -> None:
+        for name in ("style_weights", "style_scale"):
+            given = len(getattr(self.settings, name) or ())
+            if given not in (0, styles) and (name, given) != ("style_scale", 1):
+                option = f"--{name.replace('_', '-')}"
+                raise UsageError(f"{option} has {given} number(s) for {styles} style(s).")
+        if self.style_masks and self.mask is None:
+            raise UsageError("--style-mask needs --mask: regions of the content to fill.")
+        if len(self.style_masks) not in (0, styles):
+            given = len(self.style_masks)
+            raise UsageError(f"--style-mask is given {given} time(s) for {styles} style(s).")
 
     @property
     def init_path(self) -> Path | None:
@@ -41,7 +57,14 @@ class Job:
         return None if self.settings.init in NAMED_STARTS else Path(self.settings.init)
 
     @property
+    def named_inputs(self) -> tuple[tuple[str, Path], ...]:
+        """Every picture that is read, with its role in the recipe."""
+        found = [("content", self.content), *(("styles", style) for style in self.styles)]
+        found += [("init", self.init_path)] if self.init_path else []
+        found += [("mask", self.mask)] if self.mask else []
+        return (*found, *(("style_masks", mask) for mask in self.style_masks))
+
+    @property
     def input_files(self) -> tuple[Path, ...]:
         """Every file that is read as a picture, standard input left out."""
-        found = (self.content, *self.styles, *([self.init_path] if self.init_path else []))
-        return tuple(path for path in found if path != STREAM)
+        return tuple(path for _, path in self.named_inputs if path != STREAM)

@@ -53,6 +53,8 @@ class Recipe:
     styles: tuple[Ingredient, ...]
     encoder: Ingredient
     init: Ingredient | None = None
+    mask: Ingredient | None = None
+    style_masks: tuple[Ingredient, ...] = ()
     size: tuple[int, int]
     iterations: int
     losses: Mapping[str, float | None]
@@ -74,6 +76,8 @@ class Recipe:
             "styles": [asdict(style) for style in self.styles],
             "encoder": asdict(self.encoder),
             **({"init": asdict(self.init)} if self.init else {}),
+            **({"mask": asdict(self.mask)} if self.mask else {}),
+            **({"style_masks": list(map(asdict, self.style_masks))} if self.style_masks else {}),
             "size": list(self.size),
             "iterations": self.iterations,
             "losses": dict(self.losses),
@@ -81,6 +85,18 @@ class Recipe:
             "device": self.device,
             "precision": self.precision,
             "torch": self.torch,
+        }
+
+    @property
+    def made_of(self) -> dict[str, Any]:
+        """What the picture follows from: settings and hashes, but not how it came out."""
+        names = ("content", "encoder", "init", "mask")
+        single = {name: getattr(self, name) for name in names}
+        return {
+            "settings": self.settings.to_dict(),
+            **{name: found and found.sha256 for name, found in single.items()},
+            "styles": [style.sha256 for style in self.styles],
+            "style_masks": [mask.sha256 for mask in self.style_masks],
         }
 
     def to_json(self) -> str:
@@ -115,13 +131,15 @@ def _from_dict(values: Mapping[str, Any]) -> Recipe:
             f"its format is {values.get('format')!r}, this version reads {FORMAT}; "
             "a newer stylecli may know it"
         )
-    init = values.get("init")
+    masks = _list(values, "style_masks") if "style_masks" in values else []
     return Recipe(
         settings=Settings.from_dict(_mapping(values.get("settings"), "settings")),
         content=Ingredient.from_dict(values.get("content"), "content"),
         styles=tuple(Ingredient.from_dict(s, "a style") for s in _list(values, "styles")),
         encoder=Ingredient.from_dict(values.get("encoder"), "encoder"),
-        init=None if init is None else Ingredient.from_dict(init, "init"),
+        init=_optional(values, "init"),
+        mask=_optional(values, "mask"),
+        style_masks=tuple(Ingredient.from_dict(mask, "a style mask") for mask in masks),
         size=_size(_list(values, "size")),
         iterations=_whole(values.get("iterations"), "iterations"),
         losses={
@@ -131,6 +149,10 @@ def _from_dict(values: Mapping[str, Any]) -> Recipe:
         pyramid=tuple(_pair(pair) for pair in _list(values, "pyramid")),
         **{name: _text(values, name) for name in ("device", "precision", "torch", "version")},
     )
+
+
+def _optional(values: Mapping[str, Any], name: str) -> Ingredient | None:
+    return None if values.get(name) is None else Ingredient.from_dict(values[name], name)
 
 
 def _mapping(values: Any, what: str) -> Mapping[str, Any]:

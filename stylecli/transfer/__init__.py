@@ -2,7 +2,7 @@
 
 from stylecli.transfer.planning import Plan, PlannedScale, plan_run
 from stylecli.transfer.progress import Losses, Progress, ProgressCallback, Result
-from stylecli.transfer.stylization import stylize, stylize_together
+from stylecli.transfer.stylization import make_targets, stylize, stylize_together
 from stylecli.transfer.subject import Request, Style
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Request",
     "Result",
     "Style",
+    "make_targets",
     "plan_run",
     "stylize",
     "stylize_together",

@@ -11,7 +11,7 @@ from typing import Final
 
 import torch
 
-from stylecli.settings import LayerWeights
+from stylecli.layers import LayerWeights
 from stylecli.transfer import losses
 from stylecli.transfer.batch import each_alone
 from stylecli.transfer.laplacian import colour_basis, mix

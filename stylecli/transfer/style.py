@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from stylecli.settings import LayerWeights, LossKind
+from stylecli.layers import LayerWeights
+from stylecli.settings import LossKind
 from stylecli.transfer import losses
 from stylecli.transfer.resample import Size
 from stylecli.transfer.terms import Octave, Region, Target

@@ -9,7 +9,8 @@ from torch.nn import functional as F
 from stylecli.encoder import Encoder
 from stylecli.encoder.registry import content_layers, style_layers
 from stylecli.errors import InputError
-from stylecli.settings import LayerWeights, Settings
+from stylecli.layers import LayerWeights
+from stylecli.settings import Settings
 from stylecli.transfer.objective import Objective
 from stylecli.transfer.resample import Size, fit, half, halve, resize
 from stylecli.transfer.style import Features, Key, StyleTerm, blend, positions_of

@@ -16,15 +16,14 @@ from stylecli.transfer.progress import Losses, Progress, Result
 
 
 def fake_stylize(
-    content: torch.Tensor,
-    styles: Any,
+    requests: Any,
     *,
-    settings: Any,
     compute: Any,
     encoder: Any,
-    init_image: torch.Tensor | None = None,
+    targets: Any,
     on_progress: Any = None,
-) -> Result:
+    resume: Any = None,
+) -> list[Result]:
     """The content itself, resized where a size is asked for, after four iterations."""
     act = os.environ.get("FAKE_CORE", "")
     if act == "bug":
@@ -36,17 +35,23 @@ def fake_stylize(
     for done in range(1, 5):
         scale, iteration = 1 + (done > 2), 1 + (done - 1) % 2
         losses = Losses(1.0 / done, 0.5 / done, 0.05 / done)
-        event = Progress(scale, 2, 8 * scale, 6 * scale, iteration, 2, done / 4, losses, object)
+        event = Progress(
+            scale, 2, 8 * scale, 6 * scale, iteration, 2, done / 4, losses, object, (losses,)
+        )
         if on_progress is not None:
             on_progress(event)
         if act == "wait":
             time.sleep(60)
-    image = content
+    return [_result(request, losses) for request in requests]
+
+
+def _result(request: Any, losses: Losses) -> Result:
+    image, settings = request.content, request.settings
     if settings.size is not None:
-        height, width = content.shape[-2:]
+        height, width = image.shape[-2:]
         factor = settings.size / max(height, width)
         size = (round(height * factor), round(width * factor))
-        image = torch.nn.functional.interpolate(content[None], size=size)[0]
+        image = torch.nn.functional.interpolate(image[None], size=size)[0]
     return Result(
         image=image,
         losses=losses,
@@ -67,7 +72,8 @@ class FakeEncoder:
 
 def install(set_attribute: Any) -> None:
     """Put the fakes in place with `set_attribute(owner, name, value)`."""
-    set_attribute(transfer, "stylize", fake_stylize)
+    set_attribute(transfer, "stylize_together", fake_stylize)
+    set_attribute(transfer, "make_targets", lambda *args: None)
     set_attribute(encoder, "load_encoder", lambda *args, **kwargs: FakeEncoder())
 
 

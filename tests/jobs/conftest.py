@@ -13,34 +13,45 @@ from stylecli.transfer.progress import Losses, Result
 
 @dataclass
 class FakeCore:
-    """Stands for `transfer.stylize`: gives back `image`, or the content, or raises `error`."""
+    """Stands for `transfer.stylize_together`: gives back `image`, the content, or an error."""
 
     image: torch.Tensor | None = None
     error: Exception | None = None
     asked: dict[str, Any] = field(default_factory=dict)
 
-    def __call__(self, content: torch.Tensor, styles: Any, **keywords: Any) -> Result:
-        self.asked = {"content": content, "styles": styles, **keywords}
+    def __call__(self, requests: Any, **keywords: Any) -> list[Result]:
+        (request,) = requests
+        self.asked = {
+            "content": request.content,
+            "styles": [style.picture for style in request.styles],
+            "settings": request.settings,
+            "init_image": request.init,
+            "request": request,
+            **keywords,
+        }
         if self.error is not None:
             raise self.error
-        return Result(
-            image=content if self.image is None else self.image,
-            losses=Losses(0.5, 0.4, 0.1),
-            pyramid=((0.4, 0.1), (0.3, float("inf"))),
-            settings=keywords["settings"],
-            encoder_sha256="e" * 64,
-            device="cpu",
-            precision="fp32",
-            iterations=3,
-            seconds=1.0,
-            notes=("It was easy.",),
-        )
+        return [
+            Result(
+                image=request.content if self.image is None else self.image,
+                losses=Losses(0.5, 0.4, 0.1),
+                pyramid=((0.4, 0.1), (0.3, float("inf"))),
+                settings=request.settings,
+                encoder_sha256="e" * 64,
+                device="cpu",
+                precision="fp32",
+                iterations=3,
+                seconds=1.0,
+                notes=("It was easy.",),
+            )
+        ]
 
 
 @pytest.fixture
 def core(monkeypatch: pytest.MonkeyPatch) -> FakeCore:
     fake = FakeCore()
-    monkeypatch.setattr(transfer, "stylize", fake, raising=False)
+    monkeypatch.setattr(transfer, "stylize_together", fake)
+    monkeypatch.setattr(transfer, "make_targets", lambda *_: "the targets")
     return fake
 
 

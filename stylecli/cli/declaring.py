@@ -1,0 +1,67 @@
+"""How an option is declared: a parameter for Typer, with its environment variable and panel."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, get_type_hints
+
+import typer
+
+from stylecli.settings import Compute, Settings
+
+OBJECTIVE: Final = "Objective"
+SIZE: Final = "Size"
+STYLE: Final = "Style and colour"
+OPTIMISER: Final = "Optimiser"
+OUTPUT: Final = "Output"
+ENCODER: Final = "Encoder"
+DEVICE: Final = "Device"
+
+
+def option(
+    name: str,
+    kind: Any,
+    panel: str,
+    text: str,
+    *flags: str,
+    default: Any = None,
+    shown: str | bool = True,
+    metavar: str | None = None,
+    low: int | None = None,
+    high: int | None = None,
+) -> inspect.Parameter:
+    """One option as a parameter for Typer: `--name`, the short `flags`, `STYLECLI_NAME`."""
+    flag = f"--{name.replace('_', '-')}"
+    paired = any(each.startswith(f"{flag}/") for each in flags)
+    about = typer.Option(
+        *(() if paired else (flag,)),
+        *flags,
+        help=text,
+        envvar=f"STYLECLI_{name.upper()}",
+        rich_help_panel=panel,
+        show_envvar=False,  # said once, below the help: a line for each would double the page
+        show_default=shown,
+        metavar=metavar,
+        min=low,
+        max=high,
+    )
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, about]
+    )
+
+
+_DEFAULTS: Final[Mapping[type, Any]] = {Settings: Settings(), Compute: Compute()}
+LAYERS: Final = ("content_layers", "style_layers")
+NUMBERS: Final = ("style_weights", "style_scale")
+
+
+def field_option(owner: type, name: str, panel: str, text: str, *flags: str, **more: Any) -> Any:
+    """The option for a field of `Settings` or `Compute`, of the field's own type and default."""
+    text_form = name in (*LAYERS, *NUMBERS)
+    kind = str | None if text_form else get_type_hints(owner)[name]
+    default = getattr(_DEFAULTS[owner], name)
+    return option(name, kind, panel, text, *flags, default=default, **more)
+
+
+def switch(name: str, text: str, *flags: str) -> inspect.Parameter:
+    """An option without a value, off unless given."""
+    return option(name, bool, OUTPUT, text, *flags, default=False, shown=False)

@@ -1,0 +1,95 @@
+"""Whose colours a picture has: formulas of Gatys et al. 2017 (arXiv 1611.07865, section 5).
+
+Pictures are (3, H, W) float32 in [0, 1], sRGB; luminance and chroma are those of YIQ (NTSC).
+"""
+
+from typing import Final
+
+import torch
+
+_TO_YIQ: Final = (
+    (0.299, 0.587, 0.114),
+    (0.595716, -0.274453, -0.321263),
+    (0.211456, -0.522591, 0.311135),
+)
+_FLAT: Final = 1e-6  # variance below which a channel is taken for constant
+
+
+def luminance(picture: torch.Tensor) -> torch.Tensor:
+    """Y of a picture, as a grey picture (3, H, W)."""
+    return (_yiq(picture)[:1]).expand(3, -1, -1).contiguous()
+
+
+def match_luminance(style: torch.Tensor, content: torch.Tensor) -> torch.Tensor:
+    """The style in grey, with mean and spread of the content's luminance.
+
+    L' = (L − μ_S)·σ_C/σ_S + μ_C (section 5.3), clipped to [0, 1].
+    """
+    own, wanted = luminance(style), luminance(content)
+    spread = wanted.std() / own.std().clamp_min(_FLAT**0.5)
+    return ((own - own.mean()) * spread + wanted.mean()).clamp(0.0, 1.0)
+
+
+def transfer_luminance(result: torch.Tensor, content: torch.Tensor) -> torch.Tensor:
+    """The result's luminance with the content's chroma; `content` has the result's size."""
+    mixed = torch.cat([_yiq(result)[:1], _yiq(content)[1:]])
+    return _from_yiq(mixed)
+
+
+def match_moments(style: torch.Tensor, content: torch.Tensor) -> torch.Tensor:
+    """The style with the content's mean colour and covariance, clipped to [0, 1].
+
+    x' = A(x − μ_S) + μ_C with A = Σ_C^½ Σ_S^−½ (section 5.2: symmetric roots, which turn
+    colours less than Cholesky factors do).
+    """
+    mean_style, root_style = _moments(style)
+    mean_content, root_content = _moments(content)
+    change = root_content @ torch.linalg.inv(root_style)
+    flat = style.flatten(1).double() - mean_style
+    matched: torch.Tensor = change @ flat + mean_content
+    return matched.view_as(style).to(style.dtype).clamp(0.0, 1.0)
+
+
+def match_histograms(result: torch.Tensor, content: torch.Tensor) -> torch.Tensor:
+    """The result with the content's distribution of values in each channel of YIQ.
+
+    Each value is replaced by the content's at the same rank, so the sizes may differ.
+    """
+    own, wanted = _yiq(result).flatten(1), _yiq(content).flatten(1)
+    matched = torch.stack([_at_same_rank(a, b) for a, b in zip(own, wanted, strict=True)])
+    return _from_yiq(matched.view_as(result))
+
+
+def _at_same_rank(values: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """For each of n values the one of `wanted` (m) with the same rank, interpolated."""
+    order = torch.argsort(values, stable=True)
+    ranked = torch.sort(wanted).values
+    places = torch.linspace(0, len(ranked) - 1, len(values), dtype=torch.float64)
+    below = places.floor().long()
+    above = (below + 1).clamp_max(len(ranked) - 1)
+    found = torch.lerp(ranked[below].double(), ranked[above].double(), places - below)
+    matched = torch.empty_like(values)
+    matched[order] = found.to(values.dtype)
+    return matched
+
+
+def _moments(picture: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean colour (3, 1) and symmetric root of the covariance (3, 3), kept off singular."""
+    flat = picture.flatten(1).double()
+    mean = flat.mean(1, keepdim=True)
+    covariance = (flat - mean) @ (flat - mean).T / flat.shape[1]
+    values, vectors = torch.linalg.eigh(covariance)
+    return mean, vectors @ torch.diag(values.clamp_min(_FLAT).sqrt()) @ vectors.T
+
+
+def _yiq(picture: torch.Tensor) -> torch.Tensor:
+    return _apply(torch.tensor(_TO_YIQ, dtype=picture.dtype), picture)
+
+
+def _from_yiq(picture: torch.Tensor) -> torch.Tensor:
+    inverse: torch.Tensor = torch.linalg.inv(torch.tensor(_TO_YIQ, dtype=picture.dtype))
+    return _apply(inverse, picture).clamp(0.0, 1.0)
+
+
+def _apply(matrix: torch.Tensor, picture: torch.Tensor) -> torch.Tensor:
+    return (matrix @ picture.flatten(1)).view_as(picture)

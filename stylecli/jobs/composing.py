@@ -1,0 +1,106 @@
+"""What the core is asked for: colours prepared, regions found, styles weighted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from stylecli.errors import InputError
+from stylecli.images import colour, masks
+from stylecli.settings import Settings
+from stylecli.transfer import Request, Style
+from stylecli.transfer.resample import resize
+from stylecli.transfer.scales import output_size
+
+Part = tuple[int, int, torch.Tensor | None]  # a style, a region, and the part of the style
+
+
+@dataclass(frozen=True)
+class Masks:
+    """A mask on the content and one for each style, or none, (3, H, W), with names to speak of."""
+
+    content: torch.Tensor
+    styles: Sequence[torch.Tensor]
+    name: str
+    style_names: Sequence[str]
+
+
+def compose(
+    settings: Settings,
+    content: torch.Tensor,
+    styles: Sequence[torch.Tensor],
+    init: torch.Tensor | None = None,
+    divided: Masks | None = None,
+) -> Request:
+    """A request for pictures (3, H, W) in [0, 1].
+
+    Raises `InputError` for masks that do not fit.
+    """
+    pictures = [_recoloured(style, content, settings) for style in styles]
+    scales = _scales(settings, content, len(pictures))
+    weights = settings.style_weights or (1.0,) * len(pictures)
+    shown = colour.luminance(content) if settings.color == "content" else content
+    if divided is None:
+        whole = [Style(*each) for each in zip(pictures, weights, scales, strict=True)]
+        return Request(shown, whole, settings, init)
+    regions, parts = _divide(divided, content, styles)
+    chosen = [
+        Style(pictures[index], weights[index], scales[index], part, region)
+        for index, region, part in parts
+    ]
+    return Request(shown, chosen, settings, init, regions)
+
+
+def recolour(settings: Settings, image: torch.Tensor, content: torch.Tensor) -> torch.Tensor:
+    """A finished image (3, H, W) with the colours that the settings ask for."""
+    if settings.color not in ("content", "histogram"):
+        return image
+    original = resize(content[None], (image.shape[-2], image.shape[-1]))[0]
+    if settings.color == "content":
+        return colour.transfer_luminance(image, original)
+    return colour.match_histograms(image, original)
+
+
+def _recoloured(style: torch.Tensor, content: torch.Tensor, settings: Settings) -> torch.Tensor:
+    if settings.color == "content":
+        return colour.match_luminance(style, content)
+    return colour.match_moments(style, content) if settings.color == "match" else style
+
+
+def _scales(settings: Settings, content: torch.Tensor, styles: int) -> tuple[float, ...]:
+    """The size of each style's strokes, `style_size` included."""
+    given = settings.style_scale or (1.0,)
+    scales = given * styles if len(given) == 1 else given
+    if settings.style_size is None:
+        return scales
+    side = max(output_size((content.shape[-2], content.shape[-1]), settings))
+    return tuple(scale * settings.style_size / side for scale in scales)
+
+
+def _divide(
+    divided: Masks, content: torch.Tensor, styles: Sequence[torch.Tensor]
+) -> tuple[list[torch.Tensor], list[Part]]:
+    """Regions of the content, and what fills those that a style is meant for."""
+    masks.check_shape(divided.content, content, divided.name, "the content")
+    grey = all(map(masks.is_grey, (divided.content, *divided.styles)))
+    colours = None if grey else masks.colours_of(divided.content, divided.name)
+    regions = masks.regions_of(divided.content, colours)
+    parts: list[Part] = []
+    for index, own in enumerate(divided.styles):
+        masks.check_shape(own, styles[index], divided.style_names[index], f"style {index + 1}")
+        found = enumerate(masks.regions_of(own, colours))
+        parts += [(index, region, part) for region, part in found if masks.covers(part)]
+    if not divided.styles:
+        if len(styles) > len(regions):
+            raise InputError(
+                f"{divided.name} has {len(regions)} region(s) for {len(styles)} styles: give a "
+                "--style-mask for each style, or fewer styles."
+            )
+        parts = [(index, index, None) for index in range(len(styles))]
+    used = [part for part in parts if masks.covers(regions[part[1]])]
+    if not used:
+        raise InputError(
+            f"{divided.name} leaves no region to paint: it needs some white, or a colour that a "
+            "style has."
+        )
+    return regions, used

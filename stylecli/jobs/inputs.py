@@ -1,0 +1,85 @@
+"""The pictures of a job, read; styles, which many jobs share, once."""
+
+import sys
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from stylecli import images
+from stylecli.images import masks
+from stylecli.images.picture import Picture
+from stylecli.jobs.job import STREAM, Job
+
+REMEMBERED: Final = 32  # style pictures kept for the jobs to come, some 10 MB each
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a job was given, as pictures; masks are (3, H, W)."""
+
+    content: Picture
+    styles: tuple[Picture, ...]
+    init: Picture | None
+    mask: torch.Tensor | None
+    style_masks: tuple[torch.Tensor, ...]
+    hashes: dict[Path, str]
+    notes: tuple[str, ...]
+
+
+class Reader:
+    """Reads pictures; styles, which many jobs share, once."""
+
+    def __init__(self) -> None:
+        self._styles: OrderedDict[tuple[Path, int, int], Picture] = OrderedDict()
+
+    def read(self, job: Job) -> Inputs:
+        """Everything the job names. Raises `InputError`."""
+        content = _read(job.content)
+        styles = tuple(map(self._style, job.styles))
+        init = None if job.init_path is None else _read(job.init_path)
+        mask = None if job.mask is None else _read(job.mask)
+        style_masks = tuple(map(_read, job.style_masks))
+        named = [(job.content, content), *zip(job.styles, styles, strict=True)]
+        named += [(job.init_path, init)] if job.init_path and init else []
+        named += [(job.mask, mask)] if job.mask and mask else []
+        named += zip(job.style_masks, style_masks, strict=True)
+        notes = (f"{name_of(path)}: {note}" for path, found in named for note in found.notes)
+        hashes = {path: found.meta.sha256 for path, found in named}
+        return Inputs(
+            content,
+            styles,
+            init,
+            None if mask is None else masks.mask_of(mask),
+            tuple(map(masks.mask_of, style_masks)),
+            hashes,
+            tuple(dict.fromkeys(notes)),
+        )
+
+    def _style(self, path: Path) -> Picture:
+        if path == STREAM:
+            return _read(path)
+        try:
+            status = path.stat()
+        except OSError:
+            return _read(path)  # which says what is wrong
+        key = path, status.st_mtime_ns, status.st_size
+        if key not in self._styles:
+            self._styles[key] = _read(path)
+            if len(self._styles) > REMEMBERED:
+                self._styles.popitem(last=False)
+        self._styles.move_to_end(key)
+        return self._styles[key]
+
+
+def name_of(path: Path) -> str:
+    """A picture's name for messages."""
+    return "standard input" if path == STREAM else path.name
+
+
+def _read(path: Path) -> Picture:
+    if path == STREAM:
+        return images.read_picture(sys.stdin.buffer, name=name_of(path))
+    return images.read_picture(path)

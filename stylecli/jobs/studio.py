@@ -1,0 +1,199 @@
+"""A place to work: the encoder and the styles stay ready from one job to the next."""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+
+from stylecli import encoder as encoders
+from stylecli import images, transfer
+from stylecli.errors import OutputError
+from stylecli.files import reason
+from stylecli.images.picture import Picture
+from stylecli.jobs.checks import target_of
+from stylecli.jobs.composing import Masks, compose, recolour
+from stylecli.jobs.inputs import Inputs, Reader
+from stylecli.jobs.job import STREAM, Job
+from stylecli.jobs.memory import memory_guard
+from stylecli.jobs.recipe import Ingredient, Recipe, finite
+from stylecli.settings import Compute, Settings
+from stylecli.transfer import Request
+from stylecli.transfer.progress import ProgressCallback, Result
+from stylecli.transfer.resample import resize
+from stylecli.transfer.targets import Targets
+
+MessageCallback = Callable[[str], None]
+DownloadCallback = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """A picture that has been written; `recipe` is what its metadata holds.
+
+    `notes` are sentences for the user, from reading the pictures and from the run.
+    """
+
+    output: Path
+    result: Result
+    recipe: dict[str, Any]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A job whose pictures have been read."""
+
+    job: Job
+    inputs: Inputs
+    request: Request
+
+
+class Studio:
+    """Makes pictures, and keeps what the next one can use.
+
+    `on_message` hears a short line before each step that may take a while, `on_download` the
+    bytes done and in all while encoder weights are fetched.
+    """
+
+    def __init__(
+        self,
+        *,
+        on_message: MessageCallback | None = None,
+        on_download: DownloadCallback | None = None,
+    ) -> None:
+        self.say = on_message or _unheard
+        self.on_download = on_download
+        self.reader = Reader()
+        self._encoders: dict[tuple[str, str, str], encoders.Encoder] = {}
+        self._targets: dict[tuple[object, ...], Targets] = {}
+
+    def prepare(self, job: Job) -> Prepared:
+        """Read a job's pictures. Raises `InputError`."""
+        inputs = self.reader.read(job)
+        styles = [style.pixels for style in inputs.styles]
+        init = None if inputs.init is None else inputs.init.pixels
+        divided = None
+        if inputs.mask is not None:
+            names = [mask.name for mask in job.style_masks]
+            divided = Masks(inputs.mask, inputs.style_masks, str(job.mask), names)
+        request = compose(job.settings, inputs.content.pixels, styles, init, divided)
+        return Prepared(job, inputs, request)
+
+    def encoder(self, settings: Settings) -> encoders.Encoder:
+        """The encoder that the settings name, loaded once. Raises `WeightsError`."""
+        key = settings.encoder, settings.pooling, settings.padding
+        if key not in self._encoders:
+            self.say(f"Loading encoder {settings.encoder}")
+            self._encoders[key] = encoders.load_encoder(
+                settings.encoder,
+                pooling=settings.pooling,
+                padding=settings.padding,
+                on_download=self.on_download,
+                on_message=self.say,
+            )
+        return self._encoders[key]
+
+    def make(
+        self,
+        prepared: Sequence[Prepared],
+        *,
+        on_progress: ProgressCallback | None = None,
+        resume: dict[str, Any] | None = None,
+    ) -> list[Result]:
+        """Make pictures that can be made together (`Request.together`), of one output size.
+
+        Raises `InputError`, `WeightsError`, `UsageError` or `MemoryLimitError`.
+        """
+        first = prepared[0].job
+        encoder = self.encoder(first.settings)
+        with memory_guard(prepared[0].inputs.content.pixels.shape, first.settings):
+            return transfer.stylize_together(
+                [each.request for each in prepared],
+                compute=first.compute,
+                encoder=encoder,
+                targets=self._ready(encoder, first.settings, first.compute),
+                on_progress=on_progress,
+                resume=resume,
+            )
+
+    def deliver(self, prepared: Prepared, result: Result) -> JobResult:
+        """Write a picture with its recipe inside, complete or not at all. Raises `OutputError`."""
+        job, inputs = prepared.job, prepared.inputs
+        recipe = recipe_of(job, inputs, result)
+        pixels = recolour(job.settings, result.image, inputs.content.pixels)
+        written = _write(job, inputs.content, pixels, recipe)
+        notes = (*inputs.notes, *result.notes, *(f"{job.output.name}: {note}" for note in written))
+        return JobResult(job.output, result, recipe.to_dict(), notes)
+
+    def _ready(self, encoder: encoders.Encoder, settings: Settings, compute: Compute) -> Targets:
+        """The encoder on the device, with the Gram matrices of the styles seen so far."""
+        layers = settings.content_layers, settings.style_layers, settings.losses, settings.octaves
+        key = id(encoder), layers, compute.device, compute.precision
+        if key not in self._targets:
+            self._targets.clear()  # one at a time: each holds the weights in its own precision
+            self._targets[key] = transfer.make_targets(encoder, settings, compute)
+        return self._targets[key]
+
+
+def recipe_of(job: Job, inputs: Inputs, result: Result) -> Recipe:
+    """How a picture was made, and how it came out."""
+    height, width = result.image.shape[-2:]
+
+    def ingredient(path: Path) -> Ingredient:
+        return Ingredient(path.name, inputs.hashes[path])
+
+    return Recipe(
+        settings=job.settings,
+        content=ingredient(job.content),
+        styles=tuple(map(ingredient, job.styles)),
+        encoder=Ingredient(Path(job.settings.encoder).name, result.encoder_sha256),
+        init=ingredient(job.init_path) if job.init_path else None,
+        mask=ingredient(job.mask) if job.mask else None,
+        style_masks=tuple(map(ingredient, job.style_masks)),
+        size=(int(width), int(height)),
+        iterations=result.iterations,
+        losses={name: finite(value) for name, value in asdict(result.losses).items()},
+        pyramid=tuple((finite(content), finite(style)) for content, style in result.pyramid),
+        device=result.device,
+        precision=result.precision,
+        torch=str(torch.__version__),
+    )
+
+
+def _write(job: Job, content: Picture, pixels: torch.Tensor, recipe: Recipe) -> tuple[str, ...]:
+    """Returns notes on what the format could not hold."""
+    stream = sys.stdout.buffer if job.output == STREAM else None
+    notes = images.write_picture(
+        stream or target_of(job.output),
+        pixels,
+        alpha=_alpha_for(content, pixels) if job.output_options.keep_alpha else None,
+        meta=content.meta,
+        options=job.output_options,
+        recipe=recipe.to_json(),
+    )
+    if stream is not None:
+        _flush(stream)
+    return notes
+
+
+def _flush(stream: BinaryIO) -> None:
+    """Here, not at the end of the program, since it may fail."""
+    try:
+        stream.flush()
+    except OSError as error:
+        raise OutputError(f"cannot write standard output: {reason(error)}.") from error
+
+
+def _alpha_for(content: Picture, image: torch.Tensor) -> torch.Tensor | None:
+    """The content's alpha (1, H, W), resized where the output (3, H, W) has another size."""
+    if content.alpha is None:
+        return None
+    size = (int(image.shape[-2]), int(image.shape[-1]))
+    return resize(content.alpha[None], size)[0].clamp(0, 1)
+
+
+def _unheard(_: str) -> None:
+    """Nobody listens."""

@@ -1,0 +1,48 @@
+"""Layers with weights, as settings hold them and as people write them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from stylecli.errors import SettingsError
+from stylecli.validation import check_range
+
+LayerWeights = tuple[tuple[str, float], ...]
+
+
+def parse_layers(text: str) -> LayerWeights:
+    """Read `relu1_1:5,relu2_1` into (name, weight) pairs; a weight left out is 1."""
+    pairs = []
+    for part in text.split(","):
+        name, colon, weight = part.strip().partition(":")
+        try:
+            pairs.append((name.strip(), float(weight) if colon else 1.0))
+        except ValueError:
+            raise SettingsError(
+                f"cannot read layer {part.strip()!r}: write NAME or NAME:WEIGHT, "
+                "separated by commas, such as relu1_1:5,relu2_1:4."
+            ) from None
+    layers = tuple(pairs)
+    check_layers("layers", layers)
+    return layers
+
+
+def format_layers(layers: Iterable[tuple[str, float]]) -> str:
+    """The inverse of `parse_layers`."""
+    return ",".join(f"{name}:{weight:g}" for name, weight in layers)
+
+
+def check_layers(name: str, layers: Any) -> None:
+    """Raise `SettingsError` unless `layers` is `None` or names layers once, not all of weight 0."""
+    if layers is None:
+        return
+    if not isinstance(layers, tuple) or not layers:
+        raise SettingsError(f"{name} must name at least one layer.")
+    for pair in layers:
+        if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[0], str):
+            raise SettingsError(f"{name} must be pairs of a name and a weight, got {pair!r}.")
+        check_range(f"the weight of layer {pair[0]}", pair[1], 0.0, 1e12)
+    names = [layer for layer, _ in layers]
+    if repeated := {layer for layer in names if names.count(layer) > 1}:
+        raise SettingsError(f"{name} names {sorted(repeated)[0]} twice.")
+    if all(weight == 0 for _, weight in layers):
+        raise SettingsError(f"{name} has weight 0 everywhere.")

@@ -1,0 +1,47 @@
+"""Checks of values from outside, each with a sentence that names the value and its range."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from stylecli.errors import SettingsError
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?` for the nearest known word, or nothing."""
+    import difflib  # costs 5 ms, needed only on the way to an error
+
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def check_range(name: str, value: Any, low: float, high: float) -> None:
+    """Raise `SettingsError` unless a value is `None` or a number from `low` to `high`."""
+    if value is None:
+        return
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or not low <= value <= high:
+        raise SettingsError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}.")
+
+
+def check_integer(name: str, value: Any, low: int, high: int) -> None:
+    """Raise `SettingsError` unless a value is `None` or a whole number from `low` to `high`."""
+    if value is None:
+        return
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise SettingsError(f"{name} must be a whole number from {low} to {high}, got {value!r}.")
+
+
+def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    """Raise `SettingsError` unless a value is one of `choices`."""
+    if value not in choices:
+        raise SettingsError(
+            f"{name} must be one of {', '.join(choices)}, got {value!r}"
+            f"{did_you_mean(str(value), choices)}."
+        )
+
+
+def check_text(name: str, value: Any) -> None:
+    """Raise `SettingsError` unless a value is a text that can be a name or a path."""
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise SettingsError(f"{name} must be a name or a path, got {value!r}.")
