@@ -6,7 +6,8 @@ StylecliError                  1  unexpected failure (never raised itself)
 ├── InputError                 4  an input cannot be read, or is refused
 ├── OutputError                5  an output cannot be written, or must not be
 ├── WeightsError               6  weights missing, corrupt or not downloadable
-└── MemoryLimitError           7  no plan fits into the memory there is
+├── MemoryLimitError           7  no plan fits into the memory there is
+└── Halted                   130  a run that was told to stop, and has been saved
 
 Every message is one sentence: what is wrong, where, and what to do about it.
 """
@@ -52,6 +53,12 @@ class MemoryLimitError(StylecliError):
     """No plan fits into memory; the message names the size that would."""
 
     exit_code = 7
+
+
+class Halted(StylecliError):
+    """A run that was told to stop; the message says how to go on."""
+
+    exit_code = 130
 
 
 # torch's CPU allocator raises a plain RuntimeError, with any of these in its text.

@@ -28,6 +28,11 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         raise OutputError(f"cannot write {path}: {reason(error)}.") from error
 
 
+def replace_file(path: Path, data: bytes) -> None:
+    """Write bytes to a file as `write_atomically` does. Raises `OutputError`."""
+    write_atomically(path, lambda file: file.write(data))
+
+
 def reason(error: OSError) -> str:
     """The system's own words for an error, in lower case and without the number."""
     return (error.strerror or str(error) or type(error).__name__).lower()

@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with stoppable(), _quiet_warnings():
             return _flushed(_exit_code(given))
     except Stopped as stop:
-        _complain(f"stopped by {stop.name}.")
+        _complain(f"stopped by {stop.name}{f'; {stop.advice}' if stop.advice else '.'}")
         return die(stop.number)
 
 

@@ -15,6 +15,8 @@ OPTIMISER: Final = "Optimiser"
 OUTPUT: Final = "Output"
 ENCODER: Final = "Encoder"
 DEVICE: Final = "Device"
+FILES: Final = "Settings in files"
+RUN: Final = "While it runs"
 
 
 def option(

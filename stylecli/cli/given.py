@@ -1,4 +1,8 @@
-"""What the options of a command said, as one value instead of forty parameters."""
+"""What the options of a command said, as one value instead of forty parameters.
+
+Options go before the environment, that before a `--config` file, that before a picture that
+settings are taken from (`--like`), that before the defaults.
+"""
 
 import dataclasses
 import functools
@@ -8,9 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import typer
+
 from stylecli.cli.declaring import LAYERS, NUMBERS
 from stylecli.cli.options import PARAMETERS
 from stylecli.images.formats import OutputOptions
+from stylecli.jobs.recipe_file import checked, read_settings
 from stylecli.layers import parse_layers
 from stylecli.settings import Compute, Settings, parse_numbers
 
@@ -22,7 +29,6 @@ class Given:
     settings: Settings
     compute: Compute
     output_options: OutputOptions
-    force: bool
     json: bool
     quiet: bool
     verbose: bool
@@ -31,7 +37,14 @@ class Given:
     style_mask: tuple[Path, ...]
 
 
-_PLAIN: Final = ("force", "json", "quiet", "verbose", "dry_run", "mask")
+_PLAIN: Final = ("json", "quiet", "verbose", "dry_run", "mask")
+# A knob that is turned by hand sets aside what a file says of the others it excludes.
+_EXCLUDES: Final = {
+    "strength": ("alpha", "beta"),
+    "alpha": ("strength",),
+    "beta": ("strength",),
+    "quality": ("iterations",),
+}
 
 
 def takes_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -40,23 +53,35 @@ def takes_options(function: Callable[..., None]) -> Callable[..., None]:
     own = [parameter for parameter in signature.parameters.values() if parameter.name != "given"]
 
     @functools.wraps(function)
-    def command(**values: Any) -> None:
+    def command(ctx: typer.Context, **values: Any) -> None:
         mine = {parameter.name: values.pop(parameter.name) for parameter in own}
-        function(**mine, given=_given(values))
+        by_hand = {name for name in values if _was_given(ctx, name)}
+        function(**mine, given=_given(values, by_hand))
 
-    parameters = [*own, *PARAMETERS]
+    context = inspect.Parameter(
+        "ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
+    )
+    parameters = [context, *own, *PARAMETERS]
     command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {each.name: each.annotation for each in parameters}
     return command
 
 
-def _given(values: Mapping[str, Any]) -> Given:
+def _was_given(ctx: Any, name: str) -> bool:
+    """Whether an option, or its environment variable, was given."""
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
+
+
+def _given(values: Mapping[str, Any], by_hand: set[str]) -> Given:
+    values = dict(values)
     for name in LAYERS:
         if values[name] is not None:
-            values = {**values, name: parse_layers(values[name])}
+            values[name] = parse_layers(values[name])
     for name in NUMBERS:
         if values[name] is not None:
-            values = {**values, name: parse_numbers(name, values[name])}
+            values[name] = parse_numbers(name, values[name])
+    values |= _borrowed(values, by_hand)
     return Given(
         settings=Settings(**_fields(Settings, values)),
         compute=Compute(**_fields(Compute, values)),
@@ -66,6 +91,24 @@ def _given(values: Mapping[str, Any]) -> Given:
         style_mask=tuple(values["style_mask"] or ()),
         **{name: values[name] for name in _PLAIN},
     )
+
+
+def _borrowed(values: Mapping[str, Any], by_hand: set[str]) -> dict[str, Any]:
+    """What files say of the settings that were not given by hand."""
+    found: dict[str, Any] = {}
+    if values["like"] is not None:
+        from stylecli.jobs.replay import recipe_in  # needs torch, as pictures do
+
+        found |= checked(recipe_in(values["like"]).settings.to_dict())
+    if values["config"] is not None:
+        configured = dict(read_settings(values["config"]))
+        found = _without(found, set(configured)) | configured
+    return _without(found, by_hand)
+
+
+def _without(found: Mapping[str, Any], stronger: set[str]) -> dict[str, Any]:
+    excluded = stronger.union(*(_EXCLUDES.get(name, ()) for name in stronger))
+    return {name: value for name, value in found.items() if name not in excluded}
 
 
 def _fields(owner: Any, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import typer
 from stylecli.cli.declaring import (
     DEVICE,
     ENCODER,
+    FILES,
     OBJECTIVE,
     OPTIMISER,
     OUTPUT,
@@ -128,7 +129,6 @@ PARAMETERS: Final[tuple[inspect.Parameter, ...]] = (
         "compact (bundled), vgg19, vgg16 (downloaded when asked for), or a weights file.",
         metavar="NAME|PATH",
     ),
-    switch("force", "Replace an output that exists.", "-f"),
     option(
         "jpeg_quality",
         int,
@@ -151,6 +151,20 @@ PARAMETERS: Final[tuple[inspect.Parameter, ...]] = (
     ),
     switch("json", "Print the result as JSON on standard output."),
     switch("quiet", "Print nothing but errors.", "-q"),
+    option(
+        "config",
+        Path | None,
+        FILES,
+        "Settings from a TOML file; options and the environment go first.",
+        metavar="FILE.toml",
+    ),
+    option(
+        "like",
+        Path | None,
+        FILES,
+        "Settings from a picture made by this program.",
+        metavar="PICTURE",
+    ),
     switch("verbose", "Print more, and a traceback where something fails.", "-v"),
     _computing("device", DEVICE, "auto, cpu, cuda, cuda:N or mps.", metavar="NAME"),
     _computing("precision", DEVICE, "Precision of the encoder's arithmetic."),

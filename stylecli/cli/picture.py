@@ -2,22 +2,39 @@
 
 import dataclasses
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stylecli.cli.declaring import OUTPUT
+from stylecli.cli.extras import (
+    CheckpointEvery,
+    Force,
+    Plot,
+    Preview,
+    SaveEvery,
+    SaveRecipe,
+    SaveTo,
+    Watch,
+    WatchPort,
+    listening,
+)
 from stylecli.cli.given import Given, takes_options
 from stylecli.cli.output import print_json
 from stylecli.cli.progress import Screen, describe_seconds, open_screen
-from stylecli.errors import UsageError
+from stylecli.cli.signals import stop_now, stop_when_safe
+from stylecli.errors import Halted, UsageError
 from stylecli.jobs.checks import check_job
 from stylecli.jobs.job import STREAM, Job
 from stylecli.jobs.recipe import finite
+from stylecli.jobs.recipe_file import write_settings
 
 if TYPE_CHECKING:
+    from stylecli.jobs.checkpoint import Checkpoint
     from stylecli.jobs.studio import JobResult
+    from stylecli.transfer.progress import ProgressCallback
 
 Content = Annotated[
     str, typer.Argument(metavar="CONTENT", help="The picture to paint; - is standard input.")
@@ -41,23 +58,82 @@ Output = Annotated[
 
 
 @takes_options
-def paint_picture(*, content: Content, styles: Styles, output: Output = None, given: Given) -> None:
+def paint_picture(
+    *,
+    content: Content,
+    styles: Styles,
+    output: Output = None,
+    force: Force = False,
+    checkpoint_every: CheckpointEvery = None,
+    save_every: SaveEvery = None,
+    save_to: SaveTo = None,
+    preview: Preview = False,
+    watch: Watch = False,
+    watch_port: WatchPort = 0,
+    plot: Plot = None,
+    save_recipe: SaveRecipe = None,
+    given: Given,
+) -> None:
     """Paint one picture, CONTENT, in the style of another, STYLE."""
-    job = _job(content, styles, output, given)
+    job = _job(content, styles, output, given, force=force)
     check_job(job)
     if given.dry_run:
         _print_plan(job, given)
         return
     with open_screen(quiet=given.quiet) as screen:
         screen.say("Loading PyTorch")
-        from stylecli.jobs.run import run_job
-
-        done = run_job(
-            job, on_progress=screen.step, on_message=screen.say, on_download=screen.download
+        listeners = listening(
+            screen,
+            job.output,
+            save_every=save_every,
+            save_to=save_to,
+            preview=preview,
+            watch=watch,
+            watch_port=watch_port,
+            plot=plot,
         )
-        _tell(screen, done, verbose=given.verbose)
+        with listeners as heard:
+            done = make(job, screen, heard, checkpoint_every=checkpoint_every)
+        if save_recipe is not None:
+            write_settings(save_recipe, job.settings)
+        tell(screen, done, verbose=given.verbose)
     if given.json:
         print_json(as_dict(done))
+
+
+def make(
+    job: Job,
+    screen: Screen,
+    listeners: Sequence["ProgressCallback"],
+    *,
+    checkpoint_every: float | None = None,
+    resume: "Checkpoint | None" = None,
+) -> "JobResult":
+    """Run a job that a signal saves and ends; with a hint where one is due."""
+    from stylecli.jobs.checkpoint import checkpoint_path
+    from stylecli.jobs.hints import Hints
+    from stylecli.jobs.run import Checkpoints, run_job
+
+    path, hints = checkpoint_path(job), Hints()
+    with stop_when_safe() as stop:
+        checkpoints = None if path is None else Checkpoints(path, checkpoint_every, stop)
+        try:
+            done = run_job(
+                job,
+                listeners=[hints, *listeners],
+                on_message=screen.say,
+                on_download=screen.download,
+                checkpoints=checkpoints,
+                resume=resume,
+            )
+        except Halted as halted:
+            stop_now(str(halted))
+    hint = hints.after(
+        max(done.result.image.shape),
+        done.smallest_style,
+        relative=job.settings.losses == "relative",
+    )
+    return done if hint is None else dataclasses.replace(done, notes=(*done.notes, hint))
 
 
 def _print_plan(job: Job, given: Given) -> None:
@@ -91,7 +167,7 @@ def as_dict(done: "JobResult") -> dict[str, Any]:
     }
 
 
-def _job(content: str, styles: list[str], output: str | None, given: Given) -> Job:
+def _job(content: str, styles: list[str], output: str | None, given: Given, *, force: bool) -> Job:
     if output is None:
         raise UsageError("say where to write the picture: add -o OUT.png (or -o - for a pipe).")
     if given.quiet and given.verbose:
@@ -103,7 +179,7 @@ def _job(content: str, styles: list[str], output: str | None, given: Given) -> J
         settings=given.settings,
         compute=given.compute,
         output_options=given.output_options,
-        force=given.force,
+        force=force,
         mask=given.mask,
         style_masks=given.style_mask,
     )
@@ -128,7 +204,7 @@ def _check_streams(job: Job, given: Given) -> None:
         raise UsageError("-o - writes a PNG to standard output: pipe it or redirect it.")
 
 
-def _tell(screen: Screen, done: "JobResult", *, verbose: bool) -> None:
+def tell(screen: Screen, done: "JobResult", *, verbose: bool) -> None:
     """The end of a run: where the picture is, and how near it came at each size."""
     result = done.result
     height, width = result.image.shape[-2:]

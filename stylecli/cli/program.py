@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from stylecli._version import __version__
+from stylecli.cli.again import replay_picture, resume_run
 from stylecli.cli.doctor import run_doctor
 from stylecli.cli.picture import paint_picture
 from stylecli.cli.weights import weights_app
@@ -119,6 +120,8 @@ def stylize(
 app.command(DEFAULT, hidden=True)(paint_picture)
 app.add_typer(weights_app, name="weights")
 app.command("doctor")(run_doctor)
+app.command("resume")(resume_run)
+app.command("replay")(replay_picture)
 
 
 def run_program(arguments: Sequence[str]) -> int:

@@ -3,7 +3,7 @@
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -11,16 +11,39 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(BaseException):
-    """A signal asked the program to end; not an `Exception`, so that nothing swallows it."""
+    """A signal asked the program to end; not an `Exception`, so that nothing swallows it.
 
-    def __init__(self, number: int) -> None:
+    `advice` is a sentence on how to go on, where there is a way.
+    """
+
+    def __init__(self, number: int, advice: str = "") -> None:
         super().__init__(number)
         self.number = number
+        self.advice = advice
 
     @property
     def name(self) -> str:
         """The signal's name, such as SIGINT."""
         return signal.Signals(self.number).name
+
+
+class _Desk:
+    """Where a signal is noted, and whether it may interrupt at once."""
+
+    def __init__(self) -> None:
+        self.waiting = False  # somebody looks at `number` at safe moments
+        self.number = 0
+
+    def receive(self, number: int, _: FrameType | None) -> None:
+        """The first signal; a second one kills at once."""
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
+        self.number = number
+        if not self.waiting:
+            raise Stopped(number)
+
+
+_desk = _Desk()
 
 
 @contextlib.contextmanager
@@ -32,15 +55,40 @@ def stoppable() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    _desk.number = 0
     found = {number: signal.getsignal(number) for number in _SIGNALS}
     for number, handler in found.items():
         if handler is not signal.SIG_IGN:
-            signal.signal(number, _stop)
+            signal.signal(number, _desk.receive)
     try:
         yield
     finally:
         for number, handler in found.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def stop_when_safe() -> Iterator[Callable[[], bool]]:
+    """Within, the first signal waits to be asked for; on the way out it raises `Stopped`.
+
+    What it gives tells whether a signal has come.
+    """
+
+    def has_come() -> bool:
+        _desk.waiting = True  # from now on somebody asks; before, a signal interrupts at once
+        return _desk.number != 0
+
+    try:
+        yield has_come
+    finally:
+        _desk.waiting = False
+    if _desk.number:
+        raise Stopped(_desk.number)
+
+
+def stop_now(advice: str) -> NoReturn:
+    """Raise `Stopped` for the signal that has come, with advice on how to go on."""
+    raise Stopped(_desk.number or signal.SIGINT, advice)
 
 
 def die(number: int) -> int:
@@ -51,9 +99,3 @@ def die(number: int) -> int:
     signal.signal(number, signal.SIG_DFL)
     signal.raise_signal(number)
     return 128 + number
-
-
-def _stop(number: int, _: FrameType | None) -> NoReturn:
-    for each in _SIGNALS:
-        signal.signal(each, signal.SIG_DFL)
-    raise Stopped(number)

@@ -1,5 +1,6 @@
 """The bytes of an input, read once and in whole: what is hashed is what is decoded."""
 
+import hashlib
 import os
 import stat
 from pathlib import Path
@@ -24,6 +25,11 @@ def read_bytes(path: Path) -> bytes:
         raise InputError(_explain(path, error)) from error
     except ValueError as error:  # a NUL in the path
         raise InputError(f"cannot read {shown(path)}: this is not a valid file name.") from error
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file's bytes in hexadecimal. Raises `InputError`."""
+    return hashlib.sha256(read_bytes(path)).hexdigest()
 
 
 def read_stream(stream: BinaryIO, name: str) -> bytes:

@@ -1,35 +1,68 @@
 """Run one job: read the pictures, stylise, write the picture with its recipe inside."""
 
-from typing import Any
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from stylecli import transfer
+from stylecli.errors import Halted, InputError, is_out_of_memory
+from stylecli.jobs.checkpoint import Checkpoint, check_inputs, differences, save_checkpoint
 from stylecli.jobs.checks import check_job
 from stylecli.jobs.job import Job
-from stylecli.jobs.studio import DownloadCallback, JobResult, MessageCallback, Studio
-from stylecli.transfer.progress import ProgressCallback
+from stylecli.jobs.studio import DownloadCallback, JobResult, MessageCallback, Prepared, Studio
+from stylecli.transfer.progress import Progress, ProgressCallback, Result
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """Where a run is saved, every so many seconds, and when `stop` says that it has to end.
+
+    `stop` is asked after each iteration; the run is then saved and ends with `Halted`.
+    """
+
+    path: Path
+    every: float | None = None
+    stop: Callable[[], bool] = _never
 
 
 def run_job(
     job: Job,
     *,
-    on_progress: ProgressCallback | None = None,
+    listeners: Sequence[ProgressCallback] = (),
     on_message: MessageCallback | None = None,
     on_download: DownloadCallback | None = None,
-    resume: dict[str, Any] | None = None,
+    checkpoints: Checkpoints | None = None,
+    resume: Checkpoint | None = None,
 ) -> JobResult:
     """Make one picture from files to a file; nothing is written unless all of it is.
 
-    `resume` is a state that `Progress.state` gave in a run of the same job. Raises `InputError`,
-    `OutputError`, `WeightsError`, `UsageError` or `MemoryLimitError`.
+    `listeners` hear of each iteration. A job that ends well removes its checkpoint. Raises
+    `InputError`, `OutputError`, `WeightsError`, `UsageError`, `MemoryLimitError`, or `Halted`.
     """
     studio = Studio(on_message=on_message, on_download=on_download)
     check_job(job)
     studio.say("Reading the pictures")
     prepared = studio.prepare(job)
+    if resume is not None:
+        check_inputs(resume, prepared.inputs.hashes)
     studio.encoder(job.settings)
-    studio.say("Stylising")
-    (result,) = studio.make([prepared], on_progress=on_progress, resume=resume)
-    return studio.deliver(prepared, result)
+    studio.say("Stylising" if resume is None else "Going on")
+    heard = list(listeners)
+    if checkpoints is not None:
+        heard.append(_Saver(prepared, checkpoints))
+    result = _make(studio, prepared, heard, resume)
+    done = studio.deliver(prepared, result)
+    if checkpoints is not None:
+        with contextlib.suppress(OSError):
+            checkpoints.path.unlink(missing_ok=True)
+    notes = differences(resume) if resume is not None else ()
+    return replace(done, notes=(*notes, *done.notes))
 
 
 def plan_job(
@@ -45,3 +78,44 @@ def plan_job(
     encoder = studio.encoder(job.settings)
     size = (content.height, content.width)
     return transfer.plan_run(size, job.settings, job.compute, encoder)
+
+
+def _make(
+    studio: Studio,
+    prepared: Prepared,
+    listeners: Sequence[ProgressCallback],
+    resume: Checkpoint | None,
+) -> Result:
+    def tell(progress: Progress) -> None:
+        for listener in listeners:
+            listener(progress)
+
+    state = None if resume is None else resume.state
+    try:
+        (result,) = studio.make([prepared], on_progress=tell if listeners else None, resume=state)
+    except (KeyError, IndexError, TypeError, RuntimeError) as error:
+        if resume is None or is_out_of_memory(error):
+            raise
+        raise InputError(
+            "the checkpoint does not fit its own job: start again without it."
+        ) from error
+    return result
+
+
+class _Saver:
+    """Saves the run as it goes, and ends it where that is asked for."""
+
+    def __init__(self, prepared: Prepared, checkpoints: Checkpoints) -> None:
+        self.prepared, self.checkpoints = prepared, checkpoints
+        self.saved = time.monotonic()
+
+    def __call__(self, progress: Progress) -> None:
+        stop, every = self.checkpoints.stop(), self.checkpoints.every
+        due = every is not None and time.monotonic() - self.saved >= every
+        if not stop and not due:
+            return
+        path, job = self.checkpoints.path, self.prepared.job
+        save_checkpoint(path, job, self.prepared.inputs.hashes, progress.state())
+        self.saved = time.monotonic()
+        if stop:
+            raise Halted(f"what was done is kept: go on with 'stylize resume {path}'.")

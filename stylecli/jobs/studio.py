@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -40,6 +40,7 @@ class JobResult:
     result: Result
     recipe: dict[str, Any]
     notes: tuple[str, ...] = ()
+    smallest_style: int = 1  # long side in pixels of the smallest style picture
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,8 @@ class Studio:
         pixels = recolour(job.settings, result.image, inputs.content.pixels)
         written = _write(job, inputs.content, pixels, recipe)
         notes = (*inputs.notes, *result.notes, *(f"{job.output.name}: {note}" for note in written))
-        return JobResult(job.output, result, recipe.to_dict(), notes)
+        smallest = min(max(style.width, style.height) for style in inputs.styles)
+        return JobResult(job.output, result, recipe.to_dict(), notes, smallest)
 
     def _ready(self, encoder: encoders.Encoder, settings: Settings, compute: Compute) -> Targets:
         """The encoder on the device, with the Gram matrices of the styles seen so far."""
@@ -146,7 +148,7 @@ def recipe_of(job: Job, inputs: Inputs, result: Result) -> Recipe:
         return Ingredient(path.name, inputs.hashes[path])
 
     return Recipe(
-        settings=job.settings,
+        settings=named_settings(job),
         content=ingredient(job.content),
         styles=tuple(map(ingredient, job.styles)),
         encoder=Ingredient(Path(job.settings.encoder).name, result.encoder_sha256),
@@ -161,6 +163,12 @@ def recipe_of(job: Job, inputs: Inputs, result: Result) -> Recipe:
         precision=result.precision,
         torch=str(torch.__version__),
     )
+
+
+def named_settings(job: Job) -> Settings:
+    """A job's settings with files by their names alone: a recipe tells nothing of a machine."""
+    settings = replace(job.settings, encoder=Path(job.settings.encoder).name)
+    return settings if job.init_path is None else replace(settings, init=job.init_path.name)
 
 
 def _write(job: Job, content: Picture, pixels: torch.Tensor, recipe: Recipe) -> tuple[str, ...]:

@@ -1,0 +1,72 @@
+"""`stylize resume` and `stylize replay`: a run goes on, or a picture is made again."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stylecli.cli.extras import CheckpointEvery, Force
+from stylecli.cli.options import Json
+from stylecli.cli.output import print_json
+from stylecli.cli.picture import as_dict, make, tell
+from stylecli.cli.progress import open_screen
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print more.")]
+
+
+def resume_run(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A checkpoint of a stopped run.")],
+    force: Force = False,
+    checkpoint_every: CheckpointEvery = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Go on with a run that was stopped, from its checkpoint, to the same picture."""
+    with open_screen(quiet=quiet) as screen:
+        screen.say("Loading PyTorch")
+        from stylecli.jobs.checkpoint import load_checkpoint
+
+        checkpoint = load_checkpoint(file)
+        job = dataclasses.replace(checkpoint.job, force=checkpoint.job.force or force)
+        done = make(
+            job, screen, [screen.step], checkpoint_every=checkpoint_every, resume=checkpoint
+        )
+        tell(screen, done, verbose=verbose)
+    if json:
+        print_json(as_dict(done))
+
+
+def replay_picture(
+    picture: Annotated[
+        Path, typer.Argument(metavar="PICTURE", help="A picture made by this program.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Where to write.")],
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--input",
+            metavar="PATH",
+            help="Where an input is now; may be repeated. Else they are looked for by name, "
+            "beside the picture and in the current folder.",
+        ),
+    ] = None,
+    force: Force = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Make a picture again from the recipe inside it."""
+    with open_screen(quiet=quiet) as screen:
+        screen.say("Loading PyTorch")
+        from stylecli.jobs.replay import replay_of
+
+        found = replay_of(picture, output, given=inputs or (), force=force)
+        for note in found.notes:
+            screen.note(f"{note}.")
+        done = make(found.job, screen, [screen.step])
+        tell(screen, done, verbose=verbose)
+    if json:
+        print_json(as_dict(done))

@@ -1,0 +1,182 @@
+"""A run that was stopped, in a file: enough to go on as if it had not been.
+
+The file is in safetensors format: tensors, and a JSON header with the job, the hashes of its
+pictures and the place in the schedule. Nothing in it is ever executed.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from stylecli._version import __version__
+from stylecli.errors import InputError, SettingsError, UsageError
+from stylecli.files import replace_file
+from stylecli.images.formats import OutputOptions, shown
+from stylecli.jobs.job import STREAM, Job
+from stylecli.settings import Compute, Settings
+
+SUFFIX: Final = ".checkpoint"
+FORMAT: Final = 1
+_HEADER: Final = "stylecli"
+_JOIN: Final = "/"
+_PATHS: Final = ("content", "output", "mask")
+_PATH_LISTS: Final = ("styles", "style_masks")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A job, the SHA-256 of each of its pictures, and the state that `Progress.state` gave."""
+
+    job: Job
+    hashes: Mapping[str, str]
+    state: dict[str, Any]
+    threads: int
+    torch: str
+
+
+def checkpoint_path(job: Job) -> Path | None:
+    """Where a job's checkpoint belongs, beside its output; `None` where a stream is in it."""
+    if STREAM in (job.content, *job.styles, job.output):
+        return None
+    return job.output.with_name(job.output.name + SUFFIX)
+
+
+def save_checkpoint(
+    path: Path, job: Job, hashes: Mapping[Path, str], state: Mapping[str, Any]
+) -> None:
+    """Write a checkpoint, complete or not at all. Raises `OutputError`."""
+    tensors: dict[str, torch.Tensor] = {}
+    numbers = _take_tensors(state, "", tensors)
+    header = {
+        "format": FORMAT,
+        "version": __version__,
+        "job": _job_to_dict(job),
+        "hashes": {str(name.absolute()): digest for name, digest in hashes.items()},
+        "state": numbers,
+        "threads": torch.get_num_threads(),
+        "torch": str(torch.__version__),
+    }
+    data = save(tensors, {_HEADER: json.dumps(header)})
+    replace_file(path, data)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint. Raises `InputError` for anything that is not one, or is damaged."""
+    try:
+        if not path.is_file():
+            raise ValueError("there is no such file" if not path.exists() else "it is no file")
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(_HEADER)
+            if text is None:
+                raise ValueError("it is not from this program")
+            header = json.loads(text)
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+        return _from_header(header, tensors)
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OSError,
+        RecursionError,
+        SafetensorError,
+        SettingsError,
+        UsageError,
+    ) as error:
+        why = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        raise InputError(f"cannot read the checkpoint {shown(path)}: {why}.") from error
+
+
+def check_inputs(checkpoint: Checkpoint, hashes: Mapping[Path, str]) -> None:
+    """Raise `InputError` where a picture is not the one that the run began with."""
+    for path, digest in hashes.items():
+        if checkpoint.hashes.get(str(path.absolute())) != digest:
+            raise InputError(
+                f"{shown(path)} has changed since the checkpoint was made: start again without it."
+            )
+
+
+def differences(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Why a resumed run may not end with exactly the bits of an uninterrupted one."""
+    threads, version = torch.get_num_threads(), str(torch.__version__)
+    found = []
+    if checkpoint.threads != threads:
+        found.append(f"the run began with {checkpoint.threads} threads and goes on with {threads}")
+    if checkpoint.torch != version:
+        found.append(f"the run began with torch {checkpoint.torch} and goes on with {version}")
+    return tuple(f"{each}: the last bits may differ" for each in found)
+
+
+def _from_header(header: Any, tensors: dict[str, torch.Tensor]) -> Checkpoint:
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise ValueError("its format is not known to this version")
+    state = _put_tensors(header["state"], tensors)
+    for name in ("scale", "iteration"):
+        if not isinstance(state[name], int) or state[name] < 0:
+            raise ValueError(f"its {name} makes no sense")
+    for name in ("image", "best_image"):
+        picture = state["descent"][name]
+        if picture.ndim != 4 or not bool(((picture >= 0.0) & (picture <= 1.0)).all()):
+            raise ValueError("its picture makes no sense")
+    return Checkpoint(
+        job=_job_from_dict(header["job"]),
+        hashes={str(name): str(digest) for name, digest in header["hashes"].items()},
+        state=state,
+        threads=int(header["threads"]),
+        torch=str(header["torch"]),
+    )
+
+
+def _take_tensors(value: Any, name: str, tensors: dict[str, torch.Tensor]) -> Any:
+    """Nested dicts with each tensor moved to `tensors` and its place marked."""
+    if isinstance(value, torch.Tensor):
+        tensors[name] = value.detach().cpu().contiguous()
+        return {"tensor": name}
+    if isinstance(value, Mapping):
+        return {
+            key: _take_tensors(each, f"{name}{_JOIN}{key}", tensors) for key, each in value.items()
+        }
+    return value
+
+
+def _put_tensors(value: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
+    if isinstance(value, dict):
+        if value.keys() == {"tensor"}:
+            return tensors[value["tensor"]]
+        return {key: _put_tensors(each, tensors) for key, each in value.items()}
+    return value
+
+
+def _job_to_dict(job: Job) -> dict[str, Any]:
+    singles = {name: getattr(job, name) for name in _PATHS}
+    settings = job.settings.to_dict()
+    if job.init_path is not None:
+        settings["init"] = str(job.init_path.absolute())
+    return {
+        **{name: path and str(path.absolute()) for name, path in singles.items()},
+        **{name: [str(p.absolute()) for p in getattr(job, name)] for name in _PATH_LISTS},
+        "settings": settings,
+        "compute": asdict(job.compute),
+        "output_options": asdict(job.output_options),
+        "force": job.force,
+    }
+
+
+def _job_from_dict(values: dict[str, Any]) -> Job:
+    return Job(
+        content=Path(values["content"]),
+        styles=tuple(map(Path, values["styles"])),
+        output=Path(values["output"]),
+        settings=Settings.from_dict(values["settings"]),
+        compute=Compute(**values["compute"]),
+        output_options=OutputOptions(**values["output_options"]),
+        force=bool(values["force"]),
+        mask=None if values["mask"] is None else Path(values["mask"]),
+        style_masks=tuple(map(Path, values["style_masks"])),
+    )

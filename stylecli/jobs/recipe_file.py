@@ -1,0 +1,56 @@
+"""Settings as a TOML file: `--save-recipe` writes it, `--config` reads it; and from a picture."""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from stylecli.errors import InputError, SettingsError
+from stylecli.files import reason, replace_file
+from stylecli.images.formats import shown
+from stylecli.settings import Settings
+
+MAX_BYTES: Final = 1_000_000
+
+
+def write_settings(path: Path, settings: Settings) -> None:
+    """Write every setting that is not at `None`. Raises `OutputError`."""
+    lines = [f"{name} = {_toml(value)}\n" for name, value in settings.to_dict().items()]
+    data = ("# stylize --config " + json.dumps(path.name) + "\n" + "".join(lines)).encode()
+    replace_file(path, data)
+
+
+def read_settings(path: Path) -> Mapping[str, Any]:
+    """The settings in a TOML file, as values by name; checked, and none added.
+
+    Raises `InputError` where it cannot be read, `SettingsError` for settings that make no sense.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise ValueError("it is too long for settings")
+        values = tomllib.loads(data.decode("utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read {shown(path)}: {reason(error)}.") from error
+    except (ValueError, RecursionError) as error:
+        why = " ".join(str(error).split()).rstrip(".")
+        raise InputError(f"cannot read {shown(path)} as settings: {why}.") from error
+    try:
+        return checked(values)
+    except SettingsError as error:
+        raise SettingsError(f"in {shown(path)}: {error}") from error
+
+
+def checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values as `Settings` holds them. Raises `SettingsError`."""
+    settings = Settings.from_dict(values)
+    return {name: getattr(settings, name) for name in values}
+
+
+def _toml(value: Any) -> str:
+    """A text, number, truth value or list of them, as TOML writes it."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value)  # the same in both languages for texts, numbers, true and false

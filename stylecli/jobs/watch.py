@@ -1,0 +1,217 @@
+"""A page on this machine alone that shows a run as it goes.
+
+It binds to the loopback address, answers GET on five paths, and only to requests that name it as
+their host: a page elsewhere cannot reach it through a name that resolves to this machine (DNS
+rebinding). Nothing that it is sent changes anything.
+"""
+
+import io
+import json
+import socket
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import torch
+from PIL import Image
+
+from stylecli.errors import OutputError
+from stylecli.files import reason
+from stylecli.jobs.recipe import finite
+from stylecli.transfer.progress import Progress
+from stylecli.transfer.resample import fit, resize
+
+ADDRESS: Final = "127.0.0.1"
+POINTS: Final = 400  # of the plot, at most
+FRESH: Final = 1.0  # seconds between two pictures
+WATCHED: Final = 5.0  # seconds after its last request in which somebody still watches
+LONGEST: Final = 1024  # pixels of the long side that a page needs
+PATIENCE: Final = 5.0  # seconds a connection may take for its request
+CONNECTIONS: Final = 16  # at a time
+
+_PAGES: Final = Path(__file__).parent / "pages"
+_FILES: Final = {
+    "/": ("watch.html", "text/html; charset=utf-8"),
+    "/watch.css": ("watch.css", "text/css; charset=utf-8"),
+    "/watch.js": ("watch.js", "text/javascript; charset=utf-8"),
+}
+_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class Watch:
+    """Serves the page from its own thread; called with each iteration's progress."""
+
+    def __init__(self, port: int = 0) -> None:
+        self.lock = threading.Lock()
+        self.started = time.monotonic()
+        self.asked = float("-inf")
+        self.losses: list[tuple[float, float, float]] = []
+        self.progress: Progress | None = None
+        self.image: torch.Tensor | None = None
+        self.pictures = 0
+        self.taken = float("-inf")
+        try:
+            self.server = _Server((ADDRESS, port), _Handler)
+        except (OSError, OverflowError) as error:
+            why = reason(error) if isinstance(error, OSError) else "no such port"
+            raise OutputError(f"cannot serve a page on {ADDRESS}:{port}: {why}.") from error
+        self.server.watch = self
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where the page is."""
+        return f"http://{ADDRESS}:{self.server.server_port}/"
+
+    def __enter__(self) -> Self:
+        self.thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join(PATIENCE)
+
+    def __call__(self, progress: Progress) -> None:
+        """One iteration; copies the picture only where somebody watches."""
+        losses = progress.losses
+        now = time.monotonic()
+        last = progress.scale == progress.scales and progress.iteration == progress.iterations
+        due = last or (now - self.taken >= FRESH and now - self.asked <= WATCHED)
+        image = progress.image() if due else None
+        with self.lock:
+            self.progress = progress
+            self.losses.append((losses.total, losses.content, losses.style))
+            if image is not None:
+                self.image, self.taken = image, now
+                self.pictures += 1
+
+    def state(self) -> dict[str, Any]:
+        """What the page shows, as plain values."""
+        with self.lock:
+            self.asked = time.monotonic()
+            progress, rows = self.progress, self.losses[:: max(1, len(self.losses) // POINTS)]
+            pictures = self.pictures
+        if progress is None:
+            return {"where": "Starting", "fraction": 0.0, "losses": [], "picture": -1, "width": 0}
+        elapsed = time.monotonic() - self.started
+        left = elapsed * (1 - progress.fraction) / max(progress.fraction, 1e-6)
+        return {
+            "where": f"Scale {progress.scale} of {progress.scales}, {progress.width}x"
+            f"{progress.height}, iteration {progress.iteration} of {progress.iterations}, "
+            f"about {left:.0f} s left",
+            "fraction": progress.fraction,
+            "losses": [[finite(value) for value in row] for row in rows],
+            "picture": pictures,
+            "width": progress.width,
+            "finished": progress.fraction >= 1.0,
+        }
+
+    def picture(self) -> bytes:
+        """The last picture as JPEG; a grey pixel before there is one."""
+        with self.lock:
+            image = self.image
+        if image is None:
+            image = torch.full((3, 1, 1), 0.5)
+        if max(image.shape) > LONGEST:
+            image = resize(image[None], fit((image.shape[-2], image.shape[-1]), LONGEST))[0]
+        pixels = (image.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0)
+        file = io.BytesIO()
+        Image.fromarray(pixels.contiguous().numpy()).save(file, "JPEG", quality=85)
+        return file.getvalue()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    allow_reuse_address = False
+    watch: Watch
+
+    def __init__(self, *arguments: Any) -> None:
+        self.places = threading.BoundedSemaphore(CONNECTIONS)
+        super().__init__(*arguments)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer in a thread of its own, or not at all where too many are at it."""
+        if self.places.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Free the place afterwards."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.places.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A connection that breaks is nobody's concern."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    timeout = PATIENCE
+    server_version = "stylize"
+    sys_version = ""
+
+    def do_GET(self) -> None:
+        """One of the known paths."""
+        port = self.server.server_port
+        hosts = self.headers.get_all("Host") or []
+        if len(hosts) != 1 or hosts[0] not in (f"{ADDRESS}:{port}", f"localhost:{port}"):
+            self._refuse(403)
+            return
+        path = self.path.partition("?")[0]
+        if path in _FILES:
+            name, kind = _FILES[path]
+            self._send((_PAGES / name).read_bytes(), kind)
+        elif path == "/state.json":
+            self._send(json.dumps(self.server.watch.state()).encode(), "application/json")
+        elif path == "/picture.jpg":
+            self._send(self.server.watch.picture(), "image/jpeg")
+        else:
+            self._refuse(404)
+
+    def _send(self, data: bytes, kind: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self._finish(data)
+
+    def _refuse(self, code: int) -> None:
+        self.send_response(code)
+        self.send_header("Content-Type", "text/plain")
+        self._finish(b"")
+
+    def _finish(self, data: bytes) -> None:
+        self.send_header("Content-Length", str(len(data)))
+        for name, value in _HEADERS.items():
+            self.send_header(name, value)
+        self.send_header("Connection", "close")
+        self.close_connection = True
+        self.end_headers()
+        self.wfile.write(data)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Every other method and malformed request, without an echo of what was sent."""
+        self._refuse(405 if code == 501 else code)
+
+    def log_message(self, format: str, *values: Any) -> None:  # noqa: A002
+        """Silence: the library does not print."""
+
+    def setup(self) -> None:
+        """Small answers, at once."""
+        super().setup()
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
