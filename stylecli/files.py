@@ -2,12 +2,19 @@
 
 import contextlib
 import os
+import platform
+import re
 import tempfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from stylecli.errors import OutputError
+
+_PREFIX: Final = ".stylecli-"
+_SUFFIX: Final = ".part"
+_LEFTOVER: Final = re.compile(r"\.stylecli-([0-9a-f]{8})-(\d{1,9})-\w+\.part")
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -33,6 +40,16 @@ def replace_file(path: Path, data: bytes) -> None:
     write_atomically(path, lambda file: file.write(data))
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files that killed processes of this machine left in a folder."""
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            found = _LEFTOVER.fullmatch(entry.name)
+            if found and found[1] == _host() and not _is_alive(int(found[2])):
+                with contextlib.suppress(OSError):
+                    os.unlink(entry.path)
+
+
 def reason(error: OSError) -> str:
     """The system's own words for an error, in lower case and without the number."""
     return (error.strerror or str(error) or type(error).__name__).lower()
@@ -52,7 +69,8 @@ def _check_replaceable(path: Path) -> None:
 
 
 def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".stylecli-", suffix=".part")
+    prefix = f"{_PREFIX}{_host()}-{os.getpid()}-"
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=_SUFFIX)
     try:
         with os.fdopen(descriptor, "wb") as file:
             write(file)
@@ -66,6 +84,21 @@ def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
             os.unlink(name)
         raise
     _sync_folder(path.parent)
+
+
+def _host() -> str:
+    """This machine, in eight letters of a file name: folders may be shared between machines."""
+    return f"{zlib.crc32(platform.node().encode()):08x}"
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _mode_for(path: Path) -> int:

@@ -17,6 +17,7 @@ ENCODER: Final = "Encoder"
 DEVICE: Final = "Device"
 FILES: Final = "Settings in files"
 RUN: Final = "While it runs"
+BATCH: Final = "Batch"
 
 
 def option(
@@ -62,6 +63,19 @@ def field_option(owner: type, name: str, panel: str, text: str, *flags: str, **m
     kind = str | None if text_form else get_type_hints(owner)[name]
     default = getattr(_DEFAULTS[owner], name)
     return option(name, kind, panel, text, *flags, default=default, **more)
+
+
+def declared(name: str, panel: str, text: str, *flags: str, **more: Any) -> Any:
+    """An option of one command, for `Annotated`; its default is the parameter's."""
+    return typer.Option(
+        f"--{name.replace('_', '-')}",
+        *flags,
+        help=text,
+        envvar=f"STYLECLI_{name.upper()}",
+        show_envvar=False,
+        rich_help_panel=panel,
+        **more,
+    )
 
 
 def switch(name: str, text: str, *flags: str) -> inspect.Parameter:

@@ -3,11 +3,9 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from stylecli.cli.declaring import FILES, OUTPUT, RUN
+from stylecli.cli.declaring import FILES, OUTPUT, RUN, declared
 from stylecli.cli.progress import Screen
 from stylecli.errors import UsageError
 
@@ -17,24 +15,10 @@ if TYPE_CHECKING:
 PREVIEW_SUFFIX = ".preview.jpg"
 
 
-def _option(name: str, panel: str, text: str, *flags: str, **more: Any) -> Any:
-    flag = f"--{name.replace('_', '-')}"
-    return typer.Option(
-        flag,
-        *flags,
-        help=text,
-        envvar=f"STYLECLI_{name.upper()}",
-        show_envvar=False,
-        rich_help_panel=panel,
-        show_default=False,
-        **more,
-    )
-
-
-Force = Annotated[bool, _option("force", OUTPUT, "Replace an output that exists.", "-f")]
+Force = Annotated[bool, declared("force", OUTPUT, "Replace an output that exists.", "-f")]
 CheckpointEvery = Annotated[
     float | None,
-    _option(
+    declared(
         "checkpoint_every",
         RUN,
         "Save the run every so many seconds, beside the output (Ctrl-C always saves it).",
@@ -44,11 +28,11 @@ CheckpointEvery = Annotated[
 ]
 SaveEvery = Annotated[
     int | None,
-    _option("save_every", RUN, "Keep the picture after every N iterations.", metavar="N", min=1),
+    declared("save_every", RUN, "Keep the picture after every N iterations.", metavar="N", min=1),
 ]
 SaveTo = Annotated[
     Path | None,
-    _option(
+    declared(
         "save_to",
         RUN,
         "Where to keep them: a folder, or an animation (.webp, .gif).",
@@ -57,24 +41,24 @@ SaveTo = Annotated[
 ]
 Preview = Annotated[
     bool,
-    _option(
+    declared(
         "preview",
         RUN,
         f"Keep a fresh picture of the run beside the output, as OUT{PREVIEW_SUFFIX}.",
     ),
 ]
 Watch = Annotated[
-    bool, _option("watch", RUN, "Show the run on a page of this machine, in a browser.")
+    bool, declared("watch", RUN, "Show the run on a page of this machine, in a browser.")
 ]
 WatchPort = Annotated[
     int,
-    _option(
+    declared(
         "watch_port", RUN, "The page's port (default: any free one).", min=0, max=65535, metavar="N"
     ),
 ]
 Plot = Annotated[
     list[Path] | None,
-    _option(
+    declared(
         "plot",
         RUN,
         "Keep the losses: a plot (.png) or numbers (.csv, .jsonl); may be repeated.",
@@ -83,7 +67,7 @@ Plot = Annotated[
 ]
 SaveRecipe = Annotated[
     Path | None,
-    _option(
+    declared(
         "save_recipe", FILES, "Write the settings to a file for --config.", metavar="FILE.toml"
     ),
 ]

@@ -47,16 +47,16 @@ _EXCLUDES: Final = {
 }
 
 
-def takes_options(function: Callable[..., None]) -> Callable[..., None]:
+def takes_options(function: Callable[..., int | None]) -> Callable[..., int | None]:
     """Give a command all of `PARAMETERS`; they reach it together, as its keyword `given`."""
     signature = inspect.signature(function)
     own = [parameter for parameter in signature.parameters.values() if parameter.name != "given"]
 
     @functools.wraps(function)
-    def command(ctx: typer.Context, **values: Any) -> None:
+    def command(ctx: typer.Context, **values: Any) -> int | None:
         mine = {parameter.name: values.pop(parameter.name) for parameter in own}
         by_hand = {name for name in values if _was_given(ctx, name)}
-        function(**mine, given=_given(values, by_hand))
+        return function(**mine, given=_given(values, by_hand))
 
     context = inspect.Parameter(
         "ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context

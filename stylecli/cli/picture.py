@@ -1,5 +1,6 @@
 """The default command: one picture in the style of another."""
 
+import contextlib
 import dataclasses
 import sys
 from collections.abc import Sequence
@@ -115,7 +116,12 @@ def make(
     from stylecli.jobs.run import Checkpoints, run_job
 
     path, hints = checkpoint_path(job), Hints()
-    with stop_when_safe() as stop:
+
+    def promise() -> None:
+        with contextlib.suppress(RuntimeError):  # the signal came in the middle of printing
+            screen.say("Saving the run after this iteration; once more ends it at once")
+
+    with stop_when_safe(promise) as stop:
         checkpoints = None if path is None else Checkpoints(path, checkpoint_every, stop)
         try:
             done = run_job(

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from stylecli._version import __version__
 from stylecli.cli.again import replay_picture, resume_run
+from stylecli.cli.batch import run_many
 from stylecli.cli.doctor import run_doctor
 from stylecli.cli.picture import paint_picture
 from stylecli.cli.weights import weights_app
@@ -120,6 +121,7 @@ def stylize(
 app.command(DEFAULT, hidden=True)(paint_picture)
 app.add_typer(weights_app, name="weights")
 app.command("doctor")(run_doctor)
+app.command("batch")(run_many)
 app.command("resume")(resume_run)
 app.command("replay")(replay_picture)
 

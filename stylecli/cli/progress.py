@@ -67,6 +67,26 @@ class Screen:
                 f"{progress.iterations}: {describe_losses(progress)}{left}"
             )
 
+    def overall(self, ended: int, total: int) -> None:
+        """So many jobs of a batch have ended."""
+        self.advance(ended / total, f"{ended} of {total}")
+
+    def advance(self, fraction: float, text: str) -> None:
+        """The share of a batch that is done, in [0, 1]."""
+        if self._quiet:
+            return
+        now = self._clock()
+        if self._started is None:
+            self._started = now
+        left = _time_left(now - self._started, fraction)
+        if self._lively:
+            bar = self._bar or self._new_bar(total=1.0, bar_format=_BAR, desc="Batch")
+            bar.set_postfix_str(f"{text}{left}", refresh=False)
+            bar.update(max(0.0, fraction - bar.n))
+        elif now - self._spoken >= PLAIN_INTERVAL:
+            self._spoken = now
+            self.say(f"{text} done{left}")
+
     def download(self, done: int, total: int) -> None:
         """Bytes of the weights that are here, and in all."""
         if self._quiet:

@@ -32,6 +32,7 @@ class _Desk:
 
     def __init__(self) -> None:
         self.waiting = False  # somebody looks at `number` at safe moments
+        self.on_signal: Callable[[], None] | None = None
         self.number = 0
 
     def receive(self, number: int, _: FrameType | None) -> None:
@@ -41,6 +42,8 @@ class _Desk:
         self.number = number
         if not self.waiting:
             raise Stopped(number)
+        if self.on_signal is not None:
+            self.on_signal()
 
 
 _desk = _Desk()
@@ -68,20 +71,21 @@ def stoppable() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def stop_when_safe() -> Iterator[Callable[[], bool]]:
+def stop_when_safe(on_signal: Callable[[], None]) -> Iterator[Callable[[], bool]]:
     """Within, the first signal waits to be asked for; on the way out it raises `Stopped`.
 
-    What it gives tells whether a signal has come.
+    What it gives tells whether a signal has come; `on_signal` is called at once when one does.
     """
 
     def has_come() -> bool:
         _desk.waiting = True  # from now on somebody asks; before, a signal interrupts at once
         return _desk.number != 0
 
+    _desk.on_signal = on_signal
     try:
         yield has_come
     finally:
-        _desk.waiting = False
+        _desk.waiting, _desk.on_signal = False, None
     if _desk.number:
         raise Stopped(_desk.number)
 

@@ -15,6 +15,7 @@ from stylecli.files import reason
 from stylecli.images.picture import Picture
 from stylecli.jobs.checks import target_of
 from stylecli.jobs.composing import Masks, compose, recolour
+from stylecli.jobs.digests import Digests
 from stylecli.jobs.inputs import Inputs, Reader
 from stylecli.jobs.job import STREAM, Job
 from stylecli.jobs.memory import memory_guard
@@ -68,6 +69,7 @@ class Studio:
         self.say = on_message or _unheard
         self.on_download = on_download
         self.reader = Reader()
+        self.digests = Digests()
         self._encoders: dict[tuple[str, str, str], encoders.Encoder] = {}
         self._targets: dict[tuple[object, ...], Targets] = {}
 

@@ -14,8 +14,11 @@ from typing import Any
 
 import torch
 
+from stylecli.transfer.batch import each_alone
+
 FIRST_STEP = 0.02  # root mean square pixel change of the first step, out of 1
 LONGEST_STEP = 0.10  # of any later one
+_ALIGNED = 16  # float32 values in one load of a wide vector register
 
 
 @dataclass
@@ -25,6 +28,7 @@ class LBFGS:
     metric: Callable[[torch.Tensor], torch.Tensor]
     history: int = 20
     step_scale: float = 1.0
+    values: int = 0  # of one picture
     state: dict[str, torch.Tensor] = field(default_factory=dict)
 
     def step(self, image: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
@@ -34,18 +38,19 @@ class LBFGS:
         """
         if not self.state:
             self.start(image)
+        self.values = image[0].numel()
         state = self.state
         gradient = hold_at_the_box(image, gradient)
         steep = self.metric(gradient)
         sg, zg = self._remember(image, gradient, steep)
-        first = FIRST_STEP / _rms(steep).double().flatten(1)
+        first = FIRST_STEP / self._rms(state["steep"]).double()
         gamma = torch.where(state["fresh"].unsqueeze(1), first, state["gamma"])
-        direction = self._inverse_hessian(sg, zg, gamma, steep).neg_()
-        scale = state["step_scale"].view(-1, 1, 1, 1)
-        direction *= scale * (LONGEST_STEP / _rms(direction)).clamp(max=1.0)
+        direction = self._inverse_hessian(sg, zg, gamma)
+        length = (LONGEST_STEP / self._rms(direction)).clamp(max=1.0)
+        direction *= -state["step_scale"].unsqueeze(1) * length
         state["fresh"].zero_()
         state["count"] += 1
-        return direction.add_(image).clamp_(0.0, 1.0)
+        return direction.view_as(image).add(image).clamp_(0.0, 1.0)
 
     def restart(self, which: torch.Tensor) -> None:
         """Forget the history of the pictures where `which` (B,) is true, and halve their steps.
@@ -72,16 +77,23 @@ class LBFGS:
             self.history = self.state["s"].shape[1]
 
     def start(self, image: torch.Tensor) -> None:
-        """Begin with B pictures (B, 3, H, W) and no history."""
-        batch, n, m = image.shape[0], image[0].numel(), self.history
+        """Begin with B pictures (B, 3, H, W) and no history.
+
+        What is as long as a picture is padded with zeros, so that every picture's begins at a
+        place in memory that the processor's wide loads like: sums come out the same for each.
+        """
+        self.values = image[0].numel()
+        batch, m = image.shape[0], self.history
+        padded = -(-self.values // _ALIGNED) * _ALIGNED
         small = image.new_zeros((batch, m), dtype=torch.float64)
         wide = small.unsqueeze(2).repeat(1, 1, m)
+        vector = image.new_zeros(batch, padded)
         self.state = {
-            "image": image.clone(),
-            "gradient": torch.zeros_like(image),
-            "steep": torch.zeros_like(image),  # M·gradient
-            "s": image.new_zeros(batch, m, n),
-            "z": image.new_zeros(batch, m, n),  # M·y
+            "image": vector.clone(),
+            "gradient": vector.clone(),
+            "steep": vector,  # M·gradient
+            "s": image.new_zeros(batch, m, padded),
+            "z": image.new_zeros(batch, m, padded),  # M·y
             "sy": wide + torch.eye(m).to(wide),  # sᵢᵀyⱼ; an empty slot is harmless
             "yz": wide.clone(),
             "sg": small.clone(),  # sᵢᵀg and zᵢᵀg of the last gradient
@@ -92,6 +104,11 @@ class LBFGS:
             "step_scale": image.new_full((batch,), self.step_scale),
             "count": torch.zeros((), dtype=torch.int64, device=image.device),
         }
+        self._vector("image").copy_(image.flatten(1))
+
+    def _vector(self, name: str) -> torch.Tensor:
+        """A vector of the state without its padding, (B, n): a view."""
+        return self.state[name][:, : self.values]
 
     def _remember(
         self, image: torch.Tensor, gradient: torch.Tensor, steep: torch.Tensor
@@ -105,8 +122,10 @@ class LBFGS:
         state = self.state
         new = {"image": image, "gradient": gradient, "steep": steep}
         # In the memory of what they are the difference to: an image's worth is a lot at 4096 px.
-        s, y, z = (state[name].neg_().add_(value).flatten(1) for name, value in new.items())
-        sy, yz = torch.linalg.vecdot(s, y), torch.linalg.vecdot(y, z)
+        for name, value in new.items():
+            self._vector(name).neg_().add_(value.flatten(1))
+        s, y, z = (state[name] for name in new)
+        sy, yz = each_alone(torch.linalg.vecdot, s, y), each_alone(torch.linalg.vecdot, y, z)
         lengths = s.norm(dim=1) * y.norm(dim=1)
         # An angle: the objective's unit must not matter.
         good = (sy > 1e-8 * lengths) & (yz > 0) & ~state["fresh"]
@@ -115,12 +134,13 @@ class LBFGS:
         state["z"].index_copy_(1, slot, z.unsqueeze(1))
         state["valid"].index_copy_(1, slot, good.unsqueeze(1))
         for name, value in new.items():
-            state[name].copy_(value)
-        flat = gradient.flatten(1).unsqueeze(2)
+            self._vector(name).copy_(value.flatten(1))
+        flat = state["gradient"].unsqueeze(2)
         sg, zg = (
-            torch.where(state["valid"], (state[name] @ flat).squeeze(2).double(), 0.0)
+            torch.where(state["valid"], each_alone(torch.bmm, state[name], flat)[..., 0], 0.0)
             for name in ("s", "z")
         )
+        sg, zg = sg.double(), zg.double()
         self._remember_products(slot, good, sg, zg, sy.double(), yz.double())
         return sg, zg
 
@@ -150,20 +170,28 @@ class LBFGS:
         state["zg"].copy_(zg)
 
     def _inverse_hessian(
-        self, sg: torch.Tensor, zg: torch.Tensor, gamma: torch.Tensor, steep: torch.Tensor
+        self, sg: torch.Tensor, zg: torch.Tensor, gamma: torch.Tensor
     ) -> torch.Tensor:
-        """H·g = γMg + S·v − Z·w, in the place of Mg."""
+        """H·g = γMg + S·v − Z·w, (B, n)."""
         state = self.state
-        slots = torch.arange(self.history, device=steep.device)
+        slots = torch.arange(self.history, device=gamma.device)
         oldest = self._newest() + 1
         order, back = (slots + oldest) % self.history, (slots - oldest) % self.history
-        products = (state["sy"][:, order][:, :, order], state["yz"][:, order][:, :, order])
-        v, w = _factors(*products, sg[:, order], zg[:, order], gamma)
-        total = steep.mul_(gamma.to(steep.dtype).view(-1, 1, 1, 1))
-        flat = total.view(len(total), 1, -1)
-        flat.baddbmm_(v[:, :, back].to(steep.dtype), state["s"])
-        flat.baddbmm_(w[:, :, back].to(steep.dtype), state["z"], alpha=-1.0)
-        return total
+        small = (state["sy"][:, order][:, :, order], state["yz"][:, order][:, :, order])
+        factors = each_alone(_factors, *small, sg[:, order], zg[:, order], gamma)[:, :, back]
+        total = state["steep"] * gamma.to(state["steep"].dtype)
+        v, w = torch.split(factors.to(total.dtype), 1, dim=1)
+        for index in range(len(total)):
+            one = slice(index, index + 1)
+            row = total[one].unsqueeze(1)
+            row.baddbmm_(v[one], state["s"][one])
+            row.baddbmm_(w[one], state["z"][one], alpha=-1.0)
+        return total[:, : self.values]
+
+    def _rms(self, vector: torch.Tensor) -> torch.Tensor:
+        """Root mean square of each of B vectors, padded or not: (B, 1)."""
+        norm: torch.Tensor = vector.norm(dim=1, keepdim=True)
+        return norm.div_(self.values**0.5).clamp_min_(1e-30)
 
     def _newest(self) -> torch.Tensor:
         """The slot of the newest pair; before there is one, the last."""
@@ -172,8 +200,8 @@ class LBFGS:
 
 def _factors(
     sy: torch.Tensor, yz: torch.Tensor, sg: torch.Tensor, zg: torch.Tensor, gamma: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """The factors v = R⁻ᵀ((D + γYᵀZ)u − γZᵀg) and w = γu with u = R⁻¹Sᵀg, (B, 1, m).
+) -> torch.Tensor:
+    """The factors v = R⁻ᵀ((D + γYᵀZ)u − γZᵀg) and w = γu with u = R⁻¹Sᵀg, as (B, 2, m).
 
     R is the upper triangle of SᵀY, the oldest pair first, and D its diagonal.
     """
@@ -181,7 +209,7 @@ def _factors(
     u = torch.linalg.solve_triangular(r, p, upper=True)
     inner = sy.diagonal(dim1=1, dim2=2).unsqueeze(2) * u + gamma.unsqueeze(2) * (yz @ u - q)
     v = torch.linalg.solve_triangular(r.mT, inner, upper=False)
-    return v.mT, (gamma.unsqueeze(2) * u).mT
+    return torch.cat([v.mT, (gamma.unsqueeze(2) * u).mT], 1)
 
 
 def hold_at_the_box(image: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
@@ -195,9 +223,3 @@ def hold_at_the_box(image: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor
     torch.maximum(gradient, bound, out=gradient)
     torch.mul(image, reach, out=bound)
     return torch.minimum(gradient, bound, out=gradient)
-
-
-def _rms(x: torch.Tensor) -> torch.Tensor:
-    n = x[0].numel()
-    norm: torch.Tensor = torch.linalg.vector_norm(x, dim=(1, 2, 3), keepdim=True)
-    return norm.div_(n**0.5).clamp_min_(1e-30)

@@ -1,6 +1,5 @@
 """A run: B pictures of one size from the coarsest scale to the finest; it can be resumed."""
 
-import functools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from stylecli.errors import InputError, MemoryLimitError, is_out_of_memory
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.adam import DEFAULT_RATE, Adam
 from stylecli.transfer.allocator import give_back
-from stylecli.transfer.batch import Apart
 from stylecli.transfer.descent import Descent, Evaluate, Optimizer, Pinned
 from stylecli.transfer.laplacian import metric
 from stylecli.transfer.lbfgs import LBFGS
@@ -145,9 +143,7 @@ def _free_parts(
     run: Run, objective: Objective, size: Size, history: int
 ) -> tuple[Evaluate, Optimizer]:
     """Objective and optimiser that leave alone what has to stay as the content is."""
-    make = functools.partial(make_optimizer, run.settings[0], history)
-    pictures = len(run.subjects)
-    optimizer = make() if pictures == 1 else Apart(make, pictures)
+    optimizer = make_optimizer(run.settings[0], history)
     masks = [subject.free for subject in run.subjects]
     if masks[0] is None:
         return objective, optimizer

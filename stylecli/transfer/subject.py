@@ -44,7 +44,11 @@ class Request:
 
     def together(self, other: "Request") -> bool:
         """Whether two of one output size can be made in one batch."""
-        return not self.regions and not other.regions and _common(self) == _common(other)
+        return (
+            not self.regions
+            and not other.regions
+            and common_settings(self.settings) == common_settings(other.settings)
+        )
 
 
 @dataclass(frozen=True)
@@ -141,10 +145,10 @@ class Importer:
         return parts, free.clamp(0.0, 1.0)
 
 
-def _common(request: Request) -> Settings:
-    """The settings that pictures of one batch must have in common."""
+def common_settings(settings: Settings) -> Settings:
+    """The settings that pictures made together must have in common, the others at a default."""
     own: dict[str, Any] = {"strength": None, "alpha": None, "beta": None, "seed": 0}
-    return replace(request.settings, **own, tv=0.0, chroma_tv=0.0, init="random", size=None)
+    return replace(settings, **own, tv=0.0, chroma_tv=0.0, init="random", size=None)
 
 
 def _checked(picture: torch.Tensor, channels: int) -> torch.Tensor:

@@ -35,13 +35,13 @@ def fake_stylize(
     for done in range(1, 5):
         scale, iteration = 1 + (done > 2), 1 + (done - 1) % 2
         losses = Losses(1.0 / done, 0.5 / done, 0.05 / done)
-        event = Progress(
-            scale, 2, 8 * scale, 6 * scale, iteration, 2, done / 4, losses, object, (losses,)
-        )
+        sizes = scale, 2, 8 * scale, 6 * scale, iteration, 2
+        event = Progress(*sizes, done / 4, losses, object, (losses,), lambda: {"scale": 0})
         if on_progress is not None:
             on_progress(event)
-        if act == "wait":
-            time.sleep(60)
+        while act == "wait":
+            time.sleep(0.05)
+            on_progress(event)
     return [_result(request, losses) for request in requests]
 
 

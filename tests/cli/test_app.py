@@ -99,9 +99,15 @@ def test_dies_by_the_signal(content_path: Path, style_path: Path, number: int) -
             said += line
         program.send_signal(number)
         out, err = program.communicate(timeout=60)
-    assert program.returncode == -number
-    assert (out, err) == ("", f"stylize: stopped by {signal.Signals(number).name}.\n")
-    assert sorted(path.name for path in folder.iterdir()) == ["content.png", "style.png"]
+    assert (program.returncode, out) == (-number, "")
+    saved = folder / "out.png.checkpoint"
+    promise, last = err.splitlines()[-2:]
+    assert promise == "Saving the run after this iteration; once more ends it at once"
+    assert last == (
+        f"stylize: stopped by {signal.Signals(number).name}; what was done is kept: go on with "
+        f"'stylize resume {saved}'."
+    )
+    assert sorted(folder.iterdir()) == [folder / "content.png", saved, folder / "style.png"]
 
 
 def test_handlers_are_put_back() -> None:

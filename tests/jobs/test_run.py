@@ -30,14 +30,16 @@ def test_the_core_gets_what_the_files_hold(
 ) -> None:
     settings = Settings(encoder="vgg19", pooling="average", padding="zeros")
     compute = Compute(device="cpu")
-    run_job(job(settings=settings, compute=compute), on_progress=print)
+    heard: list[Any] = []
+    run_job(job(settings=settings, compute=compute), listeners=[heard.append])
     assert torch.allclose(core.asked["content"], content, atol=1 / 255)
     (given,) = core.asked["styles"]
     assert torch.allclose(given, style, atol=1 / 255)
     assert core.asked["settings"] is settings
     assert core.asked["compute"] is compute
     assert core.asked["encoder"] == "the encoder"
-    assert core.asked["on_progress"] is print
+    core.asked["on_progress"]("an iteration")
+    assert heard == ["an iteration"]
     assert core.asked["init_image"] is None
     ((arguments, keywords),) = loaded
     assert arguments == ("vgg19",)

@@ -1,0 +1,240 @@
+"""`stylize batch`: many pictures, one model load."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from stylecli.cli.declaring import BATCH, DEVICE, declared
+from stylecli.cli.given import Given, takes_options
+from stylecli.cli.output import print_json
+from stylecli.cli.progress import Screen, describe_seconds, open_screen
+from stylecli.errors import InputError, UsageError
+from stylecli.files import reason
+from stylecli.jobs.manifest import Manifest
+from stylecli.jobs.naming import DEFAULT_TEMPLATE, FIELDS, Naming
+from stylecli.jobs.planning import BatchPlan, BatchRequest, Pairing, plan_batch
+
+if TYPE_CHECKING:
+    from stylecli.jobs.batch import Engine, Summary
+    from stylecli.jobs.outcome import Outcome
+
+Contents = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="CONTENTS", help="Pictures, folders or patterns to paint."),
+]
+Styles = Annotated[
+    list[str] | None,
+    declared("style", BATCH, "A style picture, or a folder of them; may be repeated."),
+]
+Folder = Annotated[
+    Path, declared("output", BATCH, "The folder to write to.", "-o", metavar="OUT_DIR")
+]
+Recursive = Annotated[bool, declared("recursive", BATCH, "Look below folders, too.", "-r")]
+FromFile = Annotated[
+    str | None,
+    declared(
+        "from_file",
+        BATCH,
+        "A list, one job a line: a path, content,style,output, or a JSON object; - is stdin.",
+        metavar="FILE",
+    ),
+]
+Pair = Annotated[
+    Pairing,
+    declared(
+        "pair",
+        BATCH,
+        "Every content with every style (product), the first with the first (zip), or every "
+        "content with all styles blended (blend).",
+    ),
+]
+Name = Annotated[
+    str,
+    declared(
+        "name",
+        BATCH,
+        f"Names of the outputs, from {', '.join(f'{{{each}}}' for each in FIELDS)}.",
+        metavar="TEMPLATE",
+    ),
+]
+Format = Annotated[
+    str, declared("format", BATCH, "Format of the outputs.", metavar="png|jpg|webp|tif|avif")
+]
+SkipExisting = Annotated[
+    bool, declared("skip_existing", BATCH, "Keep pictures that are complete, by the same recipe.")
+]
+Overwrite = Annotated[bool, declared("overwrite", BATCH, "Replace outputs that exist.")]
+FailFast = Annotated[bool, declared("fail_fast", BATCH, "Begin nothing new after a failure.")]
+Workers = Annotated[
+    int,
+    declared(
+        "workers",
+        DEVICE,
+        "Processes that share the cores; 1 gives the very bits of single runs.",
+        min=1,
+        max=256,
+        metavar="N",
+    ),
+]
+EngineName = Annotated[
+    Literal["local", "ray"],
+    declared("engine", DEVICE, "This machine, or a Ray cluster (needs the extra ray)."),
+]
+RayAddress = Annotated[
+    str | None,
+    declared(
+        "ray_address",
+        DEVICE,
+        "The cluster; without it (or RAY_ADDRESS) Ray is started here.",
+        metavar="ADDRESS",
+    ),
+]
+
+
+@takes_options
+def run_many(
+    *,
+    contents: Contents = None,
+    style: Styles = None,
+    output: Folder,
+    recursive: Recursive = False,
+    from_file: FromFile = None,
+    pair: Pair = "product",
+    name: Name = DEFAULT_TEMPLATE,
+    format: Format = "png",  # noqa: A002
+    skip_existing: SkipExisting = False,
+    overwrite: Overwrite = False,
+    fail_fast: FailFast = False,
+    workers: Workers = 1,
+    engine: EngineName = "local",
+    ray_address: RayAddress = None,
+    given: Given,
+) -> int:
+    """Paint many pictures: every one of CONTENTS in every --style, into a folder."""
+    if skip_existing and overwrite:
+        raise UsageError("--skip-existing and --overwrite exclude each other.")
+    plan = plan_batch(
+        BatchRequest(
+            folder=output,
+            contents=contents or (),
+            styles=style or (),
+            lines=_lines(from_file),
+            recursive=recursive,
+            pairing=pair,
+            naming=Naming(name, f".{format.removeprefix('.')}"),
+            settings=given.settings,
+            compute=given.compute,
+            output_options=given.output_options,
+            mask=given.mask,
+            style_masks=given.style_mask,
+        )
+    )
+    if given.dry_run:
+        return _print_plan(plan, given)
+    with open_screen(quiet=given.quiet) as screen:
+        existing = "skip" if skip_existing else "overwrite" if overwrite else "refuse"
+        chosen = choose_engine(screen, engine, workers, ray_address)
+        summary = run_plan(screen, plan, chosen, output, existing=existing, fail_fast=fail_fast)
+        _tell(screen, summary)
+    if given.json:
+        print_json(summary.to_dict())
+    return summary.exit_code
+
+
+def choose_engine(screen: Screen, engine: str, workers: int, address: str | None) -> "Engine":
+    """The engine by its name. Raises `UsageError` where it is not installed."""
+    screen.say("Loading PyTorch")
+    if engine == "ray":
+        from stylecli.jobs.ray_engine import RayEngine
+
+        return RayEngine(address=address, workers=workers, on_message=screen.say)
+    from stylecli.jobs.local import PoolEngine, SerialEngine
+
+    if workers > 1:
+        return PoolEngine(workers)
+    return SerialEngine(on_message=screen.say, on_download=screen.download)
+
+
+def run_plan(
+    screen: Screen,
+    plan: BatchPlan,
+    engine: "Engine",
+    folder: Path,
+    *,
+    existing: Any,
+    fail_fast: bool = False,
+) -> "Summary":
+    """Run a plan's jobs with one bar for all; failures are told as they come."""
+    from stylecli.jobs.batch import run_batch
+
+    total = len(plan.jobs) + len(plan.failures)
+    ended = 0
+
+    def tell(outcome: "Outcome") -> None:
+        nonlocal ended
+        ended += 1
+        if outcome.status == "failed":
+            screen.say(f"stylize: error: {outcome.error}")
+        for note in outcome.notes:
+            screen.note(note)
+        screen.overall(ended, total)
+
+    return run_batch(
+        plan.jobs,
+        engine,
+        Manifest(folder),
+        failures=plan.failures,
+        existing=existing,
+        fail_fast=fail_fast,
+        on_outcome=tell,
+        on_fraction=lambda fraction: screen.advance(fraction, f"{ended} of {total}"),
+    )
+
+
+def _lines(name: str | None) -> Iterator[str]:
+    """The lines of a list, read as they are asked for. Raises `InputError`."""
+    if name is None:
+        return
+    try:
+        if name == "-":
+            if sys.stdin is None:
+                raise UsageError("--from-file -: standard input is closed.")
+            yield from sys.stdin.buffer.read().decode("utf-8", "surrogateescape").splitlines()
+            return
+        with Path(name).open(encoding="utf-8", errors="surrogateescape") as file:
+            yield from file
+    except OSError as error:
+        raise InputError(f"cannot read {name}: {reason(error)}.") from error
+
+
+def _print_plan(plan: BatchPlan, given: Given) -> int:
+    """The jobs that would be run, one a line."""
+    if given.json:
+        jobs = [
+            {
+                "content": str(job.content),
+                "styles": list(map(str, job.styles)),
+                "output": str(job.output),
+            }
+            for job in plan.jobs
+        ]
+        print_json({"jobs": jobs, "failures": [each.to_dict() for each in plan.failures]})
+    else:
+        with open_screen(quiet=given.quiet) as screen:
+            for job in plan.jobs:
+                styles = " + ".join(map(str, job.styles))
+                screen.say(f"{job.content} in the style of {styles} -> {job.output}")
+            for failure in plan.failures:
+                screen.say(f"stylize: error: {failure.error}")
+    return 3 if plan.failures else 0
+
+
+def _tell(screen: Screen, summary: "Summary") -> None:
+    counts = [f"{summary.count(status)} {status}" for status in ("done", "kept", "failed")]
+    if summary.left:
+        counts.append(f"{summary.left} left")
+    seconds = sum(outcome.seconds or 0.0 for outcome in summary.outcomes)
+    screen.say(f"Batch: {', '.join(counts)}; {describe_seconds(seconds)} of work")

@@ -1,0 +1,18 @@
+"""A picture's size without its pixels."""
+
+from pathlib import Path
+
+from stylecli.images.exif import orientation_of, read_exif
+from stylecli.images.formats import shown
+from stylecli.images.opening import guarded, open_image
+from stylecli.images.source import read_bytes
+
+
+def peek_size(path: Path) -> tuple[int, int]:
+    """(height, width) of the upright picture. Raises `InputError`."""
+    name = shown(path)
+    data = read_bytes(path)
+    with guarded(name), open_image(data, name) as image:
+        width, height = image.size
+        turned = orientation_of(read_exif(image)) >= 5
+    return (width, height) if turned else (height, width)

@@ -1,0 +1,144 @@
+"""Which pictures a batch is about: files, folders, globs, and lists of jobs. No torch."""
+
+import csv
+import glob
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from stylecli.errors import InputError
+from stylecli.images.formats import shown
+
+# By suffix: a folder of photographs holds more than pictures, and opening all of it takes long.
+SUFFIXES: Final = frozenset(
+    {".png", ".jpg", ".jpeg", ".jpe", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif"}
+)
+MAX_LINE: Final = 1_000_000  # characters of one job
+
+
+@dataclass(frozen=True)
+class Found:
+    """A picture, and where it was found: `root` is the folder whose tree is mirrored."""
+
+    path: Path
+    root: Path | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Its folder, relative to the root."""
+        return Path() if self.root is None else self.path.parent.relative_to(self.root)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One job of a list: its number in the list, its pictures, and settings of its own."""
+
+    number: int
+    content: Path
+    styles: tuple[Path, ...] = ()
+    output: Path | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BadLine:
+    """A line that is no job, and why."""
+
+    number: int
+    why: str
+
+
+def find_pictures(names: Iterable[str], *, recursive: bool) -> list[Found]:
+    """The pictures that names stand for, in order, each once.
+
+    A folder stands for the pictures in it, with `recursive` also below it; a pattern that the
+    shell left alone for the files it matches. Raises `InputError` where one stands for nothing.
+    """
+    found: dict[Path, Found] = {}
+    for name in names:
+        for each in _expand(name, recursive=recursive):
+            found.setdefault(each.path.absolute(), each)
+    return list(found.values())
+
+
+def read_lines(lines: Iterable[str]) -> Iterator[Line | BadLine]:
+    """The jobs of a list, one a line: a path, `content,style[,output]` in CSV, or JSON.
+
+    A JSON job is an object with `content`, `style` or `styles`, `output`, and any setting. Empty
+    lines and those that begin with # are passed over.
+    """
+    for number, line in enumerate(lines, 1):
+        text = line.strip("\r\n")
+        if not text.strip() or text.lstrip().startswith("#"):
+            continue
+        try:
+            if len(text) > MAX_LINE:
+                raise ValueError("it is too long")
+            yield _line(number, text)
+        except (ValueError, RecursionError) as error:
+            yield BadLine(number, " ".join(str(error).split()).rstrip("."))
+
+
+def _line(number: int, text: str) -> Line:
+    if text.lstrip().startswith("{"):
+        return _json_line(number, text)
+    if os.path.exists(text):  # a path may hold a comma
+        return Line(number, Path(text))
+    cells = next(csv.reader([text], strict=True, skipinitialspace=True))
+    if not 1 <= len(cells) <= 3 or not all(cells):
+        raise ValueError("it is neither a path nor content,style[,output]")
+    if "\0" in text:
+        raise ValueError("it holds a NUL character")
+    content, *others = map(Path, cells)
+    return Line(number, content, tuple(others[:1]), others[1] if len(others) > 1 else None)
+
+
+def _json_line(number: int, text: str) -> Line:
+    values = json.loads(text)
+    styles = values.pop("styles", None)
+    if "style" in values:
+        if styles is not None:
+            raise ValueError("it has both style and styles")
+        styles = [values.pop("style")]
+    content, output = values.pop("content", None), values.pop("output", None)
+    texts = [content, *(styles or []), *([] if output is None else [output])]
+    if not isinstance(styles or [], list) or not all(
+        isinstance(each, str) and each and "\0" not in each for each in texts
+    ):
+        raise ValueError("content, style, styles and output must be paths")
+    paths = tuple(map(Path, styles or ()))
+    return Line(number, Path(content), paths, None if output is None else Path(output), values)
+
+
+def _expand(name: str, *, recursive: bool) -> Sequence[Found]:
+    path = Path(name)
+    if path.is_dir():
+        found = [Found(each, path) for each in _pictures_in(path, recursive=recursive)]
+        if not found:
+            hint = "" if recursive else " (--recursive looks below it as well)"
+            raise InputError(f"there are no pictures in {shown(path)}{hint}.")
+        return found
+    if not os.path.lexists(path) and glob.has_magic(name):
+        matches = sorted(glob.glob(name, recursive=True))
+        if not matches:
+            raise InputError(f"nothing matches {shown(name)}.")
+        return [Found(Path(each)) for each in matches if not os.path.isdir(each)]
+    return [Found(path)]  # whether it can be read is seen when its turn comes
+
+
+def _pictures_in(folder: Path, *, recursive: bool) -> list[Path]:
+    def stop(error: OSError) -> None:
+        raise InputError(f"cannot read the folder {shown(folder)}: {error.strerror}.") from error
+
+    found = []
+    for place, folders, files in os.walk(folder, onerror=stop):
+        folders[:] = sorted(each for each in folders if recursive and not each.startswith("."))
+        found += [
+            Path(place, each)
+            for each in sorted(files)
+            if Path(each).suffix.lower() in SUFFIXES and not each.startswith(".")
+        ]
+    return found

@@ -1,0 +1,73 @@
+"""What became of one job of a batch; plain values, so that it can cross between processes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from stylecli.errors import StylecliError
+from stylecli.jobs.job import Job
+
+Status = Literal["done", "kept", "failed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """One line of a manifest.
+
+    `kept` is a picture that was complete already, with the same recipe. `code` is the exit code
+    that a single run would have ended with.
+    """
+
+    content: str | None
+    styles: tuple[str, ...]
+    output: str | None
+    status: Status
+    code: int = 0
+    error: str | None = None
+    seconds: float | None = None
+    recipe: dict[str, Any] | None = None
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, job: Job, status: Status, **more: Any) -> Self:
+        """What became of a job."""
+        styles = tuple(map(str, job.styles))
+        return cls(
+            content=str(job.content), styles=styles, output=str(job.output), status=status, **more
+        )
+
+    @classmethod
+    def failed(
+        cls,
+        content: Path | None,
+        styles: Sequence[Path],
+        output: Path | None,
+        error: Exception,
+    ) -> Self:
+        """A job that raised `error`; what is no error of ours is told as the bug it is."""
+        own = isinstance(error, StylecliError)
+        text = " ".join(str(error).split()) or type(error).__name__
+        return cls(
+            content=None if content is None else str(content),
+            styles=tuple(map(str, styles)),
+            output=None if output is None else str(output),
+            status="failed",
+            code=error.exit_code if isinstance(error, StylecliError) else 1,
+            error=text if own else f"unexpected failure ({type(error).__name__}: {text})",
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON; what is not known is left out."""
+        found = {
+            "status": self.status,
+            "content": self.content,
+            "styles": list(self.styles),
+            "output": self.output,
+            "code": self.code or None,
+            "error": self.error,
+            "seconds": None if self.seconds is None else round(self.seconds, 3),
+            "notes": list(self.notes) or None,
+            "recipe": self.recipe,
+        }
+        return {name: value for name, value in found.items() if value is not None}
