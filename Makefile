@@ -9,7 +9,7 @@ STYLE ?= sample_images/night.jpg
 OUT ?= out/cat_night.png
 
 .DEFAULT_GOAL := help
-.PHONY: help run bench samples test check lint types format wheel clean
+.PHONY: help run bench bench-gpu bench-batch gallery torture samples test check lint types format wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -18,8 +18,28 @@ run: $(VENV)/.ready  ## stylise a sample picture into out/
 	$(BIN)/stylize $(CONTENT) $(STYLE) -o $(OUT) --force
 	@echo "Your picture: $(abspath $(OUT))"
 
+IMAGES ?= ../shared/images
+COUNT ?= 2000
+SECONDS ?= 600
+SEED ?= 0
+
 bench: $(VENV)/.ready  ## time against the textbook loop (CONTENT, STYLE)
 	$(BIN)/python benchmarks/bench.py $(CONTENT) $(STYLE) $(ARGS)
+
+bench-gpu: $(VENV)/.ready-dev  ## the GPU's tests and timings (needs CUDA)
+	$(BIN)/python -m pytest -m gpu $(ARGS)
+	$(BIN)/python benchmarks/bench.py $(CONTENT) $(STYLE) --only iteration $(ARGS)
+
+bench-batch: $(VENV)/.ready  ## a batch against a shell loop (IMAGES)
+	$(BIN)/python benchmarks/batch.py $(IMAGES)/content $(IMAGES)/style/wave.jpg \
+	  $(IMAGES)/style/udnie.jpg $(ARGS)
+
+gallery: $(VENV)/.ready  ## contact sheets of what the options do, into out/gallery (IMAGES)
+	$(BIN)/python benchmarks/gallery.py $(IMAGES) out/gallery $(ARGS)
+
+torture: $(VENV)/.ready-dev  ## the long suites: bad input, faults, kills, load
+	TORTURE_COUNT=$(COUNT) TORTURE_SECONDS=$(SECONDS) TORTURE_SEED=$(SEED) \
+	  $(BIN)/python -m pytest tests/torture $(ARGS)
 
 samples: $(VENV)/.ready  ## make the README's pictures again
 	$(BIN)/python sample_images/make_results.py

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from stylecli.errors import SettingsError
+from stylecli.notation import format_number
 from stylecli.validation import check_range
 
 LayerWeights = tuple[tuple[str, float], ...]
@@ -28,7 +29,7 @@ def parse_layers(text: str) -> LayerWeights:
 
 def format_layers(layers: Iterable[tuple[str, float]]) -> str:
     """The inverse of `parse_layers`."""
-    return ",".join(f"{name}:{weight:g}" for name, weight in layers)
+    return ",".join(f"{name}:{format_number(weight)}" for name, weight in layers)
 
 
 def check_layers(name: str, layers: Any) -> None:

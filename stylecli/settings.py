@@ -19,6 +19,7 @@ from stylecli.validation import (
     check_range,
     check_text,
     did_you_mean,
+    told,
 )
 
 LossKind = Literal["relative", "gatys"]
@@ -101,6 +102,9 @@ class Settings:
         _check_numbers("style_scale", self.style_scale, 1 / 16, 16.0)
         for name in ("encoder", "init"):
             check_text(name, getattr(self, name))
+        for field in dataclasses.fields(self):  # JSON has a null, and the checks let it pass
+            if getattr(self, field.name) is None and field.default is not None:
+                raise SettingsError(f"{field.name} needs a value.")
         if self.loss_weights == (0.0, 0.0):
             raise SettingsError("alpha and beta are both 0: there is nothing to optimise.")
 
@@ -132,7 +136,7 @@ class Settings:
         known = {f.name for f in dataclasses.fields(cls)}
         for name in values:
             if name not in known:
-                raise SettingsError(f"unknown setting {name!r}{did_you_mean(name, known)}.")
+                raise SettingsError(f"unknown setting {name!r}{did_you_mean(name, known) or '.'}")
         plain = dict(values)
         for name in ("content_layers", "style_layers"):
             if isinstance(plain.get(name), str):
@@ -211,24 +215,14 @@ _CHOICES: Final = {
 }
 
 
-def parse_numbers(name: str, text: str) -> tuple[float, ...]:
-    """Read `3,1` into numbers; raises `SettingsError`."""
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise SettingsError(
-            f"{name} must be numbers separated by commas, such as 3,1, got {text!r}."
-        ) from None
-
-
 def _check_numbers(name: str, values: Any, low: float, high: float) -> None:
     if values is None:
         return
     if not isinstance(values, tuple) or not values:
-        raise SettingsError(f"{name} must be at least one number, got {values!r}.")
+        raise SettingsError(f"{name} must be at least one number, got {told(values)}.")
     for value in values:
         if value is None:
-            raise SettingsError(f"{name} must be numbers, got {values!r}.")
+            raise SettingsError(f"{name} must be numbers, got {told(values)}.")
         check_range(name, value, low, high)
     if not any(values):
         raise SettingsError(f"{name} is 0 everywhere.")

@@ -1,10 +1,11 @@
 """Checks of values from outside, each with a sentence that names the value and its range."""
 
-import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from stylecli.errors import SettingsError
+
+_LONGEST: Final = 200  # characters of a value in a message
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -15,13 +16,22 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
+def told(value: Any) -> str:
+    """A value for a message: cut where it is long, and no failure where it has no text."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of 5000 digits, lists a thousand deep
+        return f"{type(value).__name__} past all bounds"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
 def check_range(name: str, value: Any, low: float, high: float) -> None:
     """Raise `SettingsError` unless a value is `None` or a number from `low` to `high`."""
     if value is None:
         return
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not low <= value <= high:
-        raise SettingsError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}.")
+    if not number or not low <= value <= high:  # so is NaN refused, and 10**400, without a float
+        raise SettingsError(f"{name} must be a number from {low:g} to {high:g}, got {told(value)}.")
 
 
 def check_integer(name: str, value: Any, low: int, high: int) -> None:
@@ -29,19 +39,21 @@ def check_integer(name: str, value: Any, low: int, high: int) -> None:
     if value is None:
         return
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise SettingsError(f"{name} must be a whole number from {low} to {high}, got {value!r}.")
+        raise SettingsError(
+            f"{name} must be a whole number from {low} to {high}, got {told(value)}."
+        )
 
 
 def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
     """Raise `SettingsError` unless a value is one of `choices`."""
     if value not in choices:
+        near = did_you_mean(value, choices) if isinstance(value, str) else ""
         raise SettingsError(
-            f"{name} must be one of {', '.join(choices)}, got {value!r}"
-            f"{did_you_mean(str(value), choices)}."
+            f"{name} must be one of {', '.join(choices)}, got {told(value)}{near or '.'}"
         )
 
 
 def check_text(name: str, value: Any) -> None:
     """Raise `SettingsError` unless a value is a text that can be a name or a path."""
     if not isinstance(value, str) or not value or "\0" in value:
-        raise SettingsError(f"{name} must be a name or a path, got {value!r}.")
+        raise SettingsError(f"{name} must be a name or a path, got {told(value)}.")

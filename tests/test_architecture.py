@@ -19,6 +19,7 @@ FLOORS = {
     "errors": 0,
     "files": 0,
     "layers": 0,
+    "notation": 0,
     "lazy": 0,
     "validation": 0,
     "_version": 0,

@@ -95,8 +95,10 @@ def _flushed(code: int) -> int:
 
 
 def _complain(sentence: str) -> None:
+    from stylecli.images.formats import shown  # a name in it must not command the terminal
+
     with contextlib.suppress(OSError, ValueError):
-        print(f"stylize: {sentence}", file=sys.stderr, flush=True)
+        print(f"stylize: {shown(sentence)}", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager

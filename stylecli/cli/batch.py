@@ -1,5 +1,6 @@
 """`stylize batch`: many pictures, one model load."""
 
+import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from stylecli.cli.output import print_json
 from stylecli.cli.progress import Screen, describe_seconds, open_screen
 from stylecli.errors import InputError, UsageError
 from stylecli.files import reason
+from stylecli.images.formats import shown
 from stylecli.jobs.manifest import Manifest
 from stylecli.jobs.naming import DEFAULT_TEMPLATE, FIELDS, Naming
 from stylecli.jobs.planning import BatchPlan, BatchRequest, Pairing, plan_batch
@@ -177,7 +179,7 @@ def run_plan(
         nonlocal ended
         ended += 1
         if outcome.status == "failed":
-            screen.say(f"stylize: error: {outcome.error}")
+            _complain(screen, outcome)
         for note in outcome.notes:
             screen.note(note)
         screen.overall(ended, total)
@@ -195,19 +197,20 @@ def run_plan(
 
 
 def _lines(name: str | None) -> Iterator[str]:
-    """The lines of a list, read as they are asked for. Raises `InputError`."""
+    """The lines of a list, read when the first is asked for. Raises `InputError`."""
     if name is None:
         return
     try:
         if name == "-":
             if sys.stdin is None:
                 raise UsageError("--from-file -: standard input is closed.")
-            yield from sys.stdin.buffer.read().decode("utf-8", "surrogateescape").splitlines()
-            return
-        with Path(name).open(encoding="utf-8", errors="surrogateescape") as file:
-            yield from file
+            data = sys.stdin.buffer.read()
+        else:
+            data = Path(name).read_bytes()
     except OSError as error:
-        raise InputError(f"cannot read {name}: {reason(error)}.") from error
+        raise InputError(f"cannot read {shown(name)}: {reason(error)}.") from error
+    # A byte order mark is what spreadsheets begin with; file names may be in any encoding.
+    yield from data.decode("utf-8-sig", "surrogateescape").split("\n")
 
 
 def _print_plan(plan: BatchPlan, given: Given) -> int:
@@ -226,10 +229,17 @@ def _print_plan(plan: BatchPlan, given: Given) -> int:
         with open_screen(quiet=given.quiet) as screen:
             for job in plan.jobs:
                 styles = " + ".join(map(str, job.styles))
-                screen.say(f"{job.content} in the style of {styles} -> {job.output}")
+                screen.say(shown(f"{job.content} in the style of {styles} -> {job.output}"))
             for failure in plan.failures:
-                screen.say(f"stylize: error: {failure.error}")
+                _complain(screen, failure)
     return 3 if plan.failures else 0
+
+
+def _complain(screen: Screen, failure: "Outcome") -> None:
+    """Tell of a failure, which `--quiet` does not silence."""
+    screen.close()
+    with contextlib.suppress(OSError, ValueError):  # a closed stderr must not stop the work
+        print(f"stylize: error: {shown(failure.error)}", file=sys.stderr, flush=True)
 
 
 def _tell(screen: Screen, summary: "Summary") -> None:

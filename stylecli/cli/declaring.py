@@ -1,8 +1,10 @@
 """How an option is declared: a parameter for Typer, with its environment variable and panel."""
 
+import copy
 import inspect
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, get_type_hints
+from dataclasses import fields
+from typing import Annotated, Any, Final, get_args, get_type_hints
 
 import typer
 
@@ -53,6 +55,7 @@ def option(
 
 
 _DEFAULTS: Final[Mapping[type, Any]] = {Settings: Settings(), Compute: Compute()}
+_SETTINGS: Final = frozenset(field.name for field in fields(Settings))
 LAYERS: Final = ("content_layers", "style_layers")
 NUMBERS: Final = ("style_weights", "style_scale")
 
@@ -63,6 +66,16 @@ def field_option(owner: type, name: str, panel: str, text: str, *flags: str, **m
     kind = str | None if text_form else get_type_hints(owner)[name]
     default = getattr(_DEFAULTS[owner], name)
     return option(name, kind, panel, text, *flags, default=default, **more)
+
+
+def as_axis(parameter: inspect.Parameter) -> inspect.Parameter:
+    """The option of a setting, taking a list or a range of its values; others as they are."""
+    if parameter.name not in _SETTINGS:
+        return parameter
+    (about,) = get_args(parameter.annotation)[1:]
+    swept = copy.copy(about)
+    swept.metavar, swept.show_default = "VALUES", False
+    return parameter.replace(annotation=Annotated[str | None, swept], default=None)
 
 
 def declared(name: str, panel: str, text: str, *flags: str, **more: Any) -> Any:

@@ -7,19 +7,21 @@ settings are taken from (`--like`), that before the defaults.
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import typer
 
-from stylecli.cli.declaring import LAYERS, NUMBERS
+from stylecli.cli.declaring import LAYERS, NUMBERS, as_axis
 from stylecli.cli.options import PARAMETERS
 from stylecli.images.formats import OutputOptions
+from stylecli.jobs.axes import NAMES, Axis, parse_axis
 from stylecli.jobs.recipe_file import checked, read_settings
 from stylecli.layers import parse_layers
-from stylecli.settings import Compute, Settings, parse_numbers
+from stylecli.notation import parse_numbers
+from stylecli.settings import Compute, Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,7 @@ class Given:
     dry_run: bool
     mask: Path | None
     style_mask: tuple[Path, ...]
+    axes: tuple[Axis, ...] = ()
 
 
 _PLAIN: Final = ("json", "quiet", "verbose", "dry_run", "mask")
@@ -49,6 +52,17 @@ _EXCLUDES: Final = {
 
 def takes_options(function: Callable[..., int | None]) -> Callable[..., int | None]:
     """Give a command all of `PARAMETERS`; they reach it together, as its keyword `given`."""
+    return _taking(function, PARAMETERS, swept=False)
+
+
+def takes_axes(function: Callable[..., int | None]) -> Callable[..., int | None]:
+    """As `takes_options`, with a list or range for every setting: they are `given.axes`."""
+    return _taking(function, tuple(map(as_axis, PARAMETERS)), swept=True)
+
+
+def _taking(
+    function: Callable[..., int | None], parameters: Sequence[inspect.Parameter], *, swept: bool
+) -> Callable[..., int | None]:
     signature = inspect.signature(function)
     own = [parameter for parameter in signature.parameters.values() if parameter.name != "given"]
 
@@ -56,15 +70,24 @@ def takes_options(function: Callable[..., int | None]) -> Callable[..., int | No
     def command(ctx: typer.Context, **values: Any) -> int | None:
         mine = {parameter.name: values.pop(parameter.name) for parameter in own}
         by_hand = {name for name in values if _was_given(ctx, name)}
-        return function(**mine, given=_given(values, by_hand))
+        axes = _take_axes(values) if swept else ()
+        return function(**mine, given=_given(values, by_hand, axes))
 
     context = inspect.Parameter(
         "ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
     )
-    parameters = [context, *own, *PARAMETERS]
-    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    command.__annotations__ = {each.name: each.annotation for each in parameters}
+    every = [context, *own, *parameters]
+    command.__signature__ = signature.replace(parameters=every)  # type: ignore[attr-defined]
+    command.__annotations__ = {each.name: each.annotation for each in every}
     return command
+
+
+def _take_axes(values: dict[str, Any]) -> tuple[Axis, ...]:
+    """The axes among the values of options, which are left at the settings' defaults."""
+    texts = {name: values[name] for name in NAMES}
+    defaults = Settings()
+    values |= {name: getattr(defaults, name) for name in NAMES}
+    return tuple(parse_axis(name, text) for name, text in texts.items() if text is not None)
 
 
 def _was_given(ctx: Any, name: str) -> bool:
@@ -73,7 +96,7 @@ def _was_given(ctx: Any, name: str) -> bool:
     return source is not None and source.name != "DEFAULT"
 
 
-def _given(values: Mapping[str, Any], by_hand: set[str]) -> Given:
+def _given(values: Mapping[str, Any], by_hand: set[str], axes: tuple[Axis, ...]) -> Given:
     values = dict(values)
     for name in LAYERS:
         if values[name] is not None:
@@ -89,6 +112,7 @@ def _given(values: Mapping[str, Any], by_hand: set[str]) -> Given:
             quality=values["jpeg_quality"], bits=values["bits"], keep_alpha=values["keep_alpha"]
         ),
         style_mask=tuple(values["style_mask"] or ()),
+        axes=axes,
         **{name: values[name] for name in _PLAIN},
     )
 

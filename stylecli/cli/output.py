@@ -7,6 +7,7 @@ from typing import Any
 
 from stylecli.errors import OutputError
 from stylecli.files import reason
+from stylecli.images.formats import shown
 
 
 def print_json(values: Any) -> None:
@@ -15,11 +16,11 @@ def print_json(values: Any) -> None:
 
 
 def print_line(text: str) -> None:
-    """One line of plain text; raises `OutputError` where nobody takes it."""
+    """One line of plain text, as `shown` gives it; raises `OutputError` where nobody takes it."""
     if sys.stdout is None:
         raise OutputError("cannot write standard output: it is closed.")
     try:
-        print(text, flush=True)
+        print(shown(text), flush=True)
     except OSError as error:
         _abandon_stdout()
         raise OutputError(f"cannot write standard output: {reason(error)}.") from error

@@ -14,8 +14,11 @@ from typer.core import TyperGroup
 from stylecli._version import __version__
 from stylecli.cli.again import replay_picture, resume_run
 from stylecli.cli.batch import run_many
+from stylecli.cli.compare import compare_pictures
 from stylecli.cli.doctor import run_doctor
+from stylecli.cli.match import match_style
 from stylecli.cli.picture import paint_picture
+from stylecli.cli.sweep import run_sweep
 from stylecli.cli.weights import weights_app
 from stylecli.errors import UsageError
 from stylecli.validation import did_you_mean
@@ -122,6 +125,9 @@ app.command(DEFAULT, hidden=True)(paint_picture)
 app.add_typer(weights_app, name="weights")
 app.command("doctor")(run_doctor)
 app.command("batch")(run_many)
+app.command("sweep")(run_sweep)
+app.command("compare")(compare_pictures)
+app.command("match")(match_style)
 app.command("resume")(resume_run)
 app.command("replay")(replay_picture)
 

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
+from stylecli.images.formats import shown
+
 if TYPE_CHECKING:
     from stylecli.transfer.progress import Progress
 
@@ -39,12 +41,12 @@ class Screen:
         self._lively = not self._quiet and is_lively(self._stream)
 
     def say(self, text: str) -> None:
-        """One line, at once."""
+        """One line, at once; what is no letter in a file's name is escaped."""
         if self._quiet:
             return
         self.close()
         with contextlib.suppress(OSError, ValueError):  # a closed stderr must not stop the work
-            print(text, file=self._stream, flush=True)
+            print(shown(text), file=self._stream, flush=True)
 
     def note(self, text: str) -> None:
         """A sentence the user should not miss."""

@@ -54,9 +54,9 @@ def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _read_pickle(path: Path) -> dict[Any, Any]:
-    # Archives of torch >= 1.6 can be mapped; torchvision's VGG files are older than that.
-    mapped = zipfile.is_zipfile(path)
     try:
+        # Archives of torch >= 1.6 can be mapped; torchvision's VGG files are older than that.
+        mapped = zipfile.is_zipfile(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             state = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)

@@ -2,17 +2,21 @@
 
 import contextlib
 import io
+import logging
+import os
 import threading
 import warnings
 from collections.abc import Iterator
+from typing import Final
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from stylecli.errors import InputError
+from stylecli.errors import InputError, is_out_of_memory
 from stylecli.images.formats import MAX_PIXELS, MAX_SIDE, READABLE, READABLE_NAMES
 
 # Pillow's size limit and Python's warning filters belong to the whole process: one at a time.
 _LOCK = threading.RLock()
+_STDERR: Final = 2
 
 
 @contextlib.contextmanager
@@ -22,9 +26,12 @@ def guarded(name: str) -> Iterator[None]:
     Its decoders answer broken files with OSError, SyntaxError, ValueError, struct.error,
     TypeError, KeyError, MemoryError and more, so nothing short of `Exception` is complete.
     """
+    log = logging.getLogger("PIL")
     with _LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, MAX_PIXELS
+        level = log.level
+        log.setLevel(logging.CRITICAL + 1)  # where nobody set up logging, it prints errors
         try:
             yield
         except InputError:
@@ -36,14 +43,38 @@ def guarded(name: str) -> Iterator[None]:
                 f"cannot read {name}: it is not a {READABLE_NAMES} picture of a usual kind, or its "
                 "header is damaged."
             ) from error
-        except MemoryError as error:
-            raise InputError(f"cannot read {name}: it does not fit into memory.") from error
         except Exception as error:
+            if is_out_of_memory(error):
+                raise InputError(f"cannot read {name}: it does not fit into memory.") from error
             raise InputError(
                 f"cannot read {name}: the picture is damaged or incomplete ({_brief(error)})."
             ) from error
         finally:
             Image.MAX_IMAGE_PIXELS = limit
+            log.setLevel(level)
+
+
+@contextlib.contextmanager
+def hushed(data: bytes) -> Iterator[None]:
+    """Keep libtiff from writing its own words on a damaged TIFF to standard error.
+
+    The stream itself is set aside, which no other library needs; to be called in `guarded`.
+    """
+    kept = -1
+    if data[:2] in (b"II", b"MM"):
+        with contextlib.suppress(OSError):  # standard error may be closed
+            kept = os.dup(_STDERR)
+    if kept < 0:
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, _STDERR)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        os.dup2(kept, _STDERR)
+        os.close(kept)
 
 
 def open_image(data: bytes, name: str) -> ImageFile.ImageFile:

@@ -14,5 +14,5 @@ def peek_size(path: Path) -> tuple[int, int]:
     data = read_bytes(path)
     with guarded(name), open_image(data, name) as image:
         width, height = image.size
-        turned = orientation_of(read_exif(image)) >= 5
+        turned = orientation_of(read_exif(image)) >= 5 and image.format != "TIFF"  # turned already
     return (width, height) if turned else (height, width)

@@ -16,7 +16,7 @@ from stylecli.images.deep import Samples, has_deep_tags, read_deep, read_grey
 from stylecli.images.exif import dpi_of, orientation_of, read_exif, safe_exif, upright
 from stylecli.images.formats import shown
 from stylecli.images.icc import Notes, deep_to_srgb, to_srgb
-from stylecli.images.opening import check_size, guarded, open_image
+from stylecli.images.opening import check_size, guarded, hushed, open_image
 from stylecli.images.picture import Metadata, Picture
 from stylecli.images.source import read_bytes, read_stream
 
@@ -39,7 +39,7 @@ def read_picture(source: Path | BinaryIO, *, name: str | None = None) -> Picture
     else:
         name = shown(name or "standard input")
         data = read_stream(source, name)
-    with guarded(name), open_image(data, name) as image:
+    with guarded(name), hushed(data), open_image(data, name) as image:
         samples = read_deep(data, image, name)
         picture = _picture(image, samples)
     meta = replace(picture.meta, sha256=hashlib.sha256(data).hexdigest())

@@ -17,9 +17,7 @@ _FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINA
 def read_bytes(path: Path) -> bytes:
     """The bytes of a regular file; anything else raises `InputError` and never blocks."""
     try:
-        descriptor = os.open(path, _FLAGS)
-        with os.fdopen(descriptor, "rb") as file:
-            _check_regular(os.fstat(file.fileno()), path)
+        with open(path, "rb", opener=_open) as file:
             return read_stream(file, shown(path))
     except OSError as error:
         raise InputError(_explain(path, error)) from error
@@ -47,6 +45,17 @@ def read_stream(stream: BinaryIO, name: str) -> bytes:
     if len(data) > MAX_FILE_BYTES:
         raise InputError(f"cannot read {name}: it is larger than 4 GiB.")
     return data
+
+
+def _open(name: str, _: int) -> int:
+    """Open a regular file, and nothing else; `open` itself would not close what it refuses."""
+    descriptor = os.open(name, _FLAGS)
+    try:
+        _check_regular(os.fstat(descriptor), Path(name))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _check_regular(status: os.stat_result, path: Path) -> None:

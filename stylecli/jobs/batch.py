@@ -1,16 +1,21 @@
 """Many jobs: grouped, made by an engine, each recorded when its picture is in place."""
 
-from collections.abc import Callable, Iterator, Sequence
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Protocol
 
+from stylecli.errors import OutputError
 from stylecli.files import remove_leftovers
+from stylecli.images.formats import shown
 from stylecli.jobs.digests import Digests
 from stylecli.jobs.existing import complete_recipe
 from stylecli.jobs.job import Job
 from stylecli.jobs.manifest import Manifest
 from stylecli.jobs.outcome import Outcome
-from stylecli.jobs.working import Existing, Group, group_jobs
+from stylecli.jobs.working import Existing, Group, again, group_jobs
 
 OnOutcome = Callable[[Outcome], None]
 OnFraction = Callable[[float], None]
@@ -27,6 +32,60 @@ class Engine(Protocol):
         `on_fraction` hears the share of the groups' jobs that is done, in [0, 1]. Closing the
         iterator ends the work.
         """
+
+
+@dataclass(eq=False)
+class Task:
+    """A group on its way through the workers of an engine that has several."""
+
+    group: Group
+    begun: int = 0
+    share: float = 0.0  # of it that is done
+
+
+class Queue:
+    """The groups that wait for a worker, and how far all of them are.
+
+    A group whose worker died waits again, job by job, since one of them may be what was too much
+    for it; each job is begun `attempts` times at most.
+    """
+
+    def __init__(self, groups: Sequence[Group], existing: Existing, attempts: int) -> None:
+        self.existing, self.attempts = existing, attempts
+        self.tasks = [Task(group) for group in groups]
+        self.waiting = list(self.tasks)
+
+    def take(self) -> tuple[Task, Existing]:
+        """The next task, and what becomes of outputs that are there: those it made stay."""
+        task = self.waiting.pop(0)
+        task.begun += 1
+        return task, self.existing if task.begun == 1 else again(self.existing)
+
+    @property
+    def fraction(self) -> float:
+        """The share of all jobs that is done, in [0, 1]."""
+        sizes = [len(task.group.jobs) for task in self.tasks]
+        done = sum(size * task.share for size, task in zip(sizes, self.tasks, strict=True))
+        return done / sum(sizes)
+
+    def finish(self, task: Task, outcomes: Sequence[Outcome]) -> tuple[Group, list[Outcome]]:
+        """What an engine gives back of a task that has ended."""
+        task.share = 1.0
+        if task.begun == 1:
+            return task.group, list(outcomes)
+        return task.group, [_as_made(outcome) for outcome in outcomes]
+
+    def lose(self, task: Task, error: Exception) -> tuple[Group, list[Outcome]] | None:
+        """Let a task wait again whose worker died, or give back that it failed with `error`."""
+        group = task.group
+        if task.begun >= self.attempts:
+            return self.finish(task, [_given_up(job, error) for job in group.jobs])
+        places = zip(group.numbers, group.jobs, strict=True)
+        singles = [Task(Group((number,), (job,)), task.begun) for number, job in places]
+        self.tasks.remove(task)
+        self.tasks += singles
+        self.waiting[:0] = singles
+        return None
 
 
 @dataclass
@@ -82,27 +141,43 @@ def run_batch(
 
     for number, failure in enumerate(failures, len(jobs)):
         settle(number, failure)
-    todo = [replace(job, force=existing == "overwrite") for job in jobs]
-    numbers = list(range(len(jobs)))
-    if existing == "skip":
-        digests = Digests()
-        for number in list(numbers):
-            recipe = complete_recipe(todo[number], digests)
-            if recipe is not None:
-                settle(number, Outcome.of(todo[number], "kept", recipe=recipe.to_dict()))
-                numbers.remove(number)
+    todo = [replace(job, force=existing in ("renew", "overwrite")) for job in jobs]
+    measured = manifest.distances()
+    for number, outcome in _settled(todo, existing):
+        settle(number, replace(outcome, distances=measured.get(str(outcome.output), {})))
+    numbers = [number for number in range(len(jobs)) if number not in found]
     groups = group_jobs([todo[number] for number in numbers], numbers)
-    folders = {job.output.parent for job in jobs}
-    for folder in folders:
-        remove_leftovers(folder)
-    if not (fail_fast and failures):
-        try:
+    failed = any(outcome.status == "failed" for outcome in found.values())
+    with _swept({job.output.parent for job in jobs}):
+        if not (fail_fast and failed):
             _run_groups(groups, engine, existing, fail_fast, settle, on_fraction or _unheard)
-        finally:  # of workers that were ended in the middle of a file
-            for folder in folders:
-                remove_leftovers(folder)
     left = len(jobs) + len(failures) - len(found)
     return Summary([found[number] for number in sorted(found)], left)
+
+
+def _settled(jobs: Sequence[Job], existing: Existing) -> Iterator[tuple[int, Outcome]]:
+    """Jobs, by their places, that need no work, or must not be begun."""
+    digests = Digests()
+    inputs = {os.path.realpath(path) for job in jobs for path in job.input_files}
+    for number, job in enumerate(jobs):
+        keeps = existing in ("skip", "renew")
+        if keeps and (recipe := complete_recipe(job, digests)) is not None:
+            yield number, Outcome.of(job, "kept", recipe=recipe.to_dict())
+        elif existing in ("renew", "overwrite") and os.path.realpath(job.output) in inputs:
+            error = OutputError(f"{shown(job.output)} is also an input: name the output otherwise.")
+            yield number, Outcome.failed(job.content, job.styles, job.output, error)
+
+
+@contextlib.contextmanager
+def _swept(folders: Iterable[Path]) -> Iterator[None]:
+    """Without temporary files, of an earlier batch or of workers that are ended within."""
+    for folder in folders:
+        remove_leftovers(folder)
+    try:
+        yield
+    finally:
+        for folder in folders:
+            remove_leftovers(folder)
 
 
 def _run_groups(
@@ -124,6 +199,19 @@ def _run_groups(
         close = getattr(running, "close", None)
         if close is not None:
             close()
+
+
+def _as_made(outcome: Outcome) -> Outcome:
+    """The outcome of a later attempt: what it found there was made by an earlier one."""
+    return replace(outcome, status="done") if outcome.status == "kept" else outcome
+
+
+def _given_up(job: Job, error: Exception) -> Outcome:
+    """Failed, unless its picture was in place before its worker died."""
+    recipe = complete_recipe(job, Digests())
+    if recipe is not None:
+        return Outcome.of(job, "done", recipe=recipe.to_dict())
+    return Outcome.failed(job.content, job.styles, job.output, error)
 
 
 def _unheard(_: object) -> None:

@@ -4,9 +4,10 @@ The file is in safetensors format: tensors, and a JSON header with the job, the 
 pictures and the place in the schedule. Nothing in it is ever executed.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from stylecli._version import __version__
-from stylecli.errors import InputError, SettingsError, UsageError
+from stylecli.encoder.registry import is_path
+from stylecli.errors import InputError, UsageError
 from stylecli.files import replace_file
 from stylecli.images.formats import OutputOptions, shown
 from stylecli.jobs.job import STREAM, Job
@@ -24,20 +26,32 @@ from stylecli.settings import Compute, Settings
 SUFFIX: Final = ".checkpoint"
 FORMAT: Final = 1
 _HEADER: Final = "stylecli"
+_DIGEST: Final = "sha256"  # without it a flipped bit in a tensor would go into the picture unseen
 _JOIN: Final = "/"
+# What values of the wrong kind can end in, wherever they are first used.
+SENSELESS: Final = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+)
 _PATHS: Final = ("content", "output", "mask")
 _PATH_LISTS: Final = ("styles", "style_masks")
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A job, the SHA-256 of each of its pictures, and the state that `Progress.state` gave."""
+    """A job, the SHA-256 of its pictures and its encoder, and what `Progress.state` gave."""
 
     job: Job
     hashes: Mapping[str, str]
+    encoder: str
     state: dict[str, Any]
     threads: int
     torch: str
+    version: str
 
 
 def checkpoint_path(job: Job) -> Path | None:
@@ -48,9 +62,9 @@ def checkpoint_path(job: Job) -> Path | None:
 
 
 def save_checkpoint(
-    path: Path, job: Job, hashes: Mapping[Path, str], state: Mapping[str, Any]
+    path: Path, job: Job, hashes: Mapping[Path, str], encoder: str, state: Mapping[str, Any]
 ) -> None:
-    """Write a checkpoint, complete or not at all. Raises `OutputError`."""
+    """Write a checkpoint, complete or not at all; `encoder` is its hash. Raises `OutputError`."""
     tensors: dict[str, torch.Tensor] = {}
     numbers = _take_tensors(state, "", tensors)
     header = {
@@ -58,39 +72,22 @@ def save_checkpoint(
         "version": __version__,
         "job": _job_to_dict(job),
         "hashes": {str(name.absolute()): digest for name, digest in hashes.items()},
+        "encoder": encoder,
         "state": numbers,
         "threads": torch.get_num_threads(),
         "torch": str(torch.__version__),
     }
-    data = save(tensors, {_HEADER: json.dumps(header)})
+    text = json.dumps(header)
+    data = save(tensors, {_HEADER: text, _DIGEST: _digest(text, tensors)})
     replace_file(path, data)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint. Raises `InputError` for anything that is not one, or is damaged."""
     try:
-        if not path.is_file():
-            raise ValueError("there is no such file" if not path.exists() else "it is no file")
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get(_HEADER)
-            if text is None:
-                raise ValueError("it is not from this program")
-            header = json.loads(text)
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-        return _from_header(header, tensors)
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        OSError,
-        RecursionError,
-        SafetensorError,
-        SettingsError,
-        UsageError,
-    ) as error:
-        why = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        raise InputError(f"cannot read the checkpoint {shown(path)}: {why}.") from error
+        return _from_header(*_read(path))
+    except (*SENSELESS, OSError, SafetensorError, UsageError) as error:
+        raise InputError(f"cannot read the checkpoint {shown(path)}: {_why(error)}.") from error
 
 
 def check_inputs(checkpoint: Checkpoint, hashes: Mapping[Path, str]) -> None:
@@ -102,6 +99,15 @@ def check_inputs(checkpoint: Checkpoint, hashes: Mapping[Path, str]) -> None:
             )
 
 
+def check_encoder(checkpoint: Checkpoint, encoder: str) -> None:
+    """Raise `InputError` where the encoder's hash is not the one that the run began with."""
+    if checkpoint.encoder != encoder:
+        name = shown(checkpoint.job.settings.encoder)
+        raise InputError(
+            f"the encoder {name} has changed since the checkpoint was made: start again without it."
+        )
+
+
 def differences(checkpoint: Checkpoint) -> tuple[str, ...]:
     """Why a resumed run may not end with exactly the bits of an uninterrupted one."""
     threads, version = torch.get_num_threads(), str(torch.__version__)
@@ -110,7 +116,45 @@ def differences(checkpoint: Checkpoint) -> tuple[str, ...]:
         found.append(f"the run began with {checkpoint.threads} threads and goes on with {threads}")
     if checkpoint.torch != version:
         found.append(f"the run began with torch {checkpoint.torch} and goes on with {version}")
+    if checkpoint.version != __version__:
+        found.append(
+            f"the run began with version {checkpoint.version} and goes on with {__version__}"
+        )
     return tuple(f"{each}: the last bits may differ" for each in found)
+
+
+def _read(path: Path) -> tuple[Any, dict[str, torch.Tensor]]:
+    """The header and the tensors, as they were written."""
+    if not path.is_file():
+        raise ValueError("there is no such file" if not path.exists() else "it is no file")
+    with safe_open(path, framework="pt") as file:
+        found = file.metadata() or {}
+        if _HEADER not in found:
+            raise ValueError("it is not from this program")
+        tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+    if found.get(_DIGEST) != _digest(found[_HEADER], tensors):
+        raise ValueError("it is damaged")
+    return json.loads(found[_HEADER]), tensors
+
+
+def _digest(text: str, tensors: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 of all that a checkpoint says."""
+    found = hashlib.sha256(text.encode())
+    for name, tensor in sorted(tensors.items()):
+        found.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
+
+
+def _why(error: Exception) -> str:
+    """The reason in words, where a library's own are meant for programmers."""
+    if isinstance(error, SafetensorError):
+        return "it is damaged, or no checkpoint"
+    if isinstance(error, KeyError):
+        return f"it lacks {error}"
+    if isinstance(error, SENSELESS) and not isinstance(error, ValueError):
+        return "what it holds makes no sense"
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 
 
 def _from_header(header: Any, tensors: dict[str, torch.Tensor]) -> Checkpoint:
@@ -127,9 +171,11 @@ def _from_header(header: Any, tensors: dict[str, torch.Tensor]) -> Checkpoint:
     return Checkpoint(
         job=_job_from_dict(header["job"]),
         hashes={str(name): str(digest) for name, digest in header["hashes"].items()},
+        encoder=str(header["encoder"]),
         state=state,
         threads=int(header["threads"]),
         torch=str(header["torch"]),
+        version=str(header["version"]),
     )
 
 
@@ -155,13 +201,15 @@ def _put_tensors(value: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
 
 def _job_to_dict(job: Job) -> dict[str, Any]:
     singles = {name: getattr(job, name) for name in _PATHS}
-    settings = job.settings.to_dict()
+    settings = job.settings
     if job.init_path is not None:
-        settings["init"] = str(job.init_path.absolute())
+        settings = replace(settings, init=str(job.init_path.absolute()))
+    if is_path(settings.encoder):
+        settings = replace(settings, encoder=str(Path(settings.encoder).absolute()))
     return {
         **{name: path and str(path.absolute()) for name, path in singles.items()},
         **{name: [str(p.absolute()) for p in getattr(job, name)] for name in _PATH_LISTS},
-        "settings": settings,
+        "settings": settings.to_dict(),
         "compute": asdict(job.compute),
         "output_options": asdict(job.output_options),
         "force": job.force,

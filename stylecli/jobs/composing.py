@@ -7,6 +7,7 @@ import torch
 
 from stylecli.errors import InputError
 from stylecli.images import colour, masks
+from stylecli.images.formats import shown
 from stylecli.settings import Settings
 from stylecli.transfer import Request, Style
 from stylecli.transfer.resample import resize
@@ -39,16 +40,21 @@ def compose(
     pictures = [_recoloured(style, content, settings) for style in styles]
     scales = _scales(settings, content, len(pictures))
     weights = settings.style_weights or (1.0,) * len(pictures)
-    shown = colour.luminance(content) if settings.color == "content" else content
+    seen = colour.luminance(content) if settings.color == "content" else content
     if divided is None:
         whole = [Style(*each) for each in zip(pictures, weights, scales, strict=True)]
-        return Request(shown, whole, settings, init)
+        return Request(seen, whole, settings, init)
     regions, parts = _divide(divided, content, styles)
     chosen = [
         Style(pictures[index], weights[index], scales[index], part, region)
         for index, region, part in parts
+        if weights[index] > 0.0
     ]
-    return Request(shown, chosen, settings, init, regions)
+    if not chosen:
+        raise InputError(
+            f"{shown(divided.name)} leaves no region to paint: its styles have weight 0."
+        )
+    return Request(seen, chosen, settings, init, regions)
 
 
 def recolour(settings: Settings, image: torch.Tensor, content: torch.Tensor) -> torch.Tensor:
@@ -93,14 +99,14 @@ def _divide(
     if not divided.styles:
         if len(styles) > len(regions):
             raise InputError(
-                f"{divided.name} has {len(regions)} region(s) for {len(styles)} styles: give a "
-                "--style-mask for each style, or fewer styles."
+                f"{shown(divided.name)} has {len(regions)} region(s) for {len(styles)} styles: "
+                "give a --style-mask for each style, or fewer styles."
             )
         parts = [(index, index, None) for index in range(len(styles))]
     used = [part for part in parts if masks.covers(regions[part[1]])]
     if not used:
         raise InputError(
-            f"{divided.name} leaves no region to paint: it needs some white, or a colour that a "
-            "style has."
+            f"{shown(divided.name)} leaves no region to paint: it needs some white, or a colour "
+            "that a style has."
         )
     return regions, used

@@ -15,7 +15,7 @@ class Digests:
         """SHA-256 of a file's bytes. Raises `InputError`."""
         try:
             status = path.stat()
-        except OSError:
+        except (OSError, ValueError):
             return digest_of(path)  # which says what is wrong
         key = path, status.st_mtime_ns, status.st_size
         if key not in self._known:

@@ -1,5 +1,6 @@
 """Whether a job's picture is there already: complete, and made by the same recipe."""
 
+import os
 from pathlib import Path
 
 from stylecli.encoder.checksum import sha256_of
@@ -14,7 +15,7 @@ from stylecli.jobs.studio import named_settings
 
 def recipe_at(path: Path) -> Recipe | None:
     """The recipe of a picture that is there and can be decoded to the end, else `None`."""
-    if not path.is_file():
+    if not os.path.isfile(path):  # which is false, not an error, for names that cannot be
         return None
     try:
         text = read_recipe(path)
@@ -24,6 +25,20 @@ def recipe_at(path: Path) -> Recipe | None:
         return parse_recipe(text)
     except InputError:
         return None
+
+
+def is_torn(path: Path) -> bool:
+    """Whether a file is one of this program's pictures, cut short by whatever copied it."""
+    try:
+        if read_recipe(path) is None:
+            return False
+    except InputError:
+        return False
+    try:
+        read_picture(path)
+    except InputError:
+        return True
+    return False
 
 
 def complete_recipe(job: Job, digests: Digests) -> Recipe | None:

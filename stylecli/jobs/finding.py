@@ -78,7 +78,7 @@ def read_lines(lines: Iterable[str]) -> Iterator[Line | BadLine]:
             if len(text) > MAX_LINE:
                 raise ValueError("it is too long")
             yield _line(number, text)
-        except (ValueError, RecursionError) as error:
+        except (ValueError, RecursionError, csv.Error) as error:
             yield BadLine(number, " ".join(str(error).split()).rstrip("."))
 
 
@@ -104,18 +104,19 @@ def _json_line(number: int, text: str) -> Line:
             raise ValueError("it has both style and styles")
         styles = [values.pop("style")]
     content, output = values.pop("content", None), values.pop("output", None)
-    texts = [content, *(styles or []), *([] if output is None else [output])]
-    if not isinstance(styles or [], list) or not all(
-        isinstance(each, str) and each and "\0" not in each for each in texts
-    ):
+    listed = [] if styles is None else styles if isinstance(styles, list) else [None]
+    texts = [content, *listed, *([] if output is None else [output])]
+    if not all(isinstance(each, str) and each and "\0" not in each for each in texts):
         raise ValueError("content, style, styles and output must be paths")
-    paths = tuple(map(Path, styles or ()))
+    for text in texts:
+        os.fsencode(text)  # JSON can spell half a character, which no file name holds
+    paths = tuple(map(Path, listed))
     return Line(number, Path(content), paths, None if output is None else Path(output), values)
 
 
 def _expand(name: str, *, recursive: bool) -> Sequence[Found]:
     path = Path(name)
-    if path.is_dir():
+    if os.path.isdir(name):
         found = [Found(each, path) for each in _pictures_in(path, recursive=recursive)]
         if not found:
             hint = "" if recursive else " (--recursive looks below it as well)"
@@ -123,9 +124,10 @@ def _expand(name: str, *, recursive: bool) -> Sequence[Found]:
         return found
     if not os.path.lexists(path) and glob.has_magic(name):
         matches = sorted(glob.glob(name, recursive=True))
-        if not matches:
-            raise InputError(f"nothing matches {shown(name)}.")
-        return [Found(Path(each)) for each in matches if not os.path.isdir(each)]
+        files = [Found(Path(each)) for each in matches if not os.path.isdir(each)]
+        if not files:
+            raise InputError(f"no file matches {shown(name)}.")
+        return files
     return [Found(path)]  # whether it can be read is seen when its turn comes
 
 

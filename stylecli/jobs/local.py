@@ -1,23 +1,24 @@
 """Engines on this machine: one process, or several that each hold an encoder."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
+import threading
+import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from typing import Any, Final
+from multiprocessing.connection import Connection, wait
+from typing import Final
 
 import torch
 
 from stylecli.errors import MemoryLimitError
-from stylecli.jobs.batch import OnFraction
+from stylecli.jobs.batch import OnFraction, Queue, Task
 from stylecli.jobs.outcome import Outcome
 from stylecli.jobs.studio import DownloadCallback, MessageCallback, Studio
-from stylecli.jobs.working import Existing, Group, again, as_made, work
+from stylecli.jobs.working import Existing, Group, work
 
 ATTEMPTS: Final = 2  # for a group whose process died
-HEARTBEAT: Final = 0.2  # seconds between looks at the others' progress
 Ended = Iterator[tuple[Group, list[Outcome]]]
 
 
@@ -50,130 +51,130 @@ class SerialEngine:
 class PoolEngine:
     """Several processes with an equal share of the cores each.
 
-    A process that dies (killed for memory, say) costs its group an attempt, not the batch.
+    A process that dies (killed for memory, say) costs the group it was at an attempt, and the
+    other groups nothing.
     """
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        self.context = multiprocessing.get_context("spawn")
 
     def run(self, groups: Sequence[Group], *, existing: Existing, on_fraction: OnFraction) -> Ended:
         """Groups as they end."""
-        total = sum(len(group.jobs) for group in groups)
-        waiting = list(range(len(groups)))
-        attempts = [0] * len(groups)
-        fractions: dict[int, float] = {}
-        while waiting:
-            with _Pool(self.workers, self.context) as pool:
-                running = {}
-                for i in waiting:
-                    policy = again(existing) if attempts[i] else existing
-                    running[pool.submit(groups[i], i, policy)] = i
-                    attempts[i] += 1
-                waiting = []
-                broken = False
-                while running:
-                    ended, _ = wait(running, timeout=HEARTBEAT, return_when=FIRST_COMPLETED)
-                    fractions |= pool.heard()
-                    on_fraction(_share(groups, fractions, total))
-                    for future in ended:
-                        i = running.pop(future)
-                        outcomes, died = _result(future, groups[i], attempts[i])
-                        broken |= died
-                        if outcomes is None:
-                            waiting.append(i)
-                            continue
-                        fractions[i] = 1.0
-                        yield groups[i], as_made(outcomes, existing)
-                    on_fraction(_share(groups, fractions, total))
+        queue = Queue(groups, existing, ATTEMPTS)
+        hands: list[_Hand] = []
+        try:
+            while queue.waiting or any(hand.task for hand in hands):
+                self._hire(hands, len(queue.waiting))
+                for hand in hands:
+                    if hand.task is None and queue.waiting:
+                        hand.begin(*queue.take())
+                for hand in _speaking(hands):
+                    ended = _heard(hand, queue)
+                    on_fraction(queue.fraction)
+                    if ended is not None:
+                        yield ended
+                for hand in [hand for hand in hands if hand.dead]:
+                    hands.remove(hand)
+                    hand.end()
+        finally:
+            for hand in hands:
+                hand.process.kill()  # what they have not finished is not wanted any more
+            for hand in hands:
+                hand.end()
+
+    def _hire(self, hands: list["_Hand"], waiting: int) -> None:
+        """As many as there is work for, up to the number of workers."""
+        threads = max(1, torch.get_num_threads() // self.workers)
+        idle = sum(hand.task is None for hand in hands)
+        for _ in range(min(waiting - idle, self.workers - len(hands))):
+            hands.append(_Hand(threads))
 
 
-class _Pool:
-    """A pool of workers, and what they say of their progress."""
+class _Hand:
+    """A worker process, the line to it, and what it is at."""
 
-    def __init__(self, workers: int, context: Any) -> None:
-        self.queue = context.Queue()
-        threads = max(1, torch.get_num_threads() // workers)
-        self.pool = ProcessPoolExecutor(
-            workers, mp_context=context, initializer=_begin, initargs=(threads, self.queue)
+    def __init__(self, threads: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.task: Task | None = None
+        self.dead = False
+        self.line, theirs = context.Pipe()
+        self.process = context.Process(
+            target=_serve, args=(theirs, threads, os.getpid()), daemon=True
         )
+        with _deaf_to_ctrl_c():
+            self.process.start()
+        theirs.close()  # else its death would not be heard
 
-    def __enter__(self) -> "_Pool":
-        return self
+    def begin(self, task: Task, existing: Existing) -> None:
+        """Give it a group; where it is dead already, that is heard next."""
+        self.task = task
+        with contextlib.suppress(OSError):
+            self.line.send((task.group, existing))
 
-    def __exit__(self, *_: object) -> None:
-        """End the processes at once: what they have not finished is not wanted any more."""
-        processes = list((self.pool._processes or {}).values())
-        self.pool.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.join(5.0)
-        self.queue.close()
+    def hear(self) -> float | list[Outcome] | None:
+        """The share of its group that is done, the group's outcomes, or `None` where it died."""
+        try:
+            said: float | list[Outcome] = self.line.recv()
+        except (EOFError, OSError):
+            return None
+        return said
 
-    def submit(self, group: Group, number: int, existing: Existing) -> "Future[list[Outcome]]":
-        return self.pool.submit(_work, group, number, existing)
-
-    def heard(self) -> dict[int, float]:
-        """The latest share of each group that its worker told of."""
-        found: dict[int, float] = {}
-        while not self.queue.empty():
-            number, fraction = self.queue.get()
-            found[number] = fraction
-        return found
+    def end(self) -> None:
+        """Make sure that the process is gone, and leave nothing of it."""
+        self.process.kill()
+        self.process.join()
+        self.process.close()
+        self.line.close()
 
 
-def _result(
-    future: "Future[list[Outcome]]", group: Group, attempts: int
-) -> tuple[list[Outcome] | None, bool]:
-    """Outcomes, or `None` where the group is to be tried again; and whether a process died."""
+def _speaking(hands: Sequence[_Hand]) -> list[_Hand]:
+    """Busy workers that have something to say, or have died; waits for one."""
+    ready = wait([hand.line for hand in hands if hand.task is not None])
+    return [hand for hand in hands if hand.line in ready]
+
+
+def _heard(hand: _Hand, queue: Queue) -> tuple[Group, list[Outcome]] | None:
+    """Take in what a worker says; its group, where that has ended."""
+    task, said = hand.task, hand.hear()
+    assert task is not None
+    if isinstance(said, float):
+        task.share = said
+        return None
+    hand.task, hand.dead = None, said is None
+    if said is None:
+        return queue.lose(
+            task, MemoryLimitError("the process that made it died: memory may be too small.")
+        )
+    return queue.finish(task, said)
+
+
+@contextlib.contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """What is started within ignores the terminal's Ctrl-C from its first moment."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        return future.result(), False
-    except BrokenProcessPool:
-        if attempts < ATTEMPTS:
-            return None, True
-        error = MemoryLimitError("the process that made it died twice: memory may be too small.")
-        return [
-            Outcome.failed(job.content, job.styles, job.output, error) for job in group.jobs
-        ], True
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
-def _share(groups: Sequence[Group], fractions: dict[int, float], total: int) -> float:
-    return sum(len(groups[i].jobs) * share for i, share in fractions.items()) / total
-
-
-_studio: Studio | None = None
-_queue: Any = None
-
-
-def _begin(threads: int, queue: Any) -> None:
-    """In a new worker: its share of the cores, and no part in the terminal's Ctrl-C."""
-    global _studio, _queue
+def _serve(line: Connection, threads: int, parent: int) -> None:
+    """A worker: makes groups with its share of the cores, until the line is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
     torch.set_num_threads(threads)
-    _studio, _queue = Studio(), queue
-    parent = os.getppid()
-    _die_with(parent)
+    studio = Studio()
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            group, existing = line.recv()
+            line.send(work(studio, group, existing=existing, on_fraction=line.send))
 
 
 def _die_with(parent: int) -> None:
     """End when the batch's own process is gone, however it went."""
-    import threading
-    import time
-
-    def look() -> None:
-        while os.getppid() == parent:
-            time.sleep(1.0)
-        os._exit(1)
-
-    threading.Thread(target=look, daemon=True).start()
-
-
-def _work(group: Group, number: int, existing: Existing) -> list[Outcome]:
-    assert _studio is not None
-    return work(
-        _studio,
-        group,
-        existing=existing,
-        on_fraction=lambda fraction: _queue.put((number, fraction)),
-    )
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)

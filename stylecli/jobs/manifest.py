@@ -29,9 +29,9 @@ class Manifest:
 
         Raises `OutputError`.
         """
-        if outcome.status == "kept" and outcome.output in self._known():
-            return
         try:
+            if outcome.status == "kept" and outcome.output in self._known():
+                return
             self.path.parent.mkdir(parents=True, exist_ok=True)
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
             descriptor = os.open(self.path, flags, 0o666)
@@ -43,16 +43,25 @@ class Manifest:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
+            if outcome.status != "failed" and outcome.output is not None:
+                self._known().add(outcome.output)
         except OSError as error:
             raise OutputError(f"cannot write {shown(self.path)}: {reason(error)}.") from error
-        if outcome.status != "failed" and outcome.output is not None:
-            self._known().add(outcome.output)
 
     def _mend(self, descriptor: int) -> bytes:
         """A line's end, where the last line has none."""
         size = os.fstat(descriptor).st_size
         cut = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
         return b"\n" if cut else b""
+
+    def distances(self) -> dict[str, dict[str, float]]:
+        """What the last line of each output says of its distances."""
+        lines = read_manifest(self.path) if self.path.is_file() else []
+        return {
+            line["output"]: line["distances"]
+            for line in lines
+            if isinstance(line.get("output"), str) and isinstance(line.get("distances"), dict)
+        }
 
     def _known(self) -> set[str]:
         """Outputs that some line calls made."""

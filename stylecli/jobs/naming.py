@@ -1,10 +1,10 @@
 """Names of a batch's outputs: from a template, inside the folder, each once. No torch."""
 
 import hashlib
+import os
 import string
 import unicodedata
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -38,77 +38,95 @@ class Naming:
         for field in _fields_of(self.template):
             if field not in FIELDS:
                 raise UsageError(
-                    f"unknown field {{{field}}} in the name template"
+                    f"unknown field {{{shown(field)}}} in the name template"
                     f"{did_you_mean(field, FIELDS)}; there are "
                     f"{', '.join(f'{{{name}}}' for name in FIELDS)}."
                 )
+        if any(unicodedata.category(c) == "Cc" for c in self.template):
+            raise UsageError(f"the name template {self.template!r} holds a control character.")
         self.relative(dict.fromkeys(FIELDS, "x"))
 
     def relative(self, values: Mapping[str, str]) -> PurePosixPath:
         """The name for some values, relative to the folder."""
-        filled = self.template.format(**{name: _cleaned(text) for name, text in values.items()})
+        filled = self.template.format(**{name: cleaned(text) for name, text in values.items()})
         path = PurePosixPath(filled)
         parts = path.parts
-        if not parts or path.is_absolute() or ".." in parts or "\0" in filled:
+        if not parts or path.is_absolute() or ".." in parts:
             raise UsageError(
                 f"the name template {self.template!r} leads out of the output folder, or nowhere."
             )
-        if PurePosixPath(parts[-1]).suffix.lower() not in WRITABLE:
-            path = path.with_name(parts[-1] + self.suffix)
-        return path.with_name(_shortened(path.name))
+        # The template's own suffix counts; one that came with a value, as of a.jpg.png, does not.
+        own = PurePosixPath(self.template).suffix.lower() in WRITABLE
+        name = path.name if own else path.name + self.suffix
+        return PurePosixPath(*map(_shortened, parts[:-1]), _shortened(name))
 
 
 @dataclass(frozen=True)
 class Named:
-    """What a name is made for: its values, the folder it is mirrored in, and the content."""
+    """What a name is made for: values, the folder it is mirrored in, content and styles."""
 
     values: Mapping[str, str]
     folder: PurePosixPath
     content: Path
+    styles: tuple[Path, ...] = ()
 
 
-def name_all(naming: Naming, things: Sequence[Named]) -> list[PurePosixPath]:
-    """A different name for each, the same for the same things whatever else is there.
+def name_all(
+    naming: Naming, things: Sequence[Named], taken: Iterable[PurePosixPath] = ()
+) -> list[PurePosixPath]:
+    """A different name for each, and none that is taken; the same whenever the same are named.
 
-    Where two would be equal, on any file system, both get their content's suffix, then its
-    folder, then a part of a hash of its path.
+    Where two would be equal, on any file system, both get the suffix of the picture in which
+    they differ, then its folder, then a part of a hash of its path.
     """
-    names = [thing.folder / naming.relative(thing.values) for thing in things]
-    for attempt in range(3):
-        twice = _repeated(names)
-        if not twice:
+    reserved = set(map(same_name, taken))
+    values = [dict(thing.values) for thing in things]
+    for attempt in range(4):
+        names = [
+            thing.folder / naming.relative(own) for thing, own in zip(things, values, strict=True)
+        ]
+        alike = _alike(names, reserved)
+        if not alike:
             return names
-        for index, thing in enumerate(things):
-            if _key(names[index]) in twice:
-                values = {**thing.values, "content": _told_apart(thing.content, attempt)}
-                names[index] = thing.folder / naming.relative(values)
-    for key in _repeated(names):
-        first = next(name for name in names if _key(name) == key)
-        raise UsageError(
-            f"two pictures would be written to {shown(first)}: put {{content}}, {{style}} or "
-            "{index} into --name."
-        )
-    return names
+        for members in alike:
+            _tell_apart([things[i] for i in members], [values[i] for i in members], attempt)
+    raise UsageError(
+        f"two pictures would be written to {shown(names[alike[0][0]])}: put {{content}}, {{style}} "
+        "or {index} into --name."
+    )
 
 
-def _told_apart(content: Path, attempt: int) -> str:
-    suffix = content.suffix.removeprefix(".")
-    if attempt == 0:
-        return f"{content.stem}.{suffix}" if suffix else content.stem
-    parent = content.absolute().parent
-    if attempt == 1:
-        return f"{parent.name}-{content.stem}.{suffix}"
-    digest = hashlib.sha256(str(content.absolute()).encode("utf-8", "surrogateescape"))
-    return f"{content.stem}.{suffix}-{digest.hexdigest()[:8]}"
-
-
-def _repeated(names: Sequence[PurePosixPath]) -> set[str]:
-    return {key for key, count in Counter(map(_key, names)).items() if count > 1}
-
-
-def _key(name: PurePosixPath) -> str:
-    """Names that some file system takes for the same: by case or by how accents are written."""
+def same_name(name: PurePosixPath) -> str:
+    """Equal for names that some file system takes for the same: by case, or how accents are put."""
     return unicodedata.normalize("NFKC", str(name)).casefold()
+
+
+def _alike(names: Sequence[PurePosixPath], reserved: Set[str]) -> list[list[int]]:
+    """The places of names that are the same as another, or taken, name by name."""
+    places: dict[str, list[int]] = {}
+    for index, name in enumerate(names):
+        places.setdefault(same_name(name), []).append(index)
+    return [found for key, found in places.items() if len(found) > 1 or key in reserved]
+
+
+def _tell_apart(things: Sequence[Named], values: Sequence[dict[str, str]], attempt: int) -> None:
+    """Change the values of things of one name; a style's only where that is what differs."""
+    contents = len({thing.content for thing in things}) > 1
+    styles = len({thing.styles for thing in things}) > 1
+    for thing, own in zip(things, values, strict=True):
+        if contents or not styles:
+            own["content"] = _longer(thing.content, attempt)
+        if styles:
+            own["style"] = "+".join(_longer(style, attempt) for style in thing.styles)
+
+
+def _longer(path: Path, attempt: int) -> str:
+    if attempt == 0:
+        return path.name
+    if attempt == 1:
+        return f"{path.absolute().parent.name}-{path.name}"
+    digest = hashlib.sha256(os.fsencode(path.absolute())).hexdigest()
+    return f"{path.name}-{digest[:8]}"
 
 
 def _fields_of(template: str) -> list[str]:
@@ -122,18 +140,19 @@ def _fields_of(template: str) -> list[str]:
         raise UsageError(f"the name template {template!r} makes no sense: {error}.") from error
 
 
-def _cleaned(text: str) -> str:
+def cleaned(text: str) -> str:
     """A value as part of a name: no separators or control characters, no dot or dash in front."""
     plain = "".join("_" if c in _BAD or not c.isprintable() else c for c in text)
-    return plain.lstrip(".-").strip() or "_"
+    return plain.strip().lstrip(".- ") or "_"  # in this order: " .a" must not become hidden
 
 
 def _shortened(name: str) -> str:
     """A name that a file system can hold, told apart by a hash where it was cut."""
-    data = name.encode("utf-8", "surrogateescape")
+    data = os.fsencode(name)
     if len(data) <= LONGEST:
         return name
-    stem, dot, suffix = name.rpartition(".")
+    suffix = PurePosixPath(name).suffix
+    suffix = suffix if suffix.lower() in WRITABLE else ""
     digest = hashlib.sha256(data).hexdigest()[:8]
-    kept = stem.encode("utf-8", "surrogateescape")[: LONGEST - len(suffix) - 10]
-    return f"{kept.decode('utf-8', 'ignore')}-{digest}{dot}{suffix}"
+    kept = data[: LONGEST - len(suffix) - 9]
+    return f"{kept.decode('utf-8', 'ignore')}-{digest}{suffix}"

@@ -1,7 +1,7 @@
 """What became of one job of a batch; plain values, so that it can cross between processes."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -16,7 +16,8 @@ class Outcome:
     """One line of a manifest.
 
     `kept` is a picture that was complete already, with the same recipe. `code` is the exit code
-    that a single run would have ended with.
+    that a single run would have ended with. `distances` are those of the picture to its content
+    and its style, as `stylize compare` measures them.
     """
 
     content: str | None
@@ -28,6 +29,7 @@ class Outcome:
     seconds: float | None = None
     recipe: dict[str, Any] | None = None
     notes: tuple[str, ...] = ()
+    distances: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, job: Job, status: Status, **more: Any) -> Self:
@@ -68,6 +70,7 @@ class Outcome:
             "error": self.error,
             "seconds": None if self.seconds is None else round(self.seconds, 3),
             "notes": list(self.notes) or None,
+            "distances": dict(self.distances) or None,
             "recipe": self.recipe,
         }
         return {name: value for name, value in found.items() if value is not None}

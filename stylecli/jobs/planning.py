@@ -1,15 +1,16 @@
 """From what a batch is given to its jobs: who is painted in whose style, and where it goes."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from stylecli.errors import InputError, SettingsError, StylecliError, UsageError
+from stylecli.errors import InputError, StylecliError, UsageError
 from stylecli.images.formats import OutputOptions, check_output_suffix, shown
 from stylecli.jobs.finding import BadLine, Found, Line, find_pictures, read_lines
 from stylecli.jobs.job import Job
-from stylecli.jobs.naming import Named, Naming, name_all
+from stylecli.jobs.naming import Named, Naming, name_all, same_name
 from stylecli.jobs.outcome import Outcome
 from stylecli.settings import Compute, Settings
 
@@ -68,9 +69,12 @@ def plan_batch(request: BatchRequest) -> BatchPlan:
     if not wanted and not failures:
         raise InputError("there is nothing to do: name pictures, a folder, or --from-file.")
     outputs = _outputs(wanted, request)
+    named = Counter(same_name(PurePosixPath(output)) for output in outputs)
     jobs = []
     for each, output in zip(wanted, outputs, strict=True):
         try:
+            if named[same_name(PurePosixPath(output))] > 1:  # both name it themselves
+                raise UsageError(f"several pictures would be written to {shown(output)}.")
             jobs.append(_job(each, output, request))
         except StylecliError as error:
             failures.append(Outcome.failed(each.content.path, each.styles, output, error))
@@ -142,8 +146,12 @@ def _of_line(line: Line, styles: list[Path], request: BatchRequest) -> list[_Wan
     content = Found(line.content)
     if line.styles:
         return [_Wanted(content, line.styles, settings, line.output)]
+    if request.pairing == "zip":
+        raise UsageError("with --pair zip each line names its own style.")
+    if request.pairing == "blend":
+        return [_Wanted(content, tuple(styles), settings, line.output)]
     if line.output is not None and len(styles) > 1:
-        raise SettingsError("one output for several styles: name the style as well.")
+        raise UsageError("one output for several styles: name the style as well.")
     return [_Wanted(content, (style,), settings, line.output) for style in styles]
 
 
@@ -151,10 +159,16 @@ def _outputs(wanted: Sequence[_Wanted], request: BatchRequest) -> list[Path]:
     """Where each goes; a job that names its output keeps to the folder as well."""
     unnamed = [(i, each) for i, each in enumerate(wanted) if each.output is None]
     things = [
-        Named(_values(each, index), PurePosixPath(each.content.folder), each.content.path)
+        Named(
+            _values(each, index),
+            PurePosixPath(each.content.folder),
+            each.content.path,
+            each.styles,
+        )
         for index, each in unnamed
     ]
-    names = dict(zip((i for i, _ in unnamed), name_all(request.naming, things), strict=True))
+    taken = [PurePosixPath(each.output) for each in wanted if each.output is not None]
+    names = dict(zip((i for i, _ in unnamed), name_all(request.naming, things, taken), strict=True))
     return [
         request.folder / (names[i] if each.output is None else each.output)
         for i, each in enumerate(wanted)

@@ -7,36 +7,46 @@ alone writes the manifest; what a lost machine was at is done again elsewhere.
 import contextlib
 import logging
 import os
+import re
+import signal
+import socket
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
 
 from stylecli.errors import MemoryLimitError, UsageError
-from stylecli.jobs.batch import OnFraction
-from stylecli.jobs.job import Job
+from stylecli.jobs.batch import OnFraction, Queue, Task
 from stylecli.jobs.outcome import Outcome
 from stylecli.jobs.studio import Studio
-from stylecli.jobs.working import Existing, Group, again, as_made, work
+from stylecli.jobs.working import Existing, Group, as_given, located, work
 
-ATTEMPTS: Final = 3  # for a group whose machine was lost
+ATTEMPTS: Final = 3  # for a group whose machine was lost, and for an actor to come to life
 HEARTBEAT: Final = 1.0  # seconds between looks at progress and at machines
 PATIENCE: Final = 60.0  # seconds to wait for a machine where there is none
+ANSWER: Final = 10.0  # seconds in which a cluster's head has to answer
 Ended = Iterator[tuple[Group, list[Outcome]]]
 
 
-@dataclass
+@dataclass(eq=False)
 class _Hand:
     """An actor, the machine it is on, and what it is at."""
 
     actor: Any
     node: str
-    group: int | None = None
-    task: Any = None
+    answer: Any  # what it was asked last: at first whether it lives, then for a group
+    lives: bool = False
+    task: Task | None = None
     asked: Any = None  # for its progress
+
+    def begin(self, task: Task, existing: Existing) -> None:
+        """Give it a group."""
+        self.task = task
+        self.answer = self.actor.work.remote(located(task.group), existing)
 
 
 class RayEngine:
@@ -57,17 +67,21 @@ class RayEngine:
         self.say = on_message or (lambda _: None)
         self.ray = _import_ray()
         self.hands: list[_Hand] = []
+        self.stillborn: Counter[str] = Counter()  # actors of each machine that never lived
+        self.fault = "there is none"  # why no machine can work, as far as is known
 
     def run(self, groups: Sequence[Group], *, existing: Existing, on_fraction: OnFraction) -> Ended:
         """Groups as they end."""
+        if not groups:
+            return
         began = self._connect()
         try:
-            yield from self._run(groups, existing, on_fraction)
+            yield from self._run(Queue(groups, existing, ATTEMPTS), on_fraction)
+        except SystemError as error:  # what a signal raises in the middle of a call into Ray
+            raise error.__cause__ or error from None
         finally:
-            for hand in self.hands:
-                with contextlib.suppress(Exception):
-                    self.ray.kill(hand.actor)
-            self.hands = []
+            for hand in list(self.hands):
+                self._dismiss(hand)
             if began:
                 self.ray.shutdown()
 
@@ -80,92 +94,115 @@ class RayEngine:
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         if address == "local":
             quiet["include_dashboard"] = False
+        handler = signal.getsignal(signal.SIGTERM)
         try:
+            _knock(address)
             self.ray.init(address, **quiet)
         except Exception as error:  # ConnectionError, RuntimeError and others
-            why = " ".join(str(error).split())[:200].rstrip(".")
-            raise UsageError(f"cannot join a Ray cluster at {address}: {why}.") from error
+            raise UsageError(f"cannot join a Ray cluster at {address}: {_brief(error)}.") from error
+        finally:  # with Ray's own handler the program would end with code 15, not by the signal
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, handler)
         return True
 
-    def _run(self, groups: Sequence[Group], existing: Existing, on_fraction: OnFraction) -> Ended:
-        waiting = list(range(len(groups)))
-        attempts = [0] * len(groups)
-        shares = [0.0] * len(groups)
-        looked, seen = float("-inf"), time.monotonic()
-        while waiting or any(hand.task is not None for hand in self.hands):
+    def _run(self, queue: Queue, on_fraction: OnFraction) -> Ended:
+        looked, lived = float("-inf"), time.monotonic()
+        while queue.waiting or any(hand.task for hand in self.hands):
             if time.monotonic() - looked >= HEARTBEAT:
                 looked = time.monotonic()
-                self._staff()
-                if self.hands:
-                    seen = looked
-                elif looked - seen > PATIENCE:
-                    raise UsageError("the Ray cluster has no machine that can work.")
-                for index, share in self._heard():
-                    shares[index] = max(shares[index], share)
-                on_fraction(_mean(groups, shares))
+                self._staff(len(queue.waiting))
+                self._ask()
+                on_fraction(queue.fraction)
+                if any(hand.lives for hand in self.hands):
+                    lived = looked
+                elif looked - lived >= PATIENCE:
+                    self._be_patient()
+                    lived = looked
             for hand in self.hands:
-                if hand.task is None and waiting:
-                    index = waiting.pop(0)
-                    policy = again(existing) if attempts[index] else existing
-                    hand.group, hand.task = (
-                        index,
-                        hand.actor.work.remote(_sent(groups[index]), policy),
-                    )
-                    attempts[index] += 1
-            for index, outcomes in self._ended():
-                if outcomes is None and attempts[index] < ATTEMPTS:
-                    waiting.insert(0, index)
-                    continue
-                shares[index] = 1.0
-                yield groups[index], _received(groups[index], outcomes, existing)
+                if hand.lives and hand.task is None and queue.waiting:
+                    hand.begin(*queue.take())
+            for hand in self._speaking():
+                ended = self._heard(hand, queue)
+                if ended is not None:
+                    yield ended
 
-    def _staff(self) -> None:
-        """An actor for each GPU, or `workers` for each machine, on those that are there now."""
+    def _staff(self, waiting: int) -> None:
+        """An actor for each GPU, or `workers` for each machine, as long as there is work."""
         nodes = {node["NodeID"]: node["Resources"] for node in self.ray.nodes() if node["Alive"]}
-        self.hands = [hand for hand in self.hands if hand.node in nodes or hand.task is not None]
-        for node, resources in nodes.items():
-            gpus, cores = int(resources.get("GPU", 0)), int(resources.get("CPU", 0))
+        for hand in [hand for hand in self.hands if hand.node not in nodes and not hand.task]:
+            self._dismiss(hand)
+        sound = [node for node in nodes if self.stillborn[node] < ATTEMPTS]
+        if nodes and not sound:
+            self._be_patient()
+        for node in sound:
+            gpus, cores = int(nodes[node].get("GPU", 0)), int(nodes[node].get("CPU", 0))
             wanted = gpus or min(self.workers, cores)
             there = sum(hand.node == node for hand in self.hands)
-            for _ in range(wanted - there):
-                self.hands.append(self._hire(node, max(1, cores // wanted), gpus > 0))
+            idle = sum(hand.task is None for hand in self.hands)
+            for _ in range(min(wanted - there, waiting - idle)):
+                self.hands.append(self._hire(node, cores // wanted, gpus > 0))
 
-    def _hire(self, node: str, threads: int, gpu: bool) -> _Hand:
+    def _be_patient(self) -> None:
+        """Say what is waited for. Raises `UsageError` where nothing is."""
+        if not self.hands:
+            raise UsageError(f"the Ray cluster has no machine that can work: {self.fault}.")
+        self.say("Waiting for a free machine of the Ray cluster")
+
+    def _hire(self, node: str, cores: int, gpu: bool) -> _Hand:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         place = NodeAffinitySchedulingStrategy(node, soft=False)
-        actor = self.ray.remote(_Worker).options(
-            num_cpus=threads, num_gpus=int(gpu), max_concurrency=2, scheduling_strategy=place
+        # Two calls at once: one works, the other tells of it.
+        kind = self.ray.remote(_Worker).options(
+            num_cpus=cores, num_gpus=int(gpu), max_concurrency=2, scheduling_strategy=place
         )
-        return _Hand(actor.remote(threads), node)
+        actor = kind.remote(max(1, cores))
+        return _Hand(actor, node, actor.share.remote())
 
-    def _heard(self) -> Iterator[tuple[int, float]]:
-        """The share of each running group that its actor tells of."""
+    def _dismiss(self, hand: _Hand) -> None:
+        self.hands.remove(hand)
+        with contextlib.suppress(Exception):
+            self.ray.kill(hand.actor)
+
+    def _ask(self) -> None:
+        """Ask busy actors how far they are, and take in what they have answered."""
         for hand in self.hands:
-            if hand.task is None or hand.group is None:
-                continue
-            if hand.asked is None:
+            if hand.task is None:
+                hand.asked = None
+            elif hand.asked is None:
                 hand.asked = hand.actor.share.remote()
             elif self.ray.wait([hand.asked], timeout=0)[0]:
-                with contextlib.suppress(Exception):
-                    yield hand.group, self.ray.get(hand.asked)
+                with contextlib.suppress(self.ray.exceptions.RayError):
+                    hand.task.share = self.ray.get(hand.asked)
                 hand.asked = None
 
-    def _ended(self) -> Iterator[tuple[int, list[Outcome] | None]]:
-        """Groups that ended, without outcomes where their actor was lost."""
-        running = {hand.task: hand for hand in self.hands if hand.task is not None}
-        if not running:
+    def _speaking(self) -> list[_Hand]:
+        """Actors that have come to life, have ended a group, or were lost; waits for one."""
+        answers = {hand.answer: hand for hand in self.hands if hand.answer is not None}
+        if not answers:
             time.sleep(HEARTBEAT / 10)
-            return
-        for task in self.ray.wait(list(running), timeout=HEARTBEAT)[0]:
-            hand = running[task]
-            index, hand.task, hand.group, hand.asked = hand.group, None, None, None
-            assert index is not None
-            try:
-                yield index, self.ray.get(task)
-            except self.ray.exceptions.RayError:
-                self.hands.remove(hand)
-                yield index, None
+            return []
+        return [answers[each] for each in self.ray.wait(list(answers), timeout=HEARTBEAT)[0]]
+
+    def _heard(self, hand: _Hand, queue: Queue) -> tuple[Group, list[Outcome]] | None:
+        """Take in what an actor says; its group, where that has ended."""
+        try:
+            said = self.ray.get(hand.answer)
+        except self.ray.exceptions.RayError as error:
+            return self._lose(hand, queue, _brief(error))
+        task, hand.task, hand.answer, hand.asked = hand.task, None, None, None
+        if task is None:
+            hand.lives = True
+            return None
+        return queue.finish(task, as_given(task.group, said))
+
+    def _lose(self, hand: _Hand, queue: Queue, why: str) -> tuple[Group, list[Outcome]] | None:
+        self._dismiss(hand)
+        if hand.task is None:
+            self.stillborn[hand.node] += 1
+            self.fault = why
+            return None
+        return queue.lose(hand.task, MemoryLimitError(f"the worker that made it was lost: {why}."))
 
 
 class _Worker:
@@ -191,49 +228,17 @@ class _Worker:
         return self.done
 
 
-def _sent(group: Group) -> Group:
-    """The group with paths that do not depend on where a process runs."""
-    return Group(group.numbers, tuple(map(_absolute, group.jobs)))
+def _knock(address: str) -> None:
+    """Raise `OSError` where nobody is at HOST:PORT; Ray itself would go on trying for long."""
+    host, _, port = address.rpartition(":")
+    if host and "/" not in host and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER).close()
 
 
-def _absolute(job: Job) -> Job:
-    settings = job.settings
-    if job.init_path is not None:
-        settings = replace(settings, init=str(job.init_path.absolute()))
-    if "/" in settings.encoder or os.sep in settings.encoder:
-        settings = replace(settings, encoder=str(Path(settings.encoder).expanduser().absolute()))
-    return replace(
-        job,
-        content=job.content.absolute(),
-        styles=tuple(style.absolute() for style in job.styles),
-        output=job.output.absolute(),
-        settings=settings,
-        mask=None if job.mask is None else job.mask.absolute(),
-        style_masks=tuple(mask.absolute() for mask in job.style_masks),
-    )
-
-
-def _received(group: Group, outcomes: list[Outcome] | None, existing: Existing) -> list[Outcome]:
-    """Outcomes in the words of the group as it was given: its own paths."""
-    if outcomes is None:
-        error = MemoryLimitError(f"its machine was lost {ATTEMPTS} times: memory may be too small.")
-        return [Outcome.failed(job.content, job.styles, job.output, error) for job in group.jobs]
-    return [
-        replace(
-            outcome,
-            content=str(job.content),
-            styles=tuple(map(str, job.styles)),
-            output=str(job.output),
-        )
-        for job, outcome in zip(group.jobs, as_made(outcomes, existing), strict=True)
-    ]
-
-
-def _mean(groups: Sequence[Group], shares: Sequence[float]) -> float:
-    """The share of all jobs that is done, in [0, 1]."""
-    total = sum(len(group.jobs) for group in groups)
-    done = sum(len(group.jobs) * share for group, share in zip(groups, shares, strict=True))
-    return done / total
+def _brief(error: Exception) -> str:
+    """The last line of an error: what Ray puts before it goes on for a page."""
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines()
+    return " ".join(lines[-1].split())[:300].rstrip(".") if lines else type(error).__name__
 
 
 def _import_ray() -> Any:

@@ -113,7 +113,7 @@ def parse_recipe(text: str, name: str = "this picture") -> Recipe:
         if len(text) > _MAX_TEXT:
             raise ValueError("it is too long")
         return _from_dict(_mapping(json.loads(text), "it"))
-    except (ValueError, TypeError, RecursionError, SettingsError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError, SettingsError) as error:
         why = str(error).rstrip(".") or type(error).__name__
         raise InputError(f"cannot read the recipe in {name}: {why}.") from error
 
@@ -186,7 +186,7 @@ def _number(value: Any) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{value!r} is not a number")
-    return float(value)
+    return finite(float(value))  # JSON has no NaN, but Python's reader takes one
 
 
 def _size(values: list[Any]) -> tuple[int, int]:

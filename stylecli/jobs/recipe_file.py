@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from stylecli.errors import InputError, SettingsError
+from stylecli.errors import InputError, OutputError, SettingsError
 from stylecli.files import reason, replace_file
 from stylecli.images.formats import shown
 from stylecli.settings import Settings
@@ -17,7 +17,13 @@ MAX_BYTES: Final = 1_000_000
 def write_settings(path: Path, settings: Settings) -> None:
     """Write every setting that is not at `None`. Raises `OutputError`."""
     lines = [f"{name} = {_toml(value)}\n" for name, value in settings.to_dict().items()]
-    data = ("# stylize --config " + json.dumps(path.name) + "\n" + "".join(lines)).encode()
+    text = "# stylize --config " + json.dumps(path.name) + "\n" + "".join(lines)
+    try:
+        data = text.encode()
+    except UnicodeEncodeError as error:
+        raise OutputError(
+            f"cannot write {shown(path)}: TOML has no way to write a file name that is not Unicode."
+        ) from error
     replace_file(path, data)
 
 
@@ -53,4 +59,6 @@ def _toml(value: Any) -> str:
     """A text, number, truth value or list of them, as TOML writes it."""
     if isinstance(value, list):
         return f"[{', '.join(map(_toml, value))}]"
-    return json.dumps(value)  # the same in both languages for texts, numbers, true and false
+    # The same in both languages for numbers, true and false, and nearly so for texts: TOML knows
+    # no pairs of surrogates, and wants DEL escaped.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

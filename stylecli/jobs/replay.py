@@ -94,12 +94,20 @@ def _find(
     """A file for an ingredient, and whether it is the very one."""
     name = Path(ingredient.name).name  # a forged recipe must not lead anywhere else
     places = [*given, *(folder / name for folder in folders)]
-    files = [path for path in places if path.is_file()]
+    files = [path for path in places if _is_file(path)]
     for path in files:
         if _digest(path) == ingredient.sha256:
             return path, True
     named = [path for path in files if path.name == name]
     return (named[0], False) if named else (None, False)
+
+
+def _is_file(path: Path) -> bool:
+    """False, too, for a name that no file can have, or where nobody may look."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _digest(path: Path) -> str:

@@ -8,7 +8,14 @@ from pathlib import Path
 
 from stylecli import transfer
 from stylecli.errors import Halted, InputError, is_out_of_memory
-from stylecli.jobs.checkpoint import Checkpoint, check_inputs, differences, save_checkpoint
+from stylecli.jobs.checkpoint import (
+    SENSELESS,
+    Checkpoint,
+    check_encoder,
+    check_inputs,
+    differences,
+    save_checkpoint,
+)
 from stylecli.jobs.checks import check_job
 from stylecli.jobs.job import Job
 from stylecli.jobs.studio import DownloadCallback, JobResult, MessageCallback, Prepared, Studio
@@ -51,11 +58,13 @@ def run_job(
     prepared = studio.prepare(job)
     if resume is not None:
         check_inputs(resume, prepared.inputs.hashes)
-    studio.encoder(job.settings)
+    encoder = studio.encoder(job.settings)
+    if resume is not None:
+        check_encoder(resume, encoder.sha256)
     studio.say("Stylising" if resume is None else "Going on")
     heard = list(listeners)
     if checkpoints is not None:
-        heard.append(_Saver(prepared, checkpoints))
+        heard.append(_Saver(prepared, encoder.sha256, checkpoints))
     result = _make(studio, prepared, heard, resume)
     done = studio.deliver(prepared, result)
     if checkpoints is not None:
@@ -93,7 +102,7 @@ def _make(
     state = None if resume is None else resume.state
     try:
         (result,) = studio.make([prepared], on_progress=tell if listeners else None, resume=state)
-    except (KeyError, IndexError, TypeError, RuntimeError) as error:
+    except SENSELESS as error:
         if resume is None or is_out_of_memory(error):
             raise
         raise InputError(
@@ -105,8 +114,8 @@ def _make(
 class _Saver:
     """Saves the run as it goes, and ends it where that is asked for."""
 
-    def __init__(self, prepared: Prepared, checkpoints: Checkpoints) -> None:
-        self.prepared, self.checkpoints = prepared, checkpoints
+    def __init__(self, prepared: Prepared, encoder: str, checkpoints: Checkpoints) -> None:
+        self.prepared, self.encoder, self.checkpoints = prepared, encoder, checkpoints
         self.saved = time.monotonic()
 
     def __call__(self, progress: Progress) -> None:
@@ -115,7 +124,8 @@ class _Saver:
         if not stop and not due:
             return
         path, job = self.checkpoints.path, self.prepared.job
-        save_checkpoint(path, job, self.prepared.inputs.hashes, progress.state())
+        hashes = self.prepared.inputs.hashes
+        save_checkpoint(path, job, hashes, self.encoder, progress.state())
         self.saved = time.monotonic()
         if stop:
             raise Halted(f"what was done is kept: go on with 'stylize resume {path}'.")

@@ -10,7 +10,7 @@ import torch
 
 from stylecli import encoder as encoders
 from stylecli import images, transfer
-from stylecli.errors import OutputError
+from stylecli.errors import OutputError, is_out_of_memory
 from stylecli.files import reason
 from stylecli.images.picture import Picture
 from stylecli.jobs.checks import target_of
@@ -18,6 +18,7 @@ from stylecli.jobs.composing import Masks, compose, recolour
 from stylecli.jobs.digests import Digests
 from stylecli.jobs.inputs import Inputs, Reader
 from stylecli.jobs.job import STREAM, Job
+from stylecli.jobs.measuring import Meter
 from stylecli.jobs.memory import memory_guard
 from stylecli.jobs.recipe import Ingredient, Recipe, finite
 from stylecli.settings import Compute, Settings
@@ -70,6 +71,7 @@ class Studio:
         self.on_download = on_download
         self.reader = Reader()
         self.digests = Digests()
+        self.meter = Meter()
         self._encoders: dict[tuple[str, str, str], encoders.Encoder] = {}
         self._targets: dict[tuple[object, ...], Targets] = {}
 
@@ -121,6 +123,16 @@ class Studio:
                 on_progress=on_progress,
                 resume=resume,
             )
+
+    def measure(self, prepared: Prepared, result: Result) -> dict[str, float]:
+        """Content and style distance of a result; none where memory is too short for that."""
+        encoder = self.encoder(prepared.job.settings)
+        try:
+            return self.meter.measure(encoder, prepared, result.image)
+        except Exception as error:  # a finished picture is not lost to its measurement
+            if is_out_of_memory(error):
+                return {}
+            raise
 
     def deliver(self, prepared: Prepared, result: Result) -> JobResult:
         """Write a picture with its recipe inside, complete or not at all. Raises `OutputError`."""

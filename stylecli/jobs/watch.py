@@ -7,9 +7,11 @@ rebinding). Nothing that it is sent changes anything.
 
 import io
 import json
+import os
 import socket
 import threading
 import time
+from http.client import HTTP_PORT
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -103,7 +105,7 @@ class Watch:
         """What the page shows, as plain values."""
         with self.lock:
             self.asked = time.monotonic()
-            progress, rows = self.progress, self.losses[:: max(1, len(self.losses) // POINTS)]
+            progress, rows = self.progress, self.losses[:: -(-len(self.losses) // POINTS) or 1]
             pictures = self.pictures
         if progress is None:
             return {"where": "Starting", "fraction": 0.0, "losses": [], "picture": -1, "width": 0}
@@ -134,9 +136,17 @@ class Watch:
         return file.getvalue()
 
 
+def own_hosts(port: int) -> tuple[str, ...]:
+    """What a browser of this machine calls the page's host."""
+    names = (ADDRESS, "localhost")
+    plain = names if port == HTTP_PORT else ()  # browsers leave out the port that is understood
+    return (*plain, *(f"{name}:{port}" for name in names))
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    allow_reuse_address = False
+    # Else a port is taken for a minute after a run. On Windows it would let others share the port.
+    allow_reuse_address = os.name == "posix"
     watch: Watch
 
     def __init__(self, *arguments: Any) -> None:
@@ -169,9 +179,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """One of the known paths."""
-        port = self.server.server_port
         hosts = self.headers.get_all("Host") or []
-        if len(hosts) != 1 or hosts[0] not in (f"{ADDRESS}:{port}", f"localhost:{port}"):
+        if len(hosts) != 1 or hosts[0] not in own_hosts(self.server.server_port):
             self._refuse(403)
             return
         path = self.path.partition("?")[0]

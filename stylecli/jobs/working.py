@@ -1,14 +1,17 @@
 """What a worker does, in this process or another: a group of jobs, made together."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final, Literal
 
+from stylecli.encoder.registry import is_path
 from stylecli.errors import MemoryLimitError, OutputError, StylecliError
 from stylecli.images.formats import shown
 from stylecli.images.peeking import peek_size
 from stylecli.jobs.checks import check_job
-from stylecli.jobs.existing import complete_recipe
+from stylecli.jobs.existing import complete_recipe, is_torn
 from stylecli.jobs.job import Job
 from stylecli.jobs.outcome import Outcome
 from stylecli.jobs.studio import JobResult, Prepared, Studio
@@ -17,7 +20,9 @@ from stylecli.transfer.resample import Size
 from stylecli.transfer.scales import output_size
 from stylecli.transfer.subject import common_settings
 
-Existing = Literal["refuse", "skip", "overwrite"]
+# What becomes of outputs that exist: refused; kept where complete and by the same recipe, else
+# refused (skip) or replaced (renew); replaced.
+Existing = Literal["refuse", "skip", "renew", "overwrite"]
 OnFraction = Callable[[float], None]
 
 # Small pictures are made together: at 96 px eight take 4.4 ms an iteration each, one alone 10.7;
@@ -91,25 +96,38 @@ def again(existing: Existing) -> Existing:
     return "skip" if existing == "refuse" else existing
 
 
-def as_made(outcomes: Sequence[Outcome], existing: Existing) -> list[Outcome]:
-    """Outcomes of a second attempt: what it found there was made by the first."""
-    found = list(outcomes)
-    if existing == "skip":
-        return found
-    return [replace(each, status="done") if each.status == "kept" else each for each in found]
+def located(group: Group) -> Group:
+    """The group with paths that do not depend on where a process runs."""
+    return Group(group.numbers, tuple(map(_absolute, group.jobs)))
+
+
+def as_given(group: Group, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Outcomes in the words of the group as it was given: its own paths."""
+    return [
+        replace(
+            outcome,
+            content=str(job.content),
+            styles=tuple(map(str, job.styles)),
+            output=str(job.output),
+        )
+        for job, outcome in zip(group.jobs, outcomes, strict=True)
+    ]
 
 
 def _prepare(studio: Studio, job: Job, existing: Existing) -> Prepared | Outcome:
     """A job ready to be made, or the outcome where its picture is there already."""
-    if existing == "skip" and job.output.exists():
+    there = os.path.exists(job.output)  # false, not an error, for names that cannot be
+    if existing in ("skip", "renew") and there:
         recipe = complete_recipe(job, studio.digests)
         if recipe is not None:
             return Outcome.of(job, "kept", recipe=recipe.to_dict())
-        raise OutputError(
-            f"{shown(job.output)} exists and was made by another recipe: add --overwrite to "
-            "replace it."
-        )
-    if existing == "refuse" and job.output.exists():
+        if existing == "skip" and not is_torn(job.output):
+            raise OutputError(
+                f"{shown(job.output)} exists and was made by another recipe: add --overwrite to "
+                "replace it."
+            )
+        job = replace(job, force=True)
+    if existing == "refuse" and there:
         raise OutputError(
             f"{shown(job.output)} exists already: add --skip-existing or --overwrite."
         )
@@ -140,15 +158,38 @@ def _make(
     outcomes = {}
     for (number, each), result in zip(prepared.items(), results, strict=True):
         try:
-            outcomes[number] = _delivered(each.job, studio.deliver(each, result))
+            distances = studio.measure(each, result)
+            outcomes[number] = _delivered(each.job, studio.deliver(each, result), distances)
         except Exception as error:
             outcomes[number] = _failed(each.job, error)
     return outcomes
 
 
-def _delivered(job: Job, done: JobResult) -> Outcome:
+def _absolute(job: Job) -> Job:
+    settings = job.settings
+    if job.init_path is not None:
+        settings = replace(settings, init=str(job.init_path.absolute()))
+    if is_path(settings.encoder):
+        settings = replace(settings, encoder=str(Path(settings.encoder).expanduser().absolute()))
+    return replace(
+        job,
+        content=job.content.absolute(),
+        styles=tuple(style.absolute() for style in job.styles),
+        output=job.output.absolute(),
+        settings=settings,
+        mask=None if job.mask is None else job.mask.absolute(),
+        style_masks=tuple(mask.absolute() for mask in job.style_masks),
+    )
+
+
+def _delivered(job: Job, done: JobResult, distances: dict[str, float]) -> Outcome:
     return Outcome.of(
-        job, "done", seconds=done.result.seconds, recipe=done.recipe, notes=done.notes
+        job,
+        "done",
+        seconds=done.result.seconds,
+        recipe=done.recipe,
+        notes=done.notes,
+        distances=distances,
     )
 
 

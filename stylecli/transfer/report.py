@@ -78,13 +78,13 @@ def _resized(source: Source, long_side: int) -> Source:
     shape = source.picture.shape[-2], source.picture.shape[-1]
     size = fit(shape, max(1, round(long_side * source.scale)))
     mask = None if source.mask is None else resize(source.mask, size)
-    return replace(source, picture=resize(source.picture, size), mask=mask)
+    return replace(source, picture=resize(source.picture, size), mask=mask, given=())
 
 
 def _halved(part: Part) -> Part:
     def smaller(source: Source) -> Source:
         mask = None if source.mask is None else halve(source.mask)
-        return replace(source, picture=halve(source.picture), mask=mask)
+        return replace(source, picture=halve(source.picture), mask=mask, given=())
 
     mask = None if part.mask is None else halve(part.mask)
     return Part(tuple(map(smaller, part.sources)), mask)

@@ -1,6 +1,6 @@
 """What a run is about: a content picture, the styles its parts take, and how it is weighted."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,12 +53,17 @@ class Request:
 
 @dataclass(frozen=True)
 class Source:
-    """A `Style` on the device: its picture (1, 3, H, W) and mask (1, 1, H, W)."""
+    """A `Style` on the device: its picture (1, 3, H, W) and mask (1, 1, H, W).
+
+    `given` are the tensors that it was made from: while they live, and stay as they are, what
+    was computed of it serves later runs as well. Without them it is not remembered.
+    """
 
     picture: torch.Tensor
     weight: float = 1.0
     scale: float = 1.0
     mask: torch.Tensor | None = None
+    given: tuple[torch.Tensor, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,19 +131,24 @@ class Importer:
         ready = _checked(mask, 1).to(self.device).unsqueeze(0)
         return resize(ready, (picture.shape[-2], picture.shape[-1])).clamp(0.0, 1.0)
 
+    def _source(self, style: Style) -> Source:
+        picture = self.picture(style.picture)
+        if style.mask is None:
+            return Source(picture, style.weight, style.scale, None, (style.picture,))
+        mask = self.mask(style.mask, style.picture)
+        return Source(picture, style.weight, style.scale, mask, (style.picture, style.mask))
+
     def _parts(
         self, request: Request, masks: list[torch.Tensor]
     ) -> tuple[tuple[Part, ...], torch.Tensor | None]:
         sources: dict[int, list[Source]] = {}
         for style in request.styles:
-            mask = None if style.mask is None else self.mask(style.mask, style.picture)
-            source = Source(self.picture(style.picture), style.weight, style.scale, mask)
-            sources.setdefault(style.region, []).append(source)
+            sources.setdefault(style.region, []).append(self._source(style))
         if not masks:
-            return (Part(tuple(source for part in sources.values() for source in part)),), None
+            return (_blended(source for part in sources.values() for source in part),), None
         if unknown := sources.keys() - set(range(len(masks))):
             raise InputError(f"there is no region {min(unknown)}: the content has {len(masks)}.")
-        parts = tuple(Part(tuple(sources[index]), masks[index]) for index in sorted(sources))
+        parts = tuple(_blended(sources[index], masks[index]) for index in sorted(sources))
         if len(parts) == len(masks):
             return parts, None
         free = sum((masks[index] for index in sources), start=torch.zeros_like(masks[0]))
@@ -149,6 +159,16 @@ def common_settings(settings: Settings) -> Settings:
     """The settings that pictures made together must have in common, the others at a default."""
     own: dict[str, Any] = {"strength": None, "alpha": None, "beta": None, "seed": 0}
     return replace(settings, **own, tv=0.0, chroma_tv=0.0, init="random", size=None)
+
+
+def _blended(sources: Iterable[Source], mask: torch.Tensor | None = None) -> Part:
+    part = Part(tuple(sources), mask)
+    weights = [source.weight for source in part.sources]
+    if not all(weight >= 0.0 for weight in weights) or not any(weights):
+        raise InputError(
+            f"styles that are blended need weights from 0 up, not all of them 0, got {weights}."
+        )
+    return part
 
 
 def _checked(picture: torch.Tensor, channels: int) -> torch.Tensor:

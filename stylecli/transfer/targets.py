@@ -1,6 +1,8 @@
 """What pictures should become at one scale: content features and Gram matrices."""
 
+import weakref
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import torch
@@ -23,6 +25,21 @@ SMALLEST_OCTAVE: Final = 32  # pixels of the short side; relu5_1 has 2×2 positi
 REMEMBERED: Final = 64  # styles, at a size each, whose Gram matrices are kept: about 2 MB each
 
 
+@dataclass(frozen=True)
+class _Remembered:
+    """A style's Gram matrices at each size, and the tensors that it was given as.
+
+    The pictures are not kept alive, which are some 100 times larger; so one that has taken the
+    id of another is told apart here.
+    """
+
+    given: tuple[weakref.ref[torch.Tensor], ...]
+    grams: list[Features]
+
+    def belong_to(self, source: Source) -> bool:
+        return all(ref() is one for ref, one in zip(self.given, source.given, strict=True))
+
+
 class Targets:
     """Builds the objective of each scale; holds the encoder in the working precision.
 
@@ -39,7 +56,7 @@ class Targets:
         self.trunk = Trunk(encoder, [*names, *deep], dtype=dtype, device=device, targets=deep)
         self.octaves = settings.octaves
         self.size_needed = self.trunk.smallest_side
-        self._known: dict[tuple[object, ...], tuple[Source, list[Features]]] = {}
+        self._known: dict[tuple[object, ...], _Remembered] = {}
 
     def objective(
         self, subjects: Sequence[Subject], size: Size, tile: int | None = None
@@ -114,13 +131,16 @@ class Targets:
 
     def _grams(self, source: Source, sizes: Sequence[Size], tile: int | None) -> list[Features]:
         sides = tuple(max(size) for size in sizes)
-        key = (id(source.picture), id(source.mask), source.scale, sides, tile)
-        if key not in self._known:
+        key = (*map(id, source.given), source.scale, sides, tile)
+        known = self._known.pop(key, None)
+        if known is None or not known.belong_to(source):
+            grams = self._measured(source, sides, tile)
+            known = _Remembered(tuple(map(weakref.ref, source.given)), grams)
+        if source.given:
             if len(self._known) >= REMEMBERED:
                 del self._known[next(iter(self._known))]
-            # The source is kept as well, so that no other picture can take its id.
-            self._known[key] = source, self._measured(source, sides, tile)
-        return self._known[key][1]
+            self._known[key] = known
+        return known.grams
 
     def _measured(self, source: Source, sides: Sequence[int], tile: int | None) -> list[Features]:
         """Gram matrices (1, C, C) of the style, reduced from size to size as the picture is."""

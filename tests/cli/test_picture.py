@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from stylecli.encoder.registry import get_spec
 from stylecli.images import read_recipe
 from stylecli.jobs import parse_recipe
 
@@ -61,7 +62,7 @@ def test_json_is_one_object_on_stdout(stylize: Run, pair: Any) -> None:
     assert done.code == 0
     assert done.out.count("\n") == 1
     assert (found["output"], found["size"], found["seconds"]) == ("out.png", [32, 24], 1.25)
-    assert found["encoder"] == {"name": "compact", "sha256": "e" * 64}
+    assert found["encoder"] == {"name": "compact", "sha256": get_spec("compact").sha256}
     assert found["losses"]["content"] == 0.125
     assert found["pyramid"][2] == [None, 0.03]
     assert found["notes"] == ["The fake core recovered from nothing."]

@@ -8,6 +8,7 @@ import torch
 
 from stylecli import encoder as encoders
 from stylecli import transfer
+from stylecli.jobs.measuring import Meter
 from stylecli.transfer.progress import Losses, Result
 
 
@@ -52,6 +53,7 @@ def core(monkeypatch: pytest.MonkeyPatch) -> FakeCore:
     fake = FakeCore()
     monkeypatch.setattr(transfer, "stylize_together", fake)
     monkeypatch.setattr(transfer, "make_targets", lambda *_: "the targets")
+    monkeypatch.setattr(Meter, "measure", lambda *_: {"style_distance": 0.1})
     return fake
 
 

@@ -1,0 +1,153 @@
+"""How well codes tell styles and contents apart; where the thresholds of `compare` come from.
+
+    python benchmarks/recognition.py CONTENT_FOLDER STYLE_FOLDER [--seeds 5] [--size 256]
+
+Verification and one-shot figures are on crops of paintings that training never saw. Twenty
+results, five photos in four styles, are made here and matched against every style.
+"""
+
+import argparse
+import itertools
+import tempfile
+from pathlib import Path
+
+import torch
+
+from stylecli.images import read_picture
+from stylecli.jobs import Job, Studio
+from stylecli.jobs.finding import find_pictures
+from stylecli.jobs.gallery import Gallery
+from stylecli.jobs.recognising import CROP, build_gallery, crops_of, held_out, open_eye
+from stylecli.settings import Compute, Settings
+from stylecli.transfer.appearance import Eye
+from stylecli.transfer.embedding import fit_embedding
+from stylecli.transfer.verification import equal_error, roc_auc
+
+RESULT_STYLES = 4
+
+
+def crops(folder: Path, eye: Eye) -> tuple[torch.Tensor, torch.Tensor, list[list[torch.Tensor]]]:
+    """Codes and labels of crops of every painting, and some of the crops."""
+    codes, labels, kept = [], [], []
+    generator = torch.Generator().manual_seed(0)
+    for label, found in enumerate(find_pictures([str(folder)], recursive=False)):
+        mine = list(crops_of(read_picture(found.path).pixels, generator))
+        codes += [eye.code(crop, CROP) for crop in mine]
+        labels += [label] * len(mine)
+        kept.append(mine[:6])
+    return torch.stack(codes), torch.tensor(labels), kept
+
+
+def show_verification(codes: torch.Tensor, labels: torch.Tensor, seeds: int) -> None:
+    """Raw codes against trained ones, on the same held-out crops."""
+    figures = [held_out(codes, labels, seed=seed) for seed in range(seeds)]
+    for name in figures[0]:
+        values = [each[name] for each in figures]
+        auc, error, top1, threshold = (
+            sum(getattr(each, field) for each in values) / seeds
+            for field in ("auc", "equal_error", "top1", "threshold")
+        )
+        print(
+            f"{name:8} ROC-AUC {auc:.4f}, equal-error rate {error:.4f}, top-1 {top1:.4f}, "
+            f"threshold {threshold:.3f}"
+        )
+    better = sum(each["trained"].auc > each["raw"].auc for each in figures)
+    print(f"trained above raw in AUC: {better} of {seeds} splits into thirds")
+
+
+def show_style_threshold(eye: Eye, kept: list[list[torch.Tensor]]) -> None:
+    """Equal-error threshold of `compare --by style`, over crops of one and of two paintings."""
+    grams = [[eye.grams(crop, CROP) for crop in mine] for mine in kept]
+    alike = [eye.style_distance(a, b) for mine in grams for a, b in itertools.combinations(mine, 2)]
+    apart = [
+        eye.style_distance(a, b)
+        for one, two in itertools.combinations(grams, 2)
+        for a, b in zip(one, two, strict=True)
+    ]
+    show_threshold("style", alike, apart)
+
+
+def show_threshold(name: str, alike: list[float], apart: list[float]) -> None:
+    """Figures of one decision."""
+    same, other = torch.tensor(alike), torch.tensor(apart)
+    error, threshold = equal_error(same, other)
+    print(
+        f"compare --by {name}: ROC-AUC {roc_auc(same, other):.4f}, equal-error rate {error:.4f} "
+        f"at {threshold:.3f} ({len(alike)} alike, {len(apart)} apart)"
+    )
+
+
+def make_results(
+    contents: Path, styles: Path, folder: Path, size: int
+) -> list[tuple[Path, Path, Path]]:
+    """Content, style and result of five photos in four styles."""
+    studio = Studio()
+    photos = find_pictures([str(contents)], recursive=False)[:5]
+    paintings = find_pictures([str(styles)], recursive=False)
+    paintings = [each for each in paintings if each.path.stem not in ("sketch", "brushstrokes")]
+    made = []
+    for photo, painting in itertools.product(photos, paintings[-RESULT_STYLES:]):
+        output = folder / f"{photo.path.stem}_{painting.path.stem}.png"
+        settings = Settings(size=size)
+        job = Job(content=photo.path, styles=(painting.path,), output=output, settings=settings)
+        prepared = studio.prepare(job)
+        studio.deliver(prepared, studio.make([prepared])[0])
+        made.append((photo.path, painting.path, output))
+    return made
+
+
+def show_nearest(
+    name: str, gallery: Gallery, eye: Eye, made: list[tuple[Path, Path, Path]]
+) -> None:
+    """How many results are nearest to their own style."""
+    right, rank = 0, 0.0
+    for _, style, result in made:
+        found = gallery.match(eye.code(read_picture(result).pixels))
+        names = [each.name for each in found]
+        right += names[0] == style.stem
+        other = next(each for each in found if each.name != style.stem)
+        own = next(each for each in found if each.name == style.stem)
+        rank += other.distance / own.distance / len(made)
+    print(f"{name}: own style nearest in {right} of {len(made)}, the next {rank:.2f}x as far")
+
+
+def main() -> None:
+    """Print every figure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("contents", type=Path)
+    parser.add_argument("styles", type=Path)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--size", type=int, default=256)
+    given = parser.parse_args()
+    eye, encoder = open_eye("compact", Compute())
+    codes, labels, kept = crops(given.styles, eye)
+    show_verification(codes, labels, given.seeds)
+    show_style_threshold(eye, kept)
+    pictures = [
+        (each.path, each.path.stem) for each in find_pictures([str(given.styles)], recursive=False)
+    ]
+    plain = build_gallery(pictures, eye, encoder, lambda _: None)
+    trained = Gallery(
+        plain.names,
+        plain.codes,
+        plain.encoder,
+        plain.encoder_sha256,
+        embedding=fit_embedding(codes, labels),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        made = make_results(given.contents, given.styles, Path(folder), given.size)
+        show_nearest("raw codes", plain, eye, made)
+        show_nearest("trained codes", trained, eye, made)
+        photos = {photo for photo, _, _ in made}
+        read = {path: read_picture(path).pixels for path in photos}
+        alike, apart = [], []
+        for own, _, result in made:
+            image = read_picture(result).pixels
+            for photo in photos:
+                distance = eye.distances(read[photo], image, given.size).content
+                (alike if photo == own else apart).append(distance)
+        show_threshold("content", alike, apart)
+
+
+if __name__ == "__main__":
+    main()

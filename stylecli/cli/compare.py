@@ -1,0 +1,75 @@
+"""`stylize compare`: how far apart two pictures are, to the encoder."""
+
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import typer
+
+from stylecli.cli.options import Json
+from stylecli.cli.output import print_json, print_line
+from stylecli.cli.progress import open_screen
+from stylecli.errors import UsageError
+from stylecli.settings import Compute, Settings
+from stylecli.validation import check_range
+
+DIFFERENT: Final = 8  # exit code of `--check`
+DEFAULT_ENCODER: Final = Settings().encoder
+DEFAULT_DEVICE: Final = Compute().device
+
+Encoder = Annotated[
+    str, typer.Option("--encoder", metavar="NAME|PATH", help="compact, vgg19, vgg16, or a file.")
+]
+Device = Annotated[
+    str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.")
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        "--threshold", metavar="D", help="The distance up to which pictures count as the same."
+    ),
+]
+Size = Annotated[
+    int, typer.Option("--size", min=16, max=4096, help="Long side at which they are looked at.")
+]
+
+
+def compare_pictures(
+    a: Annotated[Path, typer.Argument(metavar="A", help="A picture.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Another.")],
+    by: Annotated[
+        Literal["style", "content"], typer.Option("--by", help="What the decision goes by.")
+    ] = "style",
+    threshold: Threshold = None,
+    check: Annotated[
+        bool, typer.Option("--check", help=f"End with exit code {DIFFERENT} where they differ.")
+    ] = False,
+    size: Size = 512,
+    encoder: Encoder = DEFAULT_ENCODER,
+    device: Device = DEFAULT_DEVICE,
+    json: Json = False,
+) -> int:
+    """Compare two pictures: distances of content and style, 0 the same, about 1 unrelated."""
+    check_range("threshold", threshold, 0.0, 2.0)
+    for path in (a, b):
+        if str(path) == "-":
+            raise UsageError("compare reads its pictures from files: - is none.")
+    with open_screen(quiet=json) as screen:
+        screen.say("Loading PyTorch")
+        from stylecli.jobs.recognising import THRESHOLDS, compare, open_eye
+
+        eye, _ = open_eye(encoder, Compute(device=device))
+        found = compare(a, b, eye, size)
+    limit = THRESHOLDS[by] if threshold is None else threshold
+    distance = found.style if by == "style" else found.content
+    same = distance <= limit
+    if json:
+        values = {"a": str(a), "b": str(b), "content": found.content, "style": found.style}
+        decision = {"by": by, "threshold": limit, "same": same}
+        print_json({**values, "layers": dict(found.layers), **decision})
+    else:
+        layers = ", ".join(f"{name} {value:.3g}" for name, value in found.layers.items())
+        print_line(f"content {found.content:.4g}")
+        print_line(f"style {found.style:.4g} ({layers})")
+        sign = "at most" if same else "more than"
+        print_line(f"{'same' if same else 'different'} {by}: {distance:.4g} is {sign} {limit:g}")
+    return DIFFERENT if check and not same else 0

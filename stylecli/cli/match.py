@@ -1,0 +1,141 @@
+"""`stylize match`: which of the known styles a picture is nearest to."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stylecli.cli.compare import (
+    DEFAULT_DEVICE,
+    DEFAULT_ENCODER,
+    DIFFERENT,
+    Device,
+    Encoder,
+    Threshold,
+)
+from stylecli.cli.options import Json
+from stylecli.cli.output import print_json, print_line
+from stylecli.cli.progress import Screen, open_screen
+from stylecli.errors import OutputError, UsageError
+from stylecli.settings import MAX_SEED, Compute
+from stylecli.validation import check_range
+
+if TYPE_CHECKING:
+    from stylecli.jobs.gallery import Gallery, Match
+
+Folder = Path | None
+
+
+def match_style(
+    picture: Annotated[Folder, typer.Argument(metavar="PICTURE", help="A picture.")] = None,
+    gallery: Annotated[
+        Folder, typer.Argument(metavar="GALLERY", help="A folder of styles, or a gallery file.")
+    ] = None,
+    build: Annotated[
+        Folder, typer.Option("--build", metavar="FOLDER", help="Encode a folder of styles once.")
+    ] = None,
+    train: Annotated[
+        Folder,
+        typer.Option(
+            "--train",
+            metavar="FOLDER",
+            help="As --build, and fit the code to these styles by the triplet loss.",
+        ),
+    ] = None,
+    output: Annotated[
+        Folder,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The gallery file of --build, --train."
+        ),
+    ] = None,
+    top: Annotated[int, typer.Option("--top", min=1, help="How many styles to tell.")] = 5,
+    threshold: Threshold = None,
+    check: Annotated[
+        bool, typer.Option("--check", help=f"End with exit code {DIFFERENT} where it is unknown.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", "-f", help="Replace a file that exists.")
+    ] = False,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=MAX_SEED, help="Of --train.")] = 0,
+    encoder: Encoder = DEFAULT_ENCODER,
+    device: Device = DEFAULT_DEVICE,
+    json: Json = False,
+) -> int:
+    """Rank known styles by their distance to a picture; folders in GALLERY are one style each."""
+    check_range("threshold", threshold, 0.0, 2.0)
+    folder = build or train
+    if folder is not None:
+        if picture is not None or (build and train):
+            raise UsageError("--build and --train take one folder, and no picture.")
+        with open_screen(quiet=json) as screen:
+            made = _make(screen, folder, output, train is not None, force, seed, (encoder, device))
+        if json:
+            print_json({"output": str(output), "pictures": len(made.names), **_report(made)})
+        return 0
+    if picture is None or gallery is None:
+        raise UsageError("say which PICTURE to match, and a GALLERY: a folder or a file.")
+    with open_screen(quiet=json) as screen:
+        screen.say("Loading PyTorch")
+        from stylecli.jobs.recognising import match_picture, open_eye
+
+        known, found = match_picture(picture, gallery, *open_eye(encoder, Compute(device=device)))
+    limit = known.threshold if threshold is None else threshold
+    nearest = found[0] if found[0].distance <= limit else None
+    _tell(found[:top], nearest, limit, json=json)
+    return DIFFERENT if check and nearest is None else 0
+
+
+def _make(
+    screen: Screen,
+    folder: Path,
+    output: Path | None,
+    trained: bool,
+    force: bool,
+    seed: int,
+    through: tuple[str, str],
+) -> "Gallery":
+    """Build or train a gallery, and write it."""
+    from stylecli.jobs.gallery import SUFFIX, save_gallery
+
+    if output is None or output.suffix != SUFFIX:
+        raise UsageError(f"say where to write the gallery: add -o GALLERY{SUFFIX}.")
+    if output.exists() and not force:
+        raise OutputError(f"{output} exists already: add --force to replace it.")
+    screen.say("Loading PyTorch")
+    from stylecli.jobs.recognising import build_gallery, open_eye, pictures_in, train_gallery
+
+    pictures = pictures_in(folder)
+    eye, encoder = open_eye(through[0], Compute(device=through[1]))
+    tell: Callable[[float], None] = lambda share: screen.advance(share, "pictures")  # noqa: E731
+    if trained:
+        made = train_gallery(pictures, eye, encoder, tell, seed=seed)
+    else:
+        made = build_gallery(pictures, eye, encoder, tell)
+    save_gallery(output, made)
+    for name, figures in (made.report or {}).items():
+        screen.say(
+            f"{name} code, on styles held out: ROC-AUC {figures.auc:.4f}, equal-error rate "
+            f"{figures.equal_error:.4f}, top-1 {figures.top1:.4f}"
+        )
+    screen.say(f"Wrote {output}: {len(made.names)} pictures, threshold {made.threshold:.3g}")
+    return made
+
+
+def _report(made: "Gallery") -> dict[str, object]:
+    from dataclasses import asdict
+
+    report = {name: asdict(figures) for name, figures in (made.report or {}).items()}
+    return {"threshold": made.threshold, "report": report}
+
+
+def _tell(found: "list[Match]", nearest: "Match | None", limit: float, *, json: bool) -> None:
+    if json:
+        matches = [{"style": each.name, "distance": each.distance} for each in found]
+        style = None if nearest is None else nearest.name
+        print_json({"style": style, "threshold": limit, "matches": matches})
+        return
+    for each in found:
+        print_line(f"{each.distance:.4f} {each.name}")
+    if nearest is None:
+        print_line(f"unknown: nothing is within {limit:.3g}")

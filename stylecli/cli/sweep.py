@@ -1,0 +1,79 @@
+"""`stylize sweep`: one picture at many settings, on one sheet."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stylecli.cli.batch import Format, Workers, choose_engine, run_plan
+from stylecli.cli.declaring import BATCH, declared
+from stylecli.cli.given import Given, takes_axes
+from stylecli.cli.output import print_json
+from stylecli.cli.picture import Styles
+from stylecli.cli.progress import open_screen
+from stylecli.errors import UsageError
+from stylecli.jobs.job import STREAM
+from stylecli.jobs.naming import Naming
+from stylecli.jobs.planning import BatchPlan
+from stylecli.jobs.sweep import SweepPlan, SweepRequest, plan_sweep
+
+Content = Annotated[str, typer.Argument(metavar="CONTENT", help="The picture to paint.")]
+Folder = Annotated[
+    Path, declared("output", BATCH, "The folder to write to.", "-o", metavar="OUT_DIR")
+]
+Overwrite = Annotated[
+    bool, declared("overwrite", BATCH, "Replace pictures that another recipe made.")
+]
+
+
+@takes_axes
+def run_sweep(
+    *,
+    content: Content,
+    styles: Styles,
+    output: Folder,
+    format: Format = "png",  # noqa: A002
+    overwrite: Overwrite = False,
+    workers: Workers = 1,
+    given: Given,
+) -> int:
+    """Paint CONTENT at every combination of values: lists (1,10,100), ranges (1:1000:log4)."""
+    if STREAM in map(Path, (content, *styles)):
+        raise UsageError("a sweep reads its pictures from files: - is none.")
+    plan = plan_sweep(
+        SweepRequest(
+            folder=output,
+            content=Path(content),
+            styles=tuple(map(Path, styles)),
+            axes=given.axes,
+            suffix=Naming(suffix=f".{format.removeprefix('.')}").suffix,
+            settings=given.settings,
+            compute=given.compute,
+            output_options=given.output_options,
+            mask=given.mask,
+            style_masks=given.style_mask,
+        )
+    )
+    jobs = tuple(cell.job for cell in plan.cells)
+    with open_screen(quiet=given.quiet) as screen:
+        if given.dry_run:
+            for job in jobs:
+                screen.say(str(job.output))
+            return 0
+        engine = choose_engine(screen, "local", workers, None)
+        existing = "renew" if overwrite else "skip"
+        summary = run_plan(screen, BatchPlan(jobs), engine, output, existing=existing)
+        from stylecli.jobs.sweep_report import PAGE, SHEET, write_report
+
+        write_report(output, plan, summary.outcomes)
+        screen.say(
+            f"Sweep: {summary.count('done')} made, {summary.count('kept')} used again, "
+            f"{summary.count('failed')} failed; see {output / SHEET} and {output / PAGE}"
+        )
+    if given.json:
+        print_json({**summary.to_dict(), **_layout(plan)})
+    return summary.exit_code
+
+
+def _layout(plan: SweepPlan) -> dict[str, list[str]]:
+    return {"rows": list(plan.rows), "columns": list(plan.columns)}

@@ -1,0 +1,38 @@
+"""A job as the command line that runs it. No torch."""
+
+import shlex
+from dataclasses import fields
+from pathlib import Path
+
+from stylecli.images.formats import OutputOptions
+from stylecli.jobs.axes import text_of
+from stylecli.jobs.job import Job
+from stylecli.settings import Compute, Settings
+
+
+def command_of(job: Job) -> str:
+    """What to type for the same picture, with every option that is not at its default."""
+    words = ["stylize", _named(job.content), *map(_named, job.styles), "-o", _named(job.output)]
+    for values, defaults in ((job.settings, Settings()), (job.compute, Compute())):
+        for field in fields(values):
+            value = getattr(values, field.name)
+            if value != getattr(defaults, field.name):
+                words += [f"--{field.name.replace('_', '-')}", text_of(value)]
+    if job.mask is not None:
+        words += ["--mask", _named(job.mask)]
+    for mask in job.style_masks:
+        words += ["--style-mask", _named(mask)]
+    return shlex.join([*words, *_output_words(job.output_options)])
+
+
+def _output_words(options: OutputOptions) -> list[str]:
+    plain = OutputOptions()
+    words = [] if options.quality == plain.quality else ["--jpeg-quality", str(options.quality)]
+    words += [] if options.bits == plain.bits else ["--bits", str(options.bits)]
+    return words if options.keep_alpha else [*words, "--no-keep-alpha"]
+
+
+def _named(path: Path) -> str:
+    """A path that is not taken for an option or a stream."""
+    text = str(path)
+    return f"./{text}" if text.startswith("-") else text

@@ -1,0 +1,153 @@
+"""A gallery: codes of known styles in one file, which a picture is matched against.
+
+The file is in safetensors format: tensors, and a JSON header. Nothing in it is ever executed.
+"""
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from stylecli._version import __version__
+from stylecli.errors import InputError
+from stylecli.files import replace_file
+from stylecli.images.formats import shown
+from stylecli.transfer.embedding import Embedding
+from stylecli.transfer.verification import Verification
+
+SUFFIX: Final = ".safetensors"
+FORMAT: Final = 1
+# Where as many crops of one painting are refused as crops of two are taken, over twelve
+# paintings (benchmarks/recognition.py); a trained gallery carries its own.
+RAW_THRESHOLD: Final = 0.62
+_HEADER: Final = "stylecli-gallery"
+
+
+@dataclass(frozen=True)
+class Match:
+    """A known style and its distance, 0 for the same."""
+
+    name: str
+    distance: float
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Codes (n, k) of pictures with the names of their styles, and what encoded them."""
+
+    names: tuple[str, ...]
+    codes: torch.Tensor
+    encoder: str
+    encoder_sha256: str
+    threshold: float = RAW_THRESHOLD
+    embedding: Embedding | None = None
+    report: dict[str, Verification] | None = None
+
+    def embedded(self, codes: torch.Tensor) -> torch.Tensor:
+        """Codes (B, n) as this gallery compares them."""
+        return codes if self.embedding is None else self.embedding(codes)
+
+    def match(self, code: torch.Tensor) -> list[Match]:
+        """Every style, the nearest first, by its nearest picture."""
+        own = self.embedded(code[None])
+        distances = (self.embedded(self.codes) - own).norm(dim=1)
+        nearest: dict[str, float] = {}
+        for name, distance in zip(self.names, distances.tolist(), strict=True):
+            nearest[name] = min(distance, nearest.get(name, float("inf")))
+        return [Match(*each) for each in sorted(nearest.items(), key=lambda item: item[1])]
+
+
+def save_gallery(path: Path, gallery: Gallery) -> None:
+    """Write a gallery, complete or not at all. Raises `OutputError`."""
+    tensors = {"codes": gallery.codes.contiguous()}
+    if gallery.embedding is not None:
+        tensors |= {"mean": gallery.embedding.mean, "matrix": gallery.embedding.matrix.contiguous()}
+    report = {name: asdict(each) for name, each in (gallery.report or {}).items()}
+    header = {
+        "format": FORMAT,
+        "version": __version__,
+        "names": gallery.names,
+        "encoder": gallery.encoder,
+        "encoder_sha256": gallery.encoder_sha256,
+        "threshold": gallery.threshold,
+        "report": report,
+    }
+    replace_file(path, save(tensors, {_HEADER: json.dumps(header)}))
+
+
+def load_gallery(path: Path) -> Gallery:
+    """Read a gallery. Raises `InputError` for anything that is not one, or is damaged."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(_HEADER)
+            if text is None:
+                raise ValueError("it is no gallery of this program")
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+        return _from_header(json.loads(text), tensors)
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        OSError,
+        RecursionError,
+        RuntimeError,
+        SafetensorError,
+    ) as error:
+        raise InputError(f"cannot read the gallery {shown(path)}: {_why(error)}.") from error
+
+
+def _why(error: Exception) -> str:
+    """The reason in words, where a library's own are meant for programmers."""
+    if isinstance(error, ValueError | OSError):
+        return shown(" ".join(str(error).split()).rstrip(".")) or type(error).__name__
+    return "it is damaged, or what it holds makes no sense"
+
+
+def _from_header(header: Any, tensors: dict[str, torch.Tensor]) -> Gallery:
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise ValueError("its format is not known to this version")
+    names, codes = header["names"], tensors["codes"]
+    _check(codes, 2)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("its names are no list of names")
+    if len(names) != len(codes):
+        raise ValueError("its names do not go with its codes")
+    embedding = None
+    if "matrix" in tensors:
+        _check(tensors["matrix"], 2)
+        _check(tensors["mean"], 1)
+        if tensors["matrix"].shape[0] != codes.shape[1] or len(tensors["mean"]) != codes.shape[1]:
+            raise ValueError("its embedding does not go with its codes")
+        embedding = Embedding(tensors["mean"], tensors["matrix"])
+    return Gallery(
+        names=tuple(names),
+        codes=codes,
+        encoder=str(header["encoder"]),
+        encoder_sha256=str(header["encoder_sha256"]),
+        threshold=_finite(header["threshold"]),
+        embedding=embedding,
+        report={str(key): _figures(each) for key, each in header["report"].items()} or None,
+    )
+
+
+def _figures(values: dict[str, Any]) -> Verification:
+    return Verification(**{name: float(value) for name, value in values.items()})
+
+
+def _finite(value: Any) -> float:
+    if not math.isfinite(number := float(value)):
+        raise ValueError("its threshold is no number")
+    return number
+
+
+def _check(tensor: torch.Tensor, dimensions: int) -> None:
+    right = tensor.ndim == dimensions and tensor.dtype == torch.float32 and tensor.numel() > 0
+    if not right or not bool(torch.isfinite(tensor).all()):
+        raise ValueError("its numbers make no sense")

@@ -1,0 +1,61 @@
+"""How far a finished picture is from its content and its styles, for manifests and sweeps."""
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final
+
+import torch
+
+from stylecli.encoder import Encoder
+from stylecli.images.picture import Picture
+from stylecli.settings import Settings
+from stylecli.transfer.appearance import LONG_SIDE, Eye, Grams
+from stylecli.transfer.device import resolve_device
+
+if TYPE_CHECKING:
+    from stylecli.jobs.studio import Prepared
+
+REMEMBERED: Final = 32  # styles at a size, some 1 MB each
+
+
+class Meter:
+    """Measures pictures as `stylize compare` does, in float32; styles are looked at once."""
+
+    def __init__(self) -> None:
+        self._eyes: dict[int, tuple[Encoder, Eye]] = {}
+        self._grams: OrderedDict[tuple[int, str, int], list[Grams]] = OrderedDict()
+
+    def measure(
+        self, encoder: Encoder, prepared: "Prepared", image: torch.Tensor
+    ) -> dict[str, float]:
+        """Content and style distance of an image (3, H, W) that a job came to.
+
+        With several styles the mean over them, by their weights.
+        """
+        job, inputs = prepared.job, prepared.inputs
+        eye = self._eye(encoder, job.compute.device)
+        side = min(LONG_SIDE, max(image.shape[-2:]))
+        own = eye.grams(image, side)
+        weights = job.settings.style_weights or (1.0,) * len(inputs.styles)
+        style = 0.0
+        for path, picture, weight in zip(job.styles, inputs.styles, weights, strict=True):
+            grams = self._style(encoder, eye, inputs.hashes[path], picture, side)
+            style += weight * eye.style_distance(own, grams) / sum(weights)
+        content = eye.content_distance(inputs.content.pixels, image, side)
+        return {"content_distance": content, "style_distance": style}
+
+    def _eye(self, encoder: Encoder, device: str) -> Eye:
+        if id(encoder) not in self._eyes:
+            eye = Eye(encoder, device=resolve_device(device), settings=Settings())
+            self._eyes[id(encoder)] = encoder, eye
+        return self._eyes[id(encoder)][1]
+
+    def _style(
+        self, encoder: Encoder, eye: Eye, digest: str, picture: Picture, side: int
+    ) -> list[Grams]:
+        key = id(encoder), digest, side
+        if key not in self._grams:
+            self._grams[key] = eye.grams(picture.pixels, side)
+            if len(self._grams) > REMEMBERED:
+                self._grams.popitem(last=False)
+        self._grams.move_to_end(key)
+        return self._grams[key]

@@ -1,0 +1,126 @@
+"""A sweep: one picture at every combination of some settings' values. No torch."""
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from stylecli.errors import UsageError
+from stylecli.images.formats import OutputOptions
+from stylecli.jobs.axes import Axis, cells_of, label_of, text_of
+from stylecli.jobs.job import Job
+from stylecli.jobs.naming import cleaned
+from stylecli.settings import Compute, Settings
+
+MOST_CELLS: Final = 5000
+_LONGEST: Final = 40  # characters of one value in a name
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepRequest:
+    """What a sweep is given; `axes` override `settings`."""
+
+    folder: Path
+    content: Path
+    styles: tuple[Path, ...]
+    axes: Sequence[Axis]
+    suffix: str = ".png"
+    settings: Settings = field(default_factory=Settings)
+    compute: Compute = field(default_factory=Compute)
+    output_options: OutputOptions = field(default_factory=OutputOptions)
+    mask: Path | None = None
+    style_masks: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination: its place in the sheet, its values by name, its job."""
+
+    row: int
+    column: int
+    values: Mapping[str, Any]
+    job: Job
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """The cells, row by row; the axis along the columns, if any, and those along the rows."""
+
+    across: Axis | None
+    down: tuple[Axis, ...]
+    cells: tuple[Cell, ...]
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The names of the rows."""
+        return tuple(
+            ", ".join(f"{name} {label_of(value)}" for name, value in values.items())
+            for values in cells_of(self.down)
+        )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        if self.across is None:
+            return ("",)
+        return tuple(f"{self.across.name} {label}" for label in self.across.labels)
+
+
+def plan_sweep(request: SweepRequest) -> SweepPlan:
+    """Cells with an output each, named by its values alone, so that a wider sweep finds them.
+
+    The longest axis goes across. Raises `UsageError` or `SettingsError`, the latter for a
+    combination that makes no sense.
+    """
+    count = math.prod(len(axis.values) for axis in request.axes)
+    if count > MOST_CELLS:
+        raise UsageError(f"the sweep has {count} cells: it takes at most {MOST_CELLS}.")
+    many = [axis for axis in request.axes if len(axis.values) > 1]
+    fixed = {axis.name: axis.values[0] for axis in request.axes if len(axis.values) == 1}
+    across = max(many, key=lambda axis: len(axis.values), default=None)
+    down = tuple(axis for axis in many if axis is not across)
+    wide = [across] if across else []
+    cells = []
+    for row, values in enumerate(cells_of(down)):
+        for column, more in enumerate(cells_of(wide)):
+            own = {**values, **more}
+            settings = _settings(request.settings, {**fixed, **own})
+            named = {axis.name: own[axis.name] for axis in many}
+            cells.append(Cell(row, column, own, _job(request, settings, named)))
+    return SweepPlan(across, down, tuple(cells))
+
+
+def _settings(base: Settings, values: Mapping[str, Any]) -> Settings:
+    """The base with a cell's values, which set aside the knobs that they exclude."""
+    aside: dict[str, Any] = {}
+    if "strength" in values and not {"alpha", "beta"} & values.keys():
+        aside = {"alpha": None, "beta": None}
+    elif {"alpha", "beta"} & values.keys() and "strength" not in values:
+        aside = {"strength": None}
+    return replace(base, **{**aside, **values})
+
+
+def _job(request: SweepRequest, settings: Settings, named: Mapping[str, Any]) -> Job:
+    parts = [f"{name.replace('_', '-')}-{_word(value)}" for name, value in named.items()]
+    return Job(
+        content=request.content,
+        styles=request.styles,
+        output=request.folder / (("_".join(parts) or "picture") + request.suffix),
+        settings=settings,
+        compute=request.compute,
+        output_options=request.output_options,
+        mask=request.mask,
+        style_masks=request.style_masks,
+    )
+
+
+def _word(value: Any) -> str:
+    """A value as part of a name; a hash tells apart what is cut, or named like another."""
+    label, text = label_of(value), text_of(value)
+    word = cleaned(label)
+    if word == text and len(word) <= _LONGEST:
+        return word
+    digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:6]
+    return f"{word[:_LONGEST]}-{digest}"

@@ -1,0 +1,136 @@
+"""What a sweep leaves beside its pictures: a contact sheet, a page for a browser, a table."""
+
+import base64
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from string import Template
+from typing import Any, Final
+from urllib.parse import quote
+
+from PIL import Image
+
+from stylecli.files import replace_file
+from stylecli.images import read_picture
+from stylecli.images.sheet import SheetCell, draw_sheet
+from stylecli.jobs.axes import label_of, text_of
+from stylecli.jobs.command_line import command_of
+from stylecli.jobs.outcome import Outcome
+from stylecli.jobs.sweep import Cell, SweepPlan
+from stylecli.transfer.resample import fit, resize
+
+SHEET: Final = "sheet.png"
+PAGE: Final = "index.html"
+TABLE: Final = "cells.csv"
+_THUMB: Final = 320  # pixels of a picture inside the page
+_TEMPLATE: Final = Path(__file__).parent / "pages" / "sweep.html"
+_LOSSES: Final = ("content", "style", "total")
+_DISTANCES: Final = ("content_distance", "style_distance")
+
+
+def write_report(folder: Path, plan: SweepPlan, outcomes: Sequence[Outcome]) -> None:
+    """Write sheet, page and table into a folder, each whole or not at all.
+
+    `outcomes` are those of the plan's cells, in order. Raises `OutputError`.
+    """
+    pairs = list(zip(plan.cells, outcomes, strict=True))
+    pictures = [_thumbnail(cell, outcome) for cell, outcome in pairs]
+    title = _title(plan)
+    cells = {
+        (cell.row, cell.column): SheetCell(picture, _lines(outcome))
+        for (cell, outcome), picture in zip(pairs, pictures, strict=True)
+    }
+    file = io.BytesIO()
+    draw_sheet(cells, plan.rows, plan.columns, title).save(file, "PNG")
+    replace_file(folder / SHEET, file.getvalue())
+    replace_file(folder / PAGE, _page(plan, pairs, pictures, title).encode())
+    replace_file(folder / TABLE, _table(plan, pairs).encode())
+
+
+def _thumbnail(cell: Cell, outcome: Outcome) -> Image.Image | None:
+    """A small copy of a cell's picture, or `None` where there is none."""
+    if outcome.status == "failed":
+        return None
+    picture = read_picture(cell.job.output)
+    pixels = picture.pixels
+    if picture.alpha is not None:  # on white, as a page shows it
+        pixels = pixels * picture.alpha + (1.0 - picture.alpha)
+    size = fit((picture.height, picture.width), min(_THUMB, max(picture.height, picture.width)))
+    small = resize(pixels[None], size)[0].clamp(0.0, 1.0)
+    return Image.fromarray((small * 255).round().byte().permute(1, 2, 0).contiguous().numpy())
+
+
+def losses_of(outcome: Outcome) -> Mapping[str, float | None]:
+    """The losses that the recipe of a made picture records."""
+    return {} if outcome.recipe is None else dict(outcome.recipe["losses"])
+
+
+def _lines(outcome: Outcome) -> tuple[str, ...]:
+    found = losses_of(outcome)
+    return tuple(f"{name} {found[name]:.3g}" for name in _LOSSES[:2] if found.get(name) is not None)
+
+
+def _title(plan: SweepPlan) -> str:
+    job = plan.cells[0].job
+    styles = " + ".join(style.name for style in job.styles)
+    return f"{job.content.name} in the style of {styles}"
+
+
+def _table(plan: SweepPlan, pairs: Sequence[tuple[Cell, Outcome]]) -> str:
+    axes = [*plan.down, *([plan.across] if plan.across else [])]
+    file = io.StringIO(newline="")
+    writer = csv.writer(file)
+    names = [*(axis.name for axis in axes), "output", "status", *_LOSSES, *_DISTANCES, "seconds"]
+    writer.writerow(names)
+    for cell, outcome in pairs:
+        found = losses_of(outcome)
+        values = [text_of(cell.values[axis.name]) for axis in axes]
+        losses = ["" if found.get(name) is None else found[name] for name in _LOSSES]
+        seconds = "" if outcome.seconds is None else round(outcome.seconds, 3)
+        distances = [outcome.distances.get(name, "") for name in _DISTANCES]
+        name = cell.job.output.name
+        writer.writerow([*values, name, outcome.status, *losses, *distances, seconds])
+    return file.getvalue()
+
+
+def _page(
+    plan: SweepPlan,
+    pairs: Sequence[tuple[Cell, Outcome]],
+    pictures: Sequence[Image.Image | None],
+    title: str,
+) -> str:
+    data = {
+        "title": title,
+        "rows": plan.rows,
+        "columns": plan.columns,
+        "cells": [
+            _page_cell(cell, outcome, picture)
+            for (cell, outcome), picture in zip(pairs, pictures, strict=True)
+        ],
+    }
+    text = json.dumps(data).replace("<", "\\u003c")  # nothing in it can end the script
+    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(data=text)
+
+
+def _page_cell(cell: Cell, outcome: Outcome, picture: Image.Image | None) -> dict[str, Any]:
+    settings = {} if outcome.recipe is None else outcome.recipe["settings"]
+    return {
+        "row": cell.row,
+        "column": cell.column,
+        "name": ", ".join(f"{name} {label_of(value)}" for name, value in cell.values.items()),
+        "file": quote(cell.job.output.name),
+        "thumb": None if picture is None else _data_url(picture),
+        "error": outcome.error,
+        "losses": dict(losses_of(outcome)),
+        "distances": dict(outcome.distances),
+        "settings": settings,
+        "command": command_of(cell.job),
+    }
+
+
+def _data_url(picture: Image.Image) -> str:
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=85)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

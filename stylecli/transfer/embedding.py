@@ -1,0 +1,72 @@
+"""A small linear embedding of codes, fitted by the triplet loss."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch.nn import functional as F
+
+WIDTH: Final = 128
+MARGIN: Final = 0.3
+STEPS: Final = 200
+_RATE: Final = 1e-2
+_COMPONENTS: Final = 192
+_WHITENING: Final = 0.5  # 0 keeps the principal components' spread, 1 makes all equal
+_DECAY: Final = 1.0  # pull towards the components themselves: there are few pictures to learn from
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """x ↦ (x − mean)·matrix at length 1, from codes (n,) to (`WIDTH`,) or fewer."""
+
+    mean: torch.Tensor
+    matrix: torch.Tensor
+
+    def __call__(self, codes: torch.Tensor) -> torch.Tensor:
+        """Embed codes (B, n)."""
+        return F.normalize((codes - self.mean) @ self.matrix, dim=1)
+
+
+def fit_embedding(codes: torch.Tensor, labels: torch.Tensor, *, seed: int = 0) -> Embedding:
+    """The embedding that brings codes (B, n) of one label together and others apart.
+
+    Starts from the codes' principal components, half whitened, and descends on
+    L = max(d(A,P) − d(A,N) + margin, 0) over every anchor and positive with the hardest negative
+    of the batch (Schroff et al. 2015, arXiv 1503.03832; Hermans et al. 2017, arXiv 1703.07737).
+    """
+    mean = codes.mean(0)
+    basis = _components(codes - mean)
+    seen = (codes - mean) @ basis
+    start = torch.eye(basis.shape[1])[:, :WIDTH]
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        torch.manual_seed(seed)
+        turn = start.clone().requires_grad_()
+        optimizer = torch.optim.Adam([turn], lr=_RATE)
+        for _ in range(STEPS):
+            loss = triplet_loss(F.normalize(seen @ turn, dim=1), labels)
+            loss = loss + _DECAY * (turn - start).square().mean()
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    return Embedding(mean, basis @ turn.detach())
+
+
+def triplet_loss(
+    embedded: torch.Tensor, labels: torch.Tensor, margin: float = MARGIN
+) -> torch.Tensor:
+    """The mean over anchors and positives of max(d(A,P) − d(A,N) + margin, 0), N the nearest."""
+    distances = torch.cdist(embedded, embedded, compute_mode="donot_use_mm_for_euclid_dist")
+    same = labels[:, None] == labels[None]
+    hardest = distances.masked_fill(same, float("inf")).min(1, keepdim=True).values
+    positives = same & ~torch.eye(len(labels), dtype=torch.bool)
+    return (distances - hardest + margin).clamp_min(0.0)[positives].mean()
+
+
+def _components(centred: torch.Tensor) -> torch.Tensor:
+    """Principal components (n, k) as columns, scaled for a spread between theirs and equal."""
+    _, spread, components = torch.linalg.svd(centred, full_matrices=False)
+    kept = min(_COMPONENTS, int((spread > 1e-6 * spread[0]).sum()))
+    deviations = spread[:kept] / len(centred) ** 0.5
+    scaled: torch.Tensor = components[:kept].T * deviations**-_WHITENING
+    length: torch.Tensor = (centred @ scaled).norm(dim=1).mean()
+    return scaled / length

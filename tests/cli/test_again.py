@@ -1,0 +1,240 @@
+"""`stylize resume` and `stylize replay`, with the real core on small pictures."""
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from stylecli._version import __version__
+from stylecli.cli.app import main
+from stylecli.cli.progress import Screen
+from stylecli.images import read_picture, write_picture
+from stylecli.jobs.replay import recipe_in
+
+OPTIONS = ("--iterations", 4, "--device", "cpu", "--precision", "fp32")
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The program in `tmp_path`: its exit code, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main([str(argument) for argument in arguments])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def stopped(run: Run, content_path: Path, style_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Start a run, or go on with one, that a signal stops after so many iterations."""
+
+    def start(after: int, *arguments: object, number: int = signal.SIGINT) -> tuple[int, str, str]:
+        left = iter(range(1, 1000))
+
+        def step(_: Screen, progress: object) -> None:
+            if next(left) == after:
+                signal.raise_signal(number)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Screen, "step", step)
+            patch.setattr("stylecli.cli.app.die", lambda number: 128 + number)
+            return run(*(arguments or (content_path, style_path, "-o", "out.png", *OPTIONS)))
+
+    return start
+
+
+@pytest.fixture
+def picture(run: Run, content_path: Path, style_path: Path, tmp_path: Path) -> Path:
+    """A finished picture, `whole.png`."""
+    code, out, err = run(content_path, style_path, "-o", "whole.png", *OPTIONS)
+    assert (code, out) == (0, ""), err
+    return tmp_path / "whole.png"
+
+
+def complaint(ended: tuple[int, str, str]) -> str:
+    """The one sentence that a refusal ends with."""
+    code, out, err = ended
+    last = err.splitlines()[-1]
+    assert code != 0 and out == "" and "Traceback" not in err
+    assert last.startswith("stylize: error: ") and last.endswith(".")
+    return last
+
+
+@pytest.mark.parametrize(("number", "name"), [(signal.SIGINT, "INT"), (signal.SIGTERM, "TERM")])
+def test_stopped_by_a_signal_and_resumed(
+    run: Run, stopped: Run, picture: Path, tmp_path: Path, number: int, name: str
+) -> None:
+    code, out, err = stopped(2, number=number)
+    assert (code, out) == (128 + number, "")
+    promise, last = err.splitlines()[-2:]
+    assert promise == "Saving the run after this iteration; once more ends it at once"
+    assert last == (
+        f"stylize: stopped by SIG{name}; what was done is kept: go on with 'stylize resume "
+        "out.png.checkpoint'."
+    )
+    assert not (tmp_path / "out.png").exists()
+    code, out, err = run("resume", "out.png.checkpoint", "-v")
+    assert (code, out) == (0, "")
+    assert "Going on" in err and "Wrote" in err and "Computed on cpu in fp32, 4 iterations" in err
+    assert (tmp_path / "out.png").read_bytes() == picture.read_bytes()
+    assert not (tmp_path / "out.png.checkpoint").exists()
+
+
+def test_resumed_stopped_and_resumed(
+    run: Run, stopped: Run, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped(2)
+    saved = tmp_path / "out.png.checkpoint"
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    before = saved.read_bytes()
+    assert stopped(1, "resume", saved)[0] == 130  # before there is anything new to save
+    assert saved.read_bytes() == before
+    code, _, err = stopped(2, "resume", saved)
+    assert code == 130 and f"'stylize resume {saved}'" in err
+    assert saved.read_bytes() != before
+    code, out, err = run("resume", saved, "--json", "-q")
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    assert (found["output"], found["iterations"]) == (str(tmp_path / "out.png"), 4)
+    assert (tmp_path / "out.png").read_bytes() == picture.read_bytes()
+
+
+def test_resume_keeps_an_output_without_force(run: Run, stopped: Run, tmp_path: Path) -> None:
+    stopped(2)
+    (tmp_path / "out.png").write_bytes(b"mine")
+    ended = run("resume", "out.png.checkpoint")
+    assert ended[0] == 5 and "--force" in complaint(ended)
+    assert (tmp_path / "out.png").read_bytes() == b"mine"
+    assert run("resume", "out.png.checkpoint", "--force")[0] == 0
+    assert (tmp_path / "out.png").read_bytes() != b"mine"
+
+
+def test_resume_refuses_what_has_changed(
+    run: Run, stopped: Run, tmp_path: Path, style_path: Path
+) -> None:
+    stopped(2)
+    Image.new("RGB", (56, 40), "red").save(style_path)
+    ended = run("resume", "out.png.checkpoint")
+    assert ended[0] == 4
+    assert f"{style_path} has changed since the checkpoint was made" in complaint(ended)
+    style_path.unlink()
+    assert "no such file" in complaint(run("resume", "out.png.checkpoint"))
+    assert (tmp_path / "out.png.checkpoint").exists()
+
+
+def test_resume_refuses_what_is_no_checkpoint(run: Run, stopped: Run, tmp_path: Path) -> None:
+    stopped(2)
+    saved = tmp_path / "out.png.checkpoint"
+    saved.write_bytes(saved.read_bytes()[:-1])
+    for path, words in (
+        ("none.checkpoint", "there is no such file"),
+        ("content.png", "no checkpoint"),
+        (".", "it is no file"),
+        (saved, "damaged"),
+    ):
+        ended = run("resume", path)
+        assert ended[0] == 4 and words in complaint(ended)
+    for arguments in ((), (saved, saved), (saved, "--checkpoint-every", "0"), (saved, "--no")):
+        assert run("resume", *arguments)[0] == 2
+
+
+def test_notes_on_another_version(run: Run, stopped: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("stylecli.jobs.checkpoint.__version__", "0.0.1")
+        stopped(2)
+    _, _, err = run("resume", "out.png.checkpoint")
+    assert "Note: the run began with version 0.0.1 and goes on with" in err
+
+
+def test_replay(run: Run, picture: Path, tmp_path: Path) -> None:
+    code, out, err = run("replay", picture, "-o", "again.png", "-v")
+    assert (code, out) == (0, "")
+    assert "changed" not in err and "Wrote again.png (64x48" in err and "seed 0" in err
+    assert (tmp_path / "again.png").read_bytes() == picture.read_bytes()
+    code, out, err = run("replay", picture, "-o", "again.jpg", "--json", "-q")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["output"] == "again.jpg"
+    code, out, err = run("replay", picture, "-o", "again.png")
+    assert code == 5 and "--force" in err
+    assert run("replay", picture, "-o", picture, "--force")[0] == 0
+    assert picture.read_bytes() == (tmp_path / "again.png").read_bytes()
+
+
+def test_replay_tells_what_has_changed(
+    run: Run, picture: Path, tmp_path: Path, style_path: Path
+) -> None:
+    values = {**recipe_in(picture).to_dict(), "version": "0.0.1"}
+    write_picture(picture, read_picture(picture).pixels, recipe=json.dumps(values))
+    Image.new("RGB", (56, 40), "red").save(style_path)
+    code, _, err = run("replay", picture, "-o", "again.png")
+    assert code == 0
+    notes = [line for line in err.splitlines() if line.startswith("Note: ")]
+    assert f"Note: the picture was made by version 0.0.1, this is {__version__}." in notes
+    assert f"Note: the style {style_path} has changed since the picture was made." in notes
+    assert recipe_in(tmp_path / "again.png").version == __version__
+
+
+def test_replay_with_inputs_that_moved(
+    run: Run, picture: Path, tmp_path: Path, content_path: Path, style_path: Path
+) -> None:
+    (tmp_path / "far").mkdir()
+    content, style = tmp_path / "far" / "c.png", tmp_path / "far" / "s.png"
+    content_path.rename(content)
+    ended = run("replay", picture, "-o", "again.png")
+    assert ended[0] == 4
+    assert complaint(ended) == (
+        f"stylize: error: cannot find the content content.png of {picture}: add --input PATH."
+    )
+    style_path.rename(style)
+    given = ("--input", style, "--input", content)
+    code, _, err = run("replay", picture, "-o", "again.png", *given)
+    assert code == 0 and "has changed" not in err
+    again, before = (read_picture(path).pixels for path in (tmp_path / "again.png", picture))
+    assert torch.equal(again, before)
+
+
+def test_replay_refuses(run: Run, picture: Path, content_path: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("no picture")
+    for path, words in (
+        (content_path, "holds no recipe of this program"),
+        ("none.png", "no such file"),
+        ("text.png", "cannot read"),
+    ):
+        ended = run("replay", path, "-o", "again.png")
+        assert ended[0] == 4 and words in complaint(ended)
+    for arguments in ((picture,), ("-o", "again.png"), (picture, "-o", "again.png", "--seed", 1)):
+        assert run("replay", *arguments)[0] == 2
+    assert not (tmp_path / "again.png").exists()
+
+
+def test_a_replay_can_be_stopped_and_resumed(
+    run: Run, stopped: Run, picture: Path, tmp_path: Path
+) -> None:
+    code, _, err = stopped(3, "replay", picture, "-o", "again.png")
+    assert code == 130 and "stylize resume again.png.checkpoint" in err
+    assert run("resume", "again.png.checkpoint")[0] == 0
+    assert (tmp_path / "again.png").read_bytes() == picture.read_bytes()
+
+
+def test_saved_now_and_then(
+    run: Run, content_path: Path, style_path: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    seen: list[bool] = []
+    saved = tmp_path / "out.png.checkpoint"
+    monkeypatch.setattr(Screen, "step", lambda *_: seen.append(saved.exists()))
+    clock = iter(range(0, 100_000, 5))
+    monkeypatch.setattr("stylecli.jobs.run.time.monotonic", lambda: float(next(clock)))
+    options = ("-o", "out.png", *OPTIONS, "--checkpoint-every", "1")
+    assert run(content_path, style_path, *options)[0] == 0
+    assert seen == [False, True, True, True]
+    assert not saved.exists()

@@ -1,0 +1,207 @@
+"""What happens while a run goes on, and what lies beside its picture afterwards."""
+
+import csv
+import http.client
+import json
+import socket
+import urllib.parse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from stylecli.cli.app import main
+from stylecli.cli.progress import Screen
+from stylecli.images import read_picture
+from stylecli.jobs.watch import ADDRESS
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(
+    capsys: pytest.CaptureFixture[str],
+    content_path: Path,
+    style_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Run:
+    """Four iterations of the real core on small pictures, and what they print."""
+    monkeypatch.chdir(content_path.parent)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        options = ("-o", "out.png", "--iterations", "4", "--device", "cpu")
+        code = main(["content.png", "style.png", *options, *map(str, arguments)])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def fetch(url: str) -> bytes:
+    place = urllib.parse.urlsplit(url)
+    connection = http.client.HTTPConnection(place.netloc, timeout=30)
+    try:
+        connection.request("GET", place.path)
+        return connection.getresponse().read()
+    finally:
+        connection.close()
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} - {"content.png", "style.png"}
+
+
+def refused(run: Run, folder: Path, code: int, *arguments: object) -> str:
+    """The sentence of a refusal that comes before any work."""
+    before = names(folder)
+    found, out, err = run(*arguments)
+    last = err.splitlines()[-1]
+    assert (found, out) == (code, "")
+    assert last.startswith("stylize: error: ") and "Reading the pictures" not in err
+    assert names(folder) == before
+    return last
+
+
+def test_nothing_but_the_picture(run: Run, tmp_path: Path) -> None:
+    code, out, err = run()
+    assert (code, out) == (0, ""), err
+    assert names(tmp_path) == {"out.png"}
+
+
+def test_steps_in_a_folder(run: Run, tmp_path: Path) -> None:
+    assert run("--save-every", 2)[0] == 0
+    assert names(tmp_path) == {"out.png", "out-steps"}
+    expected = {"0001_64x48_00002.png", "0002_64x48_00004.png"}
+    assert names(tmp_path / "out-steps") == expected
+    last = read_picture(tmp_path / "out-steps" / "0002_64x48_00004.png").pixels
+    assert torch.equal(last, read_picture(tmp_path / "out.png").pixels)
+    assert run("--save-every", 3, "--save-to", "kept/here", "--force")[0] == 0
+    assert names(tmp_path / "kept" / "here") == {"0001_64x48_00003.png"}
+
+
+@pytest.mark.parametrize("kind", ["webp", "gif"])
+def test_steps_as_an_animation(run: Run, tmp_path: Path, kind: str) -> None:
+    assert run("--save-every", 1, "--save-to", f"moving.{kind}")[0] == 0
+    with Image.open(tmp_path / f"moving.{kind}") as image:
+        assert (image.format, image.size) == (kind.upper(), (64, 48))
+        assert image.is_animated
+
+
+def test_more_steps_than_there_are_iterations(run: Run, tmp_path: Path) -> None:
+    code, _, err = run("--save-every", 5, "--save-to", "moving.gif")
+    assert code == 5 and "no iteration was reached that is kept" in err
+    assert names(tmp_path) == {"out.png"}  # the picture itself is there
+
+
+def test_a_preview(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+    preview = tmp_path / "out.png.preview.jpg"
+    monkeypatch.setattr(Screen, "step", lambda *_: seen.append(preview.exists()))
+    assert run("--preview")[0] == 0
+    assert seen == [False, True, True, True]
+    with Image.open(preview) as image:
+        assert (image.format, image.size) == ("JPEG", (64, 48))
+    near = read_picture(preview).pixels - read_picture(tmp_path / "out.png").pixels
+    assert near.abs().mean() < 0.05
+
+
+def test_losses_of_every_kind(run: Run, tmp_path: Path) -> None:
+    code, out, _ = run("--plot", "a.csv", "--plot", "a.jsonl", "--plot", "sub/a.png", "--json")
+    assert code == 0
+    with (tmp_path / "a.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert len(rows) == len(lines) == 4
+    for row, line in zip(rows, lines, strict=True):
+        assert {name: float(value) for name, value in row.items()} == line
+    totals = [line["total"] for line in lines]
+    assert json.loads(out)["losses"]["total"] == min(totals)
+    with Image.open(tmp_path / "sub" / "a.png") as image:
+        image.load()
+
+
+def test_settings_are_saved(run: Run, tmp_path: Path) -> None:
+    assert run("--save-recipe", "new/mine.toml", "--seed", 3)[0] == 0
+    text = (tmp_path / "new" / "mine.toml").read_text()
+    assert "seed = 3\n" in text and "iterations = 4\n" in text
+    first = (tmp_path / "out.png").read_bytes()
+    assert run("--config", "new/mine.toml", "--force")[0] == 0
+    assert (tmp_path / "out.png").read_bytes() == first
+
+
+def test_the_page_is_there_during_the_run_alone(run: Run, monkeypatch: Any) -> None:
+    answers: list[Any] = []
+    said: list[str] = []
+    real = Screen.say
+
+    def say(screen: Screen, text: str) -> None:
+        said.append(text)
+        real(screen, text)
+
+    def step(*_: object) -> None:
+        (url,) = [text.removeprefix("Watch it at ") for text in said if "Watch it" in text]
+        answers.append((url, json.loads(fetch(f"{url}state.json"))))
+
+    monkeypatch.setattr(Screen, "say", say)
+    monkeypatch.setattr(Screen, "step", step)
+    code, _, err = run("--watch")
+    assert code == 0, err
+    assert [len(state["losses"]) for _, state in answers] == [0, 1, 2, 3]
+    url = answers[0][0]
+    assert url.startswith(f"http://{ADDRESS}:")
+    with pytest.raises(ConnectionRefusedError):
+        fetch(url)
+
+
+def test_the_page_at_a_port_of_choice(run: Run, tmp_path: Path) -> None:
+    with socket.create_server((ADDRESS, 0)) as taken:
+        port = taken.getsockname()[1]
+        said = refused(run, tmp_path, 5, "--watch", "--watch-port", port)
+        assert f"cannot serve a page on {ADDRESS}:{port}" in said
+    code, _, err = run("--watch", "--watch-port", port)
+    assert code == 0 and f"Watch it at http://{ADDRESS}:{port}/" in err
+
+
+def test_the_picture_is_the_same_whoever_listens(run: Run, tmp_path: Path) -> None:
+    run()
+    expected = (tmp_path / "out.png").read_bytes()
+    listeners = ("--watch", "--preview", "--save-every", 1, "--plot", "a.png", "--force", "-q")
+    assert run(*listeners) == (0, "", "")
+    assert (tmp_path / "out.png").read_bytes() == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--save-to", "steps"), "--save-to needs --save-every N."),
+        (("--save-every", 0), "--save-every"),
+        (("--plot", "a.txt"), "losses are kept in .png, .csv, .jsonl."),
+        (("--plot", "a.csv", "--plot", "b"), "losses are kept in"),
+        (("--watch-port", 65536), "--watch-port"),
+        (("--watch-port", -1), "--watch-port"),
+        (("--checkpoint-every", 0), "--checkpoint-every"),
+    ],
+)
+def test_refusals(run: Run, tmp_path: Path, arguments: Any, words: str) -> None:
+    assert words in refused(run, tmp_path, 2, *arguments)
+
+
+def test_a_run_that_fails_leaves_no_losses(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Screen, "step", fail)
+    code, _, err = run("--plot", "a.csv", "--save-every", 1, "--save-to", "m.gif", "--watch")
+    assert code == 7 and "memory" in err
+    assert names(tmp_path) == set()
+
+
+def test_losses_that_cannot_be_written(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").mkdir()
+    code, _, err = run("--plot", "a.csv")
+    assert code == 5 and "a.csv: it is a folder" in err
+    assert (tmp_path / "out.png").is_file()

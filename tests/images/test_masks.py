@@ -1,0 +1,159 @@
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from stylecli.errors import InputError
+from stylecli.images import masks
+from stylecli.images.masks import Colour
+from stylecli.images.picture import Metadata, Picture
+
+RED, GREEN, BLUE = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
+WHITE, BLACK = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
+
+
+def stripes(*colours: Colour, width: int = 10, height: int = 20) -> torch.Tensor:
+    """Colours side by side, each `width` wide: (3, height, n·width)."""
+    columns = torch.tensor(colours).T.repeat_interleave(width, dim=1)
+    return columns[:, None, :].expand(3, height, -1).contiguous()
+
+
+def as_jpeg(mask: torch.Tensor) -> torch.Tensor:
+    """What a lossy file leaves of it."""
+    pixels = (mask * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=85)
+    read = np.asarray(Image.open(file), np.float32) / 255
+    return torch.from_numpy(read.transpose(2, 0, 1).copy())
+
+
+def near(found: Colour, wanted: Colour) -> bool:
+    return found == pytest.approx(wanted, abs=1 / 15)
+
+
+def test_transparency_counts_as_black() -> None:
+    pixels, alpha = torch.full((3, 1, 2), 0.8), torch.tensor([[[1.0, 0.25]]])
+    opaque = Picture(pixels=pixels, alpha=None, meta=Metadata())
+    assert torch.equal(masks.mask_of(opaque), pixels)
+    clear = Picture(pixels=pixels, alpha=alpha, meta=Metadata())
+    torch.testing.assert_close(masks.mask_of(clear)[:, 0], torch.tensor([[0.8, 0.2]] * 3))
+
+
+def test_grey_or_coloured() -> None:
+    grey = torch.rand(1, 8, 9, generator=torch.Generator().manual_seed(0)).expand(3, -1, -1)
+    assert masks.is_grey(grey)
+    off_by_one = grey.clone()
+    off_by_one[1, 3, 3] += 1 / 255  # as a JPEG does
+    assert masks.is_grey(off_by_one)
+    off_by_one[1, 3, 3] += 1 / 255
+    assert not masks.is_grey(off_by_one)
+    assert not masks.is_grey(stripes(RED, BLUE))
+    assert masks.is_grey(as_jpeg(stripes(WHITE, BLACK)))
+
+
+def test_colours_the_brightest_first() -> None:
+    found = masks.colours_of(stripes(BLACK, GREEN, WHITE, (1.0, 1.0, 0.0)), "mask.png")
+    assert found == (WHITE, (1.0, 1.0, 0.0), GREEN, BLACK)
+
+
+def test_colours_of_a_lossy_file_are_those_drawn() -> None:
+    found = masks.colours_of(as_jpeg(stripes(RED, WHITE, BLUE, width=40)), "mask.jpg")
+    assert near(found[0], WHITE)
+    assert sorted(map(tuple, np.round(found[1:]))) == [BLUE, RED]
+
+
+def test_a_spot_is_no_region_and_near_colours_are_one() -> None:
+    mask = stripes(RED, BLUE, width=50)  # 2000 pixels
+    mask[:, 0, :3] = torch.tensor(GREEN).view(3, 1)  # 0.15 %
+    mask[:, 1, :10] = torch.tensor((1.0, 0.13, 0.13)).view(3, 1)
+    assert set(masks.colours_of(mask, "mask.png")) == {RED, BLUE}
+    mask[:, 0, :4] = torch.tensor(GREEN).view(3, 1)  # 0.2 %
+    assert set(masks.colours_of(mask, "mask.png")) == {RED, GREEN, BLUE}
+
+
+def corners(count: int) -> torch.Tensor:
+    """Plain colours far from each other: the cube's corners and its middle."""
+    cube = [(r, g, b) for r in (0.0, 1.0) for g in (0.0, 1.0) for b in (0.0, 1.0)]
+    return stripes(*[*cube, (0.5, 0.5, 0.5)][:count])
+
+
+def test_as_many_colours_as_regions_are_allowed() -> None:
+    assert len(masks.colours_of(corners(8), "mask.png")) == 8 == masks.MAX_REGIONS
+
+
+def test_too_many_colours() -> None:
+    with pytest.raises(InputError) as caught:
+        masks.colours_of(corners(9), "a\nmask.png")
+    assert str(caught.value) == (
+        "a\\nmask.png has 9 colours that cover more than a spot: a mask is grey, or has at most "
+        "8 plain colours."
+    )
+
+
+def test_a_photograph_is_no_mask() -> None:
+    noise = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(1))
+    with pytest.raises(InputError, match="^photo.jpg has 0 colours that cover .* 8 plain colours."):
+        masks.colours_of(noise, "photo.jpg")
+
+
+def test_regions_of_grey() -> None:
+    mask = torch.tensor([1.0, 0.75, 0.5, 0.0]).expand(3, 1, 4)
+    white, black = masks.regions_of(mask, None)
+    torch.testing.assert_close(white, torch.tensor([[[1.0, 0.75, 0.5, 0.0]]]))
+    torch.testing.assert_close(black, torch.tensor([[[0.0, 0.25, 0.5, 1.0]]]))
+
+
+def test_regions_of_colours_by_nearness() -> None:
+    """exp(−(distance / 0.12)²) of each colour, in shares of their sum."""
+    mask = torch.rand(3, 4, 5, generator=torch.Generator().manual_seed(2))
+    colours = (RED, GREEN, WHITE)
+    found = masks.regions_of(mask, colours)
+    for y in range(4):
+        for x in range(5):
+            pixel = mask[:, y, x].double().numpy()
+            distances = [np.sqrt(((pixel - np.array(c)) ** 2).sum()) for c in colours]
+            near = np.exp([-((d / 0.12) ** 2) for d in distances])
+            ours = [float(region[0, y, x]) for region in found]
+            np.testing.assert_allclose(ours, near / near.sum(), atol=1e-4)
+
+
+@pytest.mark.parametrize("colours", [None, (RED, GREEN, BLUE), (WHITE, BLACK)])
+def test_soft_edges_add_up_to_1(colours: tuple[Colour, ...] | None) -> None:
+    mask = torch.rand(3, 30, 40, generator=torch.Generator().manual_seed(3))
+    found = masks.regions_of(mask, colours)
+    assert all(region.shape == (1, 30, 40) for region in found)
+    torch.testing.assert_close(sum(found), torch.ones(1, 30, 40))
+    assert min(float(region.min()) for region in found) >= 0.0
+
+
+def test_plain_colours_are_one_region_and_an_edge_is_shared() -> None:
+    mask = stripes(RED, BLUE, width=2, height=1)
+    mask[:, 0, 1] = (torch.tensor(RED) + torch.tensor(BLUE)) / 2
+    red, blue = masks.regions_of(mask, (RED, BLUE))
+    torch.testing.assert_close(red, torch.tensor([[[1.0, 0.5, 0.0, 0.0]]]))
+    torch.testing.assert_close(blue, torch.tensor([[[0.0, 0.5, 1.0, 1.0]]]))
+
+
+@pytest.mark.parametrize("size", [(40, 60), (20, 30), (400, 600), (13, 20), (1000, 1499)])
+def test_a_mask_of_the_same_shape_at_any_size(size: tuple[int, int]) -> None:
+    masks.check_shape(torch.zeros(3, *size), torch.zeros(3, 40, 60), "mask.png", "the content")
+
+
+@pytest.mark.parametrize("size", [(60, 40), (40, 40), (40, 66), (10, 20)])
+def test_a_mask_of_another_shape(size: tuple[int, int]) -> None:
+    with pytest.raises(InputError) as caught:
+        masks.check_shape(torch.zeros(3, *size), torch.zeros(3, 40, 60), "mask.png", "style 2")
+    assert str(caught.value) == (
+        f"the mask mask.png is {size[1]}x{size[0]} pixels and style 2 is 60x40: give it the same "
+        "shape."
+    )
+
+
+def test_covers_more_than_a_spot() -> None:
+    region = torch.zeros(1, 50, 40)
+    region[0, 0, :3] = 1.0
+    assert not masks.covers(region)
+    region[0, 0, 3:5] = 0.6
+    assert masks.covers(region)

@@ -1,0 +1,95 @@
+"""One sentence after a run, or none."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+
+from stylecli.jobs.hints import Hints
+from stylecli.settings import Settings
+from stylecli.transfer import stylize
+from stylecli.transfer.progress import Losses, Progress
+
+FALLING = [0.1 * 0.97**i for i in range(40)]  # by a quarter from one tenth to the next
+FLAT = [0.02] * 40
+
+
+def heard(
+    styles: Sequence[float], contents: Sequence[float] = (0.4,), scale: int = 1, hints: Any = None
+) -> Hints:
+    hints = hints or Hints()
+    for index, style in enumerate(styles):
+        losses = Losses(1.0, contents[min(index, len(contents) - 1)], style)
+        hints(Progress(scale, 2, 64, 48, index + 1, len(styles), 0.5, losses, torch.zeros))
+    return hints
+
+
+def after(hints: Hints, output: int = 64, style: int = 64, relative: bool = True) -> str | None:
+    return hints.after(output, style, relative=relative)
+
+
+def test_silence_where_all_is_well() -> None:
+    assert after(heard(FLAT)) is None
+    assert after(Hints()) is None
+
+
+@pytest.mark.parametrize(("output", "times"), [(256, "4"), (500, "8"), (6400, "100")])
+def test_a_style_that_is_too_small(output: int, times: str) -> None:
+    expected = f"the style picture is {times} times smaller than the output: its strokes will look"
+    for relative in (True, False):
+        said = after(heard(FLAT), output, relative=relative)
+        assert said is not None and said.startswith(expected) and said.endswith("--size.")
+    assert after(heard(FLAT), 255) is None
+
+
+def test_the_content_is_lost() -> None:
+    said = "little of the content is left: try a smaller --strength."
+    assert after(heard(FLAT, [0.1, 0.86])) == said
+    assert after(heard(FLAT, [0.86, 0.85])) is None
+
+
+def test_the_style_has_not_arrived() -> None:
+    said = "little of the style has arrived: try a larger --strength or more --iterations."
+    assert after(heard([0.16])) == said
+    assert after(heard([0.16, 0.15])) is None
+    assert after(heard([0.16], [0.9])) == "little of the content is left: try a smaller --strength."
+
+
+def test_the_style_loss_is_still_falling() -> None:
+    assert after(heard(FALLING)) == "the style loss is still falling: try --iterations 80."
+    slowly = [0.1 * 0.99**i for i in range(40)]  # by 4 % only from one tenth to the next
+    assert after(heard(slowly)) is None
+    assert after(heard(FALLING[:19])) is None  # too few to tell
+    assert after(heard(FALLING[:20])) == "the style loss is still falling: try --iterations 40."
+
+
+def test_only_the_last_scale_counts() -> None:
+    hints = heard([0.02] * 60, scale=2, hints=heard(FALLING, [0.9]))
+    assert after(hints) is None
+    assert (hints.iterations, len(hints.styles)) == (100, 60)
+    hints = heard(FALLING, scale=2, hints=heard(FLAT))
+    assert after(hints) == "the style loss is still falling: try --iterations 160."
+
+
+@pytest.mark.parametrize("hints", [heard(FALLING), heard([0.16]), heard(FLAT, [0.9])])
+def test_losses_of_another_kind_say_nothing(hints: Hints) -> None:
+    assert after(hints) is not None
+    assert after(hints, relative=False) is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (Settings(strength=0.0, init="content", iterations=1), "little of the style"),
+        (Settings(strength=1.0, iterations=2), "little of the content"),
+        (Settings(strength=0.0, init="content", losses="gatys", iterations=1), None),
+    ],
+)
+def test_real_runs(
+    content: torch.Tensor, style: torch.Tensor, settings: Settings, words: str | None
+) -> None:
+    hints = Hints()
+    stylize(content, style, settings=settings, on_progress=hints)
+    said = after(hints, relative=settings.losses == "relative")
+    assert said is None if words is None else words in str(said)

@@ -1,0 +1,146 @@
+"""What became of each job, as a line of JSON."""
+
+import json
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from stylecli.errors import InputError, MemoryLimitError, OutputError
+from stylecli.jobs.job import Job
+from stylecli.jobs.manifest import NAME, Manifest, read_manifest
+from stylecli.jobs.outcome import Outcome
+
+
+def outcome(name: str = "a.png", status: str = "done") -> Outcome:
+    job = Job(content=Path("c.png"), styles=(Path("s.png"),), output=Path(name))
+    return Outcome.of(job, status, recipe={"seed": 1})  # type: ignore[arg-type]
+
+
+def failed(error: Exception) -> Outcome:
+    return Outcome.failed(Path("c.png"), [Path("s.png")], Path("o.png"), error)
+
+
+def test_plain_values() -> None:
+    assert outcome().to_dict() == {
+        "status": "done",
+        "content": "c.png",
+        "styles": ["s.png"],
+        "output": "a.png",
+        "recipe": {"seed": 1},
+    }
+    assert failed(InputError("cannot\nread it.")).to_dict() == {
+        "status": "failed",
+        "content": "c.png",
+        "styles": ["s.png"],
+        "output": "o.png",
+        "code": 4,
+        "error": "cannot read it.",
+    }
+    assert Outcome.failed(None, (), None, MemoryLimitError("no.")).to_dict() == {
+        "status": "failed",
+        "styles": [],
+        "code": 7,
+        "error": "no.",
+    }
+
+
+def test_what_is_no_error_of_ours_is_told_as_a_bug() -> None:
+    assert failed(ValueError("two\nlines")).error == "unexpected failure (ValueError: two lines)"
+    assert failed(KeyError()).error == "unexpected failure (KeyError: KeyError)"
+    assert failed(RuntimeError()).code == 1
+
+
+def test_a_line_for_each(tmp_path: Path) -> None:
+    manifest = Manifest(tmp_path / "new" / "folder")
+    manifest.record(outcome("a.png"))
+    manifest.record(failed(OutputError("no.")))
+    Manifest(tmp_path / "new" / "folder").record(outcome("b.png"))
+    data = (tmp_path / "new" / "folder" / NAME).read_bytes()
+    assert data.endswith(b"}\n") and data.count(b"\n") == 3
+    assert [line["output"] for line in read_manifest(manifest.path)] == ["a.png", "o.png", "b.png"]
+
+
+def test_odd_names(tmp_path: Path) -> None:
+    manifest = Manifest(tmp_path)
+    name = os.fsdecode(b"new\nline \xff.png")
+    manifest.record(outcome(name))
+    assert manifest.path.read_bytes().isascii()
+    assert read_manifest(manifest.path)[0]["output"] == name
+
+
+@pytest.mark.parametrize("cut", [1, 2, 30, 100])
+def test_a_line_that_was_cut_short(tmp_path: Path, cut: int) -> None:
+    manifest = Manifest(tmp_path)
+    for name in ("a.png", "b.png"):
+        manifest.record(outcome(name))
+    data = manifest.path.read_bytes()
+    manifest.path.write_bytes(data[:-cut])
+    Manifest(tmp_path).record(outcome("c.png"))
+    found = [line["output"] for line in read_manifest(manifest.path)]
+    assert found == (["a.png", "b.png", "c.png"] if cut == 1 else ["a.png", "c.png"])
+    assert manifest.path.read_bytes().startswith(data[:-cut] + b"\n")
+
+
+def test_what_is_no_record_is_passed_over(tmp_path: Path) -> None:
+    lines = [b"", b"[1]", b'"text"', b"\xff\xfe", b"{", b"[" * 100_000, b'{"output": "a.png"}']
+    (tmp_path / NAME).write_bytes(b"\n".join(lines))
+    assert read_manifest(tmp_path / NAME) == [{"output": "a.png"}]
+
+
+def test_what_was_kept_is_told_once(tmp_path: Path) -> None:
+    for _ in range(3):
+        manifest = Manifest(tmp_path)
+        manifest.record(outcome("a.png", "kept"))
+        manifest.record(outcome("a.png", "kept"))
+    assert len(read_manifest(tmp_path / NAME)) == 1
+    manifest.record(outcome("b.png"))
+    manifest.record(outcome("b.png", "kept"))
+    manifest.record(failed(OutputError("no.")))
+    manifest.record(outcome("o.png", "kept"))  # a failure is no word of a picture
+    statuses = [line["status"] for line in read_manifest(tmp_path / NAME)]
+    assert statuses == ["kept", "done", "failed", "kept"]
+
+
+@pytest.mark.parametrize("status", ["done", "kept"])
+def test_a_place_that_takes_none(tmp_path: Path, status: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder" / NAME).mkdir(parents=True)
+    for folder in ("file", "file/below", "folder"):
+        with pytest.raises(OutputError, match="cannot write .*manifest.jsonl: "):
+            Manifest(tmp_path / folder).record(outcome(status=status))
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    (tmp_path / NAME).symlink_to("/dev/full")
+    with pytest.raises(OutputError, match="no space left on device"):
+        Manifest(tmp_path).record(outcome())
+
+
+def test_a_write_in_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = Manifest(tmp_path)
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:9]))
+    with pytest.raises(OutputError, match="in part"):
+        manifest.record(outcome("a.png"))
+    monkeypatch.undo()
+    manifest.record(outcome("b.png"))
+    assert [line["output"] for line in read_manifest(manifest.path)] == ["b.png"]
+
+
+def test_several_at_once(tmp_path: Path) -> None:
+    """Batches that share a folder add whole lines."""
+    def add(first: int) -> None:
+        manifest = Manifest(tmp_path)
+        for number in range(first, first + 20):
+            manifest.record(outcome(f"{number}.png"))
+
+    threads = [threading.Thread(target=add, args=(20 * i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    lines = (tmp_path / NAME).read_text().splitlines()
+    assert {json.loads(line)["output"] for line in lines} == {f"{i}.png" for i in range(80)}
+    assert len(lines) == 80

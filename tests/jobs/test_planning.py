@@ -1,0 +1,204 @@
+"""From what a batch is given to its jobs."""
+
+import re
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stylecli.errors import InputError, StylecliError, UsageError
+from stylecli.images.formats import OutputOptions
+from stylecli.jobs.naming import Naming
+from stylecli.jobs.planning import BatchPlan, BatchRequest, plan_batch
+from stylecli.settings import Compute, Settings
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("p/a.png", "p/b.png", "p/deep/a.png", "s/x.png", "s/y.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+
+
+def plan(*contents: str, styles: Any = ("s",), lines: Any = (), **more: Any) -> BatchPlan:
+    request = {"folder": Path("out"), "contents": contents, "styles": styles, "lines": lines}
+    return plan_batch(BatchRequest(**{**request, **more}))
+
+
+def shape(found: BatchPlan) -> list[str]:
+    return [
+        f"{job.content} {'+'.join(map(str, job.styles))} {job.output.relative_to('out')}"
+        for job in found.jobs
+    ]
+
+
+def test_product() -> None:
+    assert shape(plan("p")) == [
+        "p/a.png s/x.png a_x.png",
+        "p/a.png s/y.png a_y.png",
+        "p/b.png s/x.png b_x.png",
+        "p/b.png s/y.png b_y.png",
+    ]
+
+
+def test_zip() -> None:
+    assert shape(plan("p", pairing="zip")) == [
+        "p/a.png s/x.png a_x.png",
+        "p/b.png s/y.png b_y.png",
+    ]
+    with pytest.raises(UsageError, match="as many styles as contents, got 1 for 2"):
+        plan("p", styles=["s/x.png"], pairing="zip")
+
+
+def test_blend() -> None:
+    assert shape(plan("p", pairing="blend")) == [
+        "p/a.png s/x.png+s/y.png a_x+y.png",
+        "p/b.png s/x.png+s/y.png b_x+y.png",
+    ]
+
+
+def test_the_mirrored_tree() -> None:
+    assert shape(plan("p", styles=["s/x.png"], recursive=True)) == [
+        "p/a.png s/x.png a_x.png",
+        "p/b.png s/x.png b_x.png",
+        "p/deep/a.png s/x.png deep/a_x.png",
+    ]
+
+
+def test_files_are_not_mirrored_and_told_apart() -> None:
+    assert shape(plan("p/a.png", "p/deep/a.png", styles=["s/x.png"])) == [
+        "p/a.png s/x.png p-a.png_x.png",
+        "p/deep/a.png s/x.png deep-a.png_x.png",
+    ]
+
+
+def test_every_name_is_settled_before_any_work(tmp_path: Path) -> None:
+    names = ["c.png", "c.jpg", "C.PNG", "é.png", unicodedata.normalize("NFD", "é.png")]
+    found = plan(*names, *(f"{'x' * 250}.{suffix}" for suffix in ("png", "jpg")))
+    keys = {unicodedata.normalize("NFKC", str(job.output)).casefold() for job in found.jobs}
+    assert len(keys) == len(found.jobs) == 14
+    assert all(len(job.output.name.encode()) <= 255 for job in found.jobs)
+
+
+def test_what_all_jobs_are_given() -> None:
+    settings, compute = Settings(seed=3, size=64, strength=0.25), Compute(device="cpu")
+    options = OutputOptions(quality=80)
+    more = {"settings": settings, "compute": compute, "output_options": options}
+    naming = Naming("{index}_{seed}_{size}_{strength}", ".jpg")
+    first, second = plan("p", styles=["s/x.png"], naming=naming, mask=Path("m.png"), **more).jobs
+    assert (first.settings, first.compute, first.output_options) == (settings, compute, options)
+    assert first.mask == Path("m.png") and not first.force
+    assert first.output == Path("out/0001_3_64_0.25.jpg")
+    assert second.output == Path("out/0002_3_64_0.25.jpg")
+    assert plan("p/a.png", naming=Naming("{index}{size}{strength}")).jobs[0].output == Path(
+        "out/0001ownown.png"
+    )
+
+
+def test_pictures_of_earlier_batches_are_left_out() -> None:
+    found = plan("p", recursive=True, folder=Path("p/deep"))
+    assert {str(job.content) for job in found.jobs} == {"p/a.png", "p/b.png"}
+    with pytest.raises(InputError, match="in the output folder p itself"):
+        plan("p", folder=Path("p"))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"contents": ()}, "nothing to do"),
+        ({"contents": ["p"], "styles": ()}, "add --style"),
+        ({"contents": ["s/none*"]}, "no file matches"),
+        ({"contents": ["p"], "styles": ["none*"]}, "no file matches"),
+        ({"contents": ["p"], "naming": Naming("{style}")}, "two pictures would be written"),
+    ],
+)
+def test_nothing_that_makes_sense(given: Any, words: str) -> None:
+    with pytest.raises(StylecliError, match=words):
+        plan_batch(BatchRequest(**{"folder": Path("out"), "styles": ["s"], **given}))
+
+
+def test_lines() -> None:
+    lines = [
+        "p/a.png",
+        "",
+        "p/b.png,s/y.png",
+        "p/b.png,s/y.png,new/c.jpg",
+        '{"content": "p/a.png", "styles": ["s/y.png", "s/x.png"], "strength": 0.2, "seed": 5}',
+    ]
+    found = plan(lines=lines, settings=Settings(alpha=2.0, beta=3.0, size=32))
+    assert found.failures == ()
+    assert shape(found) == [
+        "p/a.png s/x.png a_x.png",
+        "p/a.png s/y.png a_y.png",
+        "p/b.png s/y.png b_y.png",
+        "p/b.png s/y.png new/c.jpg",
+        "p/a.png s/y.png+s/x.png a_y+x.png",
+    ]
+    plain, own = found.jobs[0].settings, found.jobs[-1].settings
+    assert (plain.alpha, plain.beta, plain.strength, plain.size) == (2.0, 3.0, None, 32)
+    assert (own.alpha, own.beta, own.strength, own.seed, own.size) == (None, None, 0.2, 5, 32)
+
+
+def test_a_line_that_weighs_by_alpha() -> None:
+    lines = ['{"content": "p/a.png", "style": "s/x.png", "alpha": 2}']
+    settings = plan(lines=lines, settings=Settings(strength=0.9)).jobs[0].settings
+    assert (settings.strength, settings.alpha) == (None, 2)
+
+
+def test_a_list_may_be_blended() -> None:
+    assert shape(plan(lines=["p/a.png"], pairing="blend")) == ["p/a.png s/x.png+s/y.png a_x+y.png"]
+
+
+def test_names_and_lines_together() -> None:
+    found = plan("p/a.png", styles=["s/x.png"], lines=["p/b.png", "p/b.png,s/x.png,A_X.png"])
+    assert shape(found) == [
+        "p/a.png s/x.png a.png_x.png",  # A_X.png is taken
+        "p/b.png s/x.png b_x.png",
+        "p/b.png s/x.png A_X.png",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "words"),
+    [
+        ("a,b,c,d", 4, "line 2 is no job: it is neither a path"),
+        ('{"content": "p/a.png"', 4, "line 2 is no job: "),
+        ('{"content": "p/a.png", "sise": 3}', 2, "line 2: unknown setting 'sise'.*'size'"),
+        ('{"content": "p/a.png", "size": "big"}', 2, "line 2: size"),
+        ('{"content": "p/a.png", "size": true}', 2, "line 2: size"),
+        ('{"content": "p/a.png", "color": ["style"]}', 2, "line 2: color"),
+        ('{"content": "p/a.png", "style_weights": [null]}', 2, "line 2: style_weights"),
+        ('{"content": "p/a.png", "content_layers": [1]}', 2, "line 2: content_layers"),
+        ('{"content": "p/a.png", "tv": NaN}', 2, "line 2: tv"),
+        ('{"content": "p/a.png", "strength": 0.2, "alpha": 1}', 2, "line 2: strength"),
+        ('{"content": "p/a.png", "output": "o.png"}', 2, "line 2: one output for several"),
+        ('{"content": "p/a.png", "style": "s/y.png", "style_weights": [1, 2]}', 2, "2 number"),
+        ("p/a.png,s/x.png,../o.png", 2, "the output ../o.png leads out"),
+        ("p/a.png,s/x.png,/o.png", 2, "the output /o.png leads out"),
+        ("p/a.png,s/x.png,o.gif", 5, "'.gif' is no format"),
+        ("p/a.png,s/x.png,.", 5, "without a suffix"),
+    ],
+)
+def test_a_bad_line_is_a_failure_and_the_others_are_jobs(line: str, code: int, words: str) -> None:
+    found = plan(lines=["p/a.png,s/x.png", line, "p/b.png,s/x.png"])
+    assert [job.content.name for job in found.jobs] == ["a.png", "b.png"]
+    (failure,) = found.failures
+    assert (failure.status, failure.code) == ("failed", code)
+    assert failure.error is not None and re.search(words, failure.error)
+
+
+def test_lines_that_name_one_output() -> None:
+    lines = ["p/a.png,s/x.png,o.png", "p/b.png,s/x.png,O.png", "p/b.png,s/y.png,./p.png"]
+    found = plan(lines=lines)
+    assert [job.output.name for job in found.jobs] == ["p.png"]
+    assert [failure.code for failure in found.failures] == [2, 2]
+    assert all("several pictures would be" in str(each.error) for each in found.failures)
+
+
+def test_lines_that_need_a_style() -> None:
+    found = plan(lines=["p/a.png", "p/b.png,s/x.png"], styles=())
+    assert "line 1: say whose style" in str(found.failures[0].error) and len(found.jobs) == 1
+    found = plan(lines=["p/a.png"], pairing="zip")
+    assert "line 1: with --pair zip" in str(found.failures[0].error) and found.jobs == ()

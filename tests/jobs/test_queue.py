@@ -1,0 +1,88 @@
+"""Groups that wait for workers, some of which die."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stylecli.errors import MemoryLimitError
+from stylecli.jobs import Job
+from stylecli.jobs import batch as batch_module
+from stylecli.jobs.batch import Queue
+from stylecli.jobs.outcome import Outcome
+from stylecli.jobs.working import Group
+
+DIED = MemoryLimitError("it died.")
+
+
+@pytest.fixture
+def jobs() -> list[Job]:
+    job = Job(content=Path("c.png"), styles=(Path("s.png"),), output=Path("0.png"))
+    return [replace(job, output=Path(f"{i}.png")) for i in range(3)]
+
+
+@pytest.fixture
+def complete(monkeypatch: pytest.MonkeyPatch) -> set[Path]:
+    """Outputs that are in place."""
+    found: set[Path] = set()
+
+    class Recipe:
+        def to_dict(self) -> dict[str, Any]:
+            return {"seed": 1}
+
+    def look(job: Job, _: object) -> Recipe | None:
+        return Recipe() if job.output in found else None
+
+    monkeypatch.setattr(batch_module, "complete_recipe", look)
+    return found
+
+
+def test_in_order(jobs: list[Job]) -> None:
+    queue = Queue([Group((4,), (jobs[0],)), Group((5, 6), tuple(jobs[1:]))], "refuse", 2)
+    first, policy = queue.take()
+    assert (first.group.numbers, policy, queue.fraction) == ((4,), "refuse", 0.0)
+    second, policy = queue.take()
+    assert (second.group.numbers, policy, queue.waiting) == ((5, 6), "refuse", [])
+    second.share = 0.5
+    assert queue.fraction == pytest.approx(1 / 3)
+    kept = Outcome.of(jobs[0], "kept")  # by another batch in the meantime
+    assert queue.finish(first, [kept]) == (first.group, [kept])
+    assert queue.fraction == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(
+    ("existing", "later"), [("refuse", "skip"), ("skip", "skip"), ("overwrite", "overwrite")]
+)
+def test_again_job_by_job(jobs: list[Job], existing: Any, later: str) -> None:
+    queue = Queue([Group((4, 5), tuple(jobs[:2])), Group((6,), (jobs[2],))], existing, 2)
+    task, _ = queue.take()
+    task.share = 0.9
+    assert queue.lose(task, DIED) is None
+    assert queue.fraction == 0.0
+    for job, status, ended in ((jobs[0], "kept", "done"), (jobs[1], "failed", "failed")):
+        task, policy = queue.take()
+        assert policy == later
+        group, (outcome,) = queue.finish(task, [Outcome.of(job, status)])  # type: ignore[arg-type]
+        assert (group.jobs, outcome.status) == ((job,), ended)
+    task, policy = queue.take()
+    assert (task.group.numbers, policy, queue.waiting) == ((6,), existing, [])
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 3])
+def test_a_job_that_is_too_much(jobs: list[Job], complete: set[Path], attempts: int) -> None:
+    queue = Queue([Group((4, 5, 6), tuple(jobs))], "refuse", attempts)
+    complete.add(jobs[1].output)
+    ended: list[tuple[int, Outcome]] = []
+    taken = 0
+    while queue.waiting:
+        task, _ = queue.take()
+        taken += 1
+        if (found := queue.lose(task, DIED)) is not None:
+            ended += zip(found[0].numbers, found[1], strict=True)
+    assert taken == 1 + 3 * (attempts - 1)
+    assert [number for number, _ in ended] == [4, 5, 6]
+    assert [outcome.status for _, outcome in ended] == ["failed", "done", "failed"]
+    assert ended[0][1].error == "it died." and ended[0][1].code == 7
+    assert ended[1][1].recipe == {"seed": 1}
+    assert queue.fraction == 1.0

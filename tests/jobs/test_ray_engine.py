@@ -1,0 +1,204 @@
+"""The engine on Ray: real clusters on this machine, one of whose machines is lost."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stylecli.errors import UsageError
+from stylecli.jobs import ray_engine
+from stylecli.jobs.batch import Queue, Summary, run_batch
+from stylecli.jobs.manifest import NAME, Manifest, read_manifest
+from stylecli.jobs.outcome import Outcome
+from stylecli.jobs.planning import BatchRequest, plan_batch
+from stylecli.jobs.ray_engine import RayEngine
+
+ray = pytest.importorskip("ray")
+pytestmark = pytest.mark.ray
+CONNECT = socket.socket.connect
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """Two machines of one core each."""
+    from ray.cluster_utils import Cluster
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        head = {"num_cpus": 1, "include_dashboard": False}
+        found = Cluster(initialize_head=True, head_node_args=head)
+        found.add_node(num_cpus=1)
+        yield found
+        found.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, content_path: Path, style_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ray_engine, "HEARTBEAT", 0.2)
+    monkeypatch.setattr(ray_engine, "ATTEMPTS", 2)
+    monkeypatch.setattr(socket.socket, "connect", CONNECT)  # a cluster has no loopback address
+
+
+def run(engine: RayEngine, count: int, iterations: int = 2, **more: Any) -> Summary:
+    """Jobs that cannot be made together, with outputs 0, 1, and so on."""
+    own = [{"size": 32 + 2 * i, "output": f"{i}.png"} for i in range(count)]
+    lines = [json.dumps({"content": "content.png", "iterations": iterations, **x}) for x in own]
+    request = BatchRequest(folder=Path("out"), styles=["style.png"], lines=lines)
+    return run_batch(plan_batch(request).jobs, engine, Manifest(Path("out")), **more)
+
+
+def recorded() -> list[str]:
+    return sorted(str(line["output"]) for line in read_manifest(Path("out", NAME)))
+
+
+def names(count: int) -> list[str]:
+    return [f"out/{i}.png" for i in range(count)]
+
+
+def replaced(monkeypatch: Any, **methods: Any) -> None:
+    """Other methods for the actors; by value, since they know nothing of this file."""
+    monkeypatch.setattr(ray_engine, "_Worker", type("Worker", (ray_engine._Worker,), methods))
+
+
+def test_all_are_made_and_the_cluster_is_left(cluster: Any) -> None:
+    shares: list[float] = []
+    said: list[str] = []
+    engine = RayEngine(address=cluster.address, workers=4, on_message=said.append)
+    summary = run(engine, 3, on_fraction=shares.append)
+    assert [outcome.status for outcome in summary.outcomes] == ["done"] * 3
+    assert [outcome.output for outcome in summary.outcomes] == recorded() == names(3)
+    assert summary.outcomes[0].content == "content.png"
+    assert summary.outcomes[0].styles == ("style.png",)
+    assert said == [f"Joining the Ray cluster at {cluster.address}"]
+    assert not ray.is_initialized()
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+
+
+def test_a_connection_that_was_there_stays(cluster: Any) -> None:
+    ray.init(cluster.address, log_to_driver=False, logging_level="ERROR")
+    try:
+        assert run(RayEngine(), 1).count("done") == 1
+        assert ray.is_initialized()
+        wait_until(lambda: ray.available_resources().get("CPU") == 2)  # its actors are gone
+    finally:
+        ray.shutdown()
+
+
+def test_a_job_that_kills_its_worker_fails_alone(cluster: Any, monkeypatch: Any) -> None:
+    work = ray_engine._Worker.work
+
+    def die(self: Any, group: Any, existing: Any) -> list[Outcome]:
+        if group.jobs[0].output.name == "1.png":
+            os._exit(1)
+        return work(self, group, existing)
+
+    replaced(monkeypatch, work=die)
+    lost: list[Any] = []
+    lose = Queue.lose
+    monkeypatch.setattr(Queue, "lose", lambda *given: lost.append(given) or lose(*given))
+    summary = run(RayEngine(address=cluster.address), 3)
+    assert [outcome.status for outcome in summary.outcomes] == ["done", "failed", "done"]
+    assert summary.outcomes[1].code == 7 and "was lost" in str(summary.outcomes[1].error)
+    assert len(lost) == 2
+    assert recorded() == names(3)
+
+
+def test_machines_on_which_no_worker_lives(cluster: Any, monkeypatch: Any) -> None:
+    def fail(self: Any, threads: int) -> None:
+        raise ImportError("no module named stylecli")
+
+    replaced(monkeypatch, __init__=fail)
+    with pytest.raises(UsageError, match=r"no machine that can work: .*no module named stylecli"):
+        run(RayEngine(address=cluster.address), 2)
+    assert not ray.is_initialized()
+
+
+def test_no_cluster() -> None:
+    with pytest.raises(UsageError, match=r"cannot join a Ray cluster at 127.0.0.1:1: "):
+        run(RayEngine(address="127.0.0.1:1"), 1)
+
+
+def test_a_machine_is_lost_in_the_middle(cluster: Any, monkeypatch: Any) -> None:
+    engine = RayEngine(address=cluster.address)
+    spare = cluster.add_node(num_cpus=1)
+    lost: list[int] = []
+    lose = Queue.lose
+
+    def losing(self: Queue, task: Any, error: Exception) -> Any:
+        lost.extend(task.group.numbers)
+        return lose(self, task, error)
+
+    monkeypatch.setattr(Queue, "lose", losing)
+    removed: list[Any] = []
+
+    def remove(_: Any) -> None:
+        """The machine, once it is at work."""
+        for hand in engine.hands:
+            if not removed and hand.task is not None and hand.node == spare.node_id:
+                removed.append(hand.task)
+                cluster.remove_node(spare, allow_graceful=False)
+
+    summary = run(engine, 6, iterations=150, on_outcome=remove, on_fraction=remove)
+    assert [list(task.group.numbers) for task in removed] == [lost]
+    assert [outcome.status for outcome in summary.outcomes] == ["done"] * 6
+    assert recorded() == names(6)
+    assert not list(Path("out").glob(".stylecli-*"))
+
+
+@pytest.fixture
+def program() -> Iterator[Any]:
+    """The program with a Ray of its own, as a process that has nothing to do with this one."""
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def start(*options: str) -> subprocess.Popen[bytes]:
+        words = ["batch", "content.png", "--style", "style.png", "-o", "out", "--engine", "ray"]
+        command = [sys.executable, "-m", "stylecli", *words, "--size", "32", *options]
+        begun.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+        return begun[-1]
+
+    yield start
+    for process in begun:
+        process.kill()
+        process.communicate()
+
+
+def test_a_ray_of_its_own(program: Any) -> None:
+    process = program("--iterations", "2", "--json")
+    out, told = process.communicate(timeout=120)
+    assert process.returncode == 0, told
+    report = json.loads(out)
+    assert (report["done"], report["failed"]) == (1, 0)
+    assert [line for line in told.decode().splitlines() if "done" not in line] == [
+        "Loading PyTorch",
+        "Starting Ray",
+    ]
+
+
+def test_stopped(program: Any) -> None:
+    """Ray would end the program with code 15, and its calls garble what a signal raises."""
+    process = program("--iterations", "100000")
+    for line in process.stderr:
+        if b"of 1 done" in line:  # said when there is work
+            break
+    process.terminate()
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGTERM
+    assert told == b"stylize: stopped by SIGTERM.\n"
+
+
+def wait_until(comes: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if comes():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it does not come")

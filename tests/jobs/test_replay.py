@@ -1,0 +1,202 @@
+"""A picture again, from the recipe inside it."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from stylecli._version import __version__
+from stylecli.encoder.registry import BUNDLED
+from stylecli.errors import InputError
+from stylecli.images import read_picture, write_picture
+from stylecli.jobs import Job, run_job
+from stylecli.jobs.replay import recipe_in, replay_of
+from stylecli.settings import Compute, Settings
+
+FEW = Settings(iterations=2, seed=5, strength=0.6, style_layers=(("relu1_1", 2.0),))
+CPU = Compute(device="cpu", precision="fp32")
+Make = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "current").mkdir()
+    monkeypatch.chdir(tmp_path / "current")
+
+
+@pytest.fixture
+def make(content_path: Path, style_path: Path, tmp_path: Path) -> Make:
+    """A picture made by the real core."""
+
+    def run(name: str = "out.png", **changes: Any) -> Path:
+        given = {"content": content_path, "styles": (style_path,), "output": tmp_path / name}
+        run_job(Job(**{**given, "settings": FEW, "compute": CPU, **changes}))
+        return tmp_path / name
+
+    return run
+
+
+@pytest.fixture
+def forge(make: Make) -> Callable[..., Path]:
+    """A picture whose recipe says something else."""
+
+    def write(change: Callable[[dict[str, Any]], object]) -> Path:
+        path = make()
+        values = recipe_in(path).to_dict()
+        change(values)
+        write_picture(path, read_picture(path).pixels, recipe=json.dumps(values))
+        return path
+
+    return write
+
+
+def again(picture: Path, **more: Any) -> Path:
+    output = picture.with_name(f"again{picture.suffix}")
+    found = replay_of(picture, output, compute=CPU, **more)
+    assert found.notes == ()
+    run_job(found.job)
+    return output
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tif", "avif"])
+def test_the_same_picture(make: Make, suffix: str) -> None:
+    picture = make(f"out.{suffix}")
+    assert recipe_in(picture).settings == FEW
+    assert again(picture).read_bytes() == picture.read_bytes()
+
+
+def test_with_everything_that_a_job_can_name(
+    make: Make, tmp_path: Path, style_path: Path, content_path: Path
+) -> None:
+    mask, weights = tmp_path / "mask.png", tmp_path / "small.safetensors"
+    with Image.open(content_path) as image:
+        image.convert("L").point(lambda v: 255 * (v > 128)).save(mask)
+    style_mask = tmp_path / "style_mask.png"
+    Image.new("L", (56, 40), 255).save(style_mask)
+    weights.write_bytes(next(BUNDLED.glob("*.safetensors")).read_bytes())
+    picture = make(
+        settings=replace(FEW, init=str(style_path), encoder=str(weights), style_scale=(2.0,)),
+        styles=(style_path, content_path),
+        mask=mask,
+        style_masks=(style_mask, mask),
+    )
+    job = replay_of(picture, tmp_path / "again.png").job
+    assert (job.content, job.styles, job.init_path) == (
+        content_path,
+        (style_path, content_path),
+        style_path,
+    )
+    assert (job.mask, job.style_masks) == (mask, (style_mask, mask))
+    assert job.settings.encoder == str(weights)
+    assert again(picture).read_bytes() == picture.read_bytes()
+    for path, role in (
+        (weights, "the encoder small"),
+        (mask, "the mask mask.png"),
+        (style_mask, "the style mask style"),
+        (style_path, "the start style.png"),
+    ):
+        kept = path.read_bytes()
+        path.unlink()
+        with pytest.raises(InputError, match=f"^cannot find {role}.* add --input PATH.$"):
+            replay_of(picture, tmp_path / "again.png")
+        path.write_bytes(kept)
+
+
+def test_precision_is_that_of_the_recipe(forge: Any, make: Make, tmp_path: Path) -> None:
+    job = replay_of(forge(lambda r: r.update(precision="bf16")), tmp_path / "a.png").job
+    assert job.compute == Compute(precision="bf16")
+    (tmp_path / "out.png").unlink()
+    job = replay_of(forge(lambda r: r.update(precision="fp8")), tmp_path / "a.png", force=True).job
+    assert (job.compute, job.force) == (Compute(precision="auto"), True)
+
+
+def test_inputs_are_looked_for(make: Make, tmp_path: Path, content_path: Path) -> None:
+    picture, output = make(), tmp_path / "again.png"
+    assert replay_of(picture, output).job.content == content_path
+    here = Path.cwd() / "content.png"
+    content_path.rename(here)
+    assert replay_of(picture, output).job.content == here
+    renamed = tmp_path / "else" / "photo.png"
+    renamed.parent.mkdir()
+    here.rename(renamed)
+    with pytest.raises(InputError) as caught:
+        replay_of(picture, output)
+    expected = f"cannot find the content content.png of {picture}: add --input PATH."
+    assert str(caught.value) == expected
+    with pytest.raises(InputError, match="cannot find the content"):
+        replay_of(picture, output, given=[tmp_path / "else", tmp_path / "none.png"])
+    found = replay_of(picture, output, given=[tmp_path / "style.png", renamed])
+    assert (found.job.content, found.notes) == (renamed, ())
+
+
+def test_the_very_file_goes_before_one_of_its_name(
+    make: Make, tmp_path: Path, content_path: Path
+) -> None:
+    picture = make()
+    content_path.rename(Path.cwd() / "content.png")
+    Image.new("RGB", (64, 48), "red").save(content_path)
+    found = replay_of(picture, tmp_path / "again.png")
+    assert (found.job.content, found.notes) == (Path.cwd() / "content.png", ())
+
+
+def test_a_changed_input_is_told(make: Make, tmp_path: Path, style_path: Path) -> None:
+    picture = make()
+    Image.new("RGB", (56, 40), "red").save(style_path)
+    found = replay_of(picture, tmp_path / "again.png")
+    assert found.notes == (f"the style {style_path} has changed since the picture was made",)
+    run_job(found.job)
+    other = read_picture(tmp_path / "again.png").pixels
+    assert not torch.equal(other, read_picture(picture).pixels)
+    style_path.write_bytes(b"")  # it cannot even be read
+    assert replay_of(picture, tmp_path / "again.png").notes == found.notes
+
+
+def test_another_version_is_told(forge: Any, tmp_path: Path) -> None:
+    picture = forge(lambda recipe: recipe.update(version="0.0.1"))
+    found = replay_of(picture, tmp_path / "again.png")
+    assert found.notes == (f"the picture was made by version 0.0.1, this is {__version__}",)
+
+
+def test_another_encoder_is_told(forge: Any, tmp_path: Path) -> None:
+    picture = forge(lambda recipe: recipe["encoder"].update(sha256="0" * 64))
+    found = replay_of(picture, tmp_path / "again.png")
+    assert found.notes == ("the encoder compact is another one now",)
+
+
+@pytest.mark.parametrize("name", ["../secret.png", "/etc/../secret.png", "current/../secret.png"])
+def test_a_forged_name_leads_nowhere(forge: Any, tmp_path: Path, name: str) -> None:
+    (tmp_path / "secret.png").write_bytes((tmp_path / "content.png").read_bytes())
+    picture = forge(lambda recipe: recipe["content"].update(name=name))
+    moved = tmp_path / "current" / "out.png"
+    picture.rename(moved)
+    for path in (tmp_path / "style.png", tmp_path / "content.png"):
+        path.rename(tmp_path / "current" / path.name)
+    with pytest.raises(InputError, match="cannot find the content"):
+        replay_of(moved, tmp_path / "again.png")
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "", ".", "..", "a\0b", "\ud800.png", "\x1b[31m.png"])
+def test_names_that_no_file_has(forge: Any, tmp_path: Path, name: str) -> None:
+    picture = forge(lambda recipe: recipe["content"].update(name=name))
+    with pytest.raises(InputError) as caught:
+        replay_of(picture, tmp_path / "again.png")
+    assert str(caught.value).startswith("cannot find the content ")
+    assert str(caught.value).isprintable()
+
+
+def test_what_holds_no_recipe(content_path: Path, tmp_path: Path, forge: Any) -> None:
+    with pytest.raises(InputError, match=r"content\.png holds no recipe of this program\.$"):
+        recipe_in(content_path)
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(InputError, match="cannot read"):
+        recipe_in(tmp_path / "text.png")
+    with pytest.raises(InputError, match="no such file"):
+        recipe_in(tmp_path / "none.png")
+    picture = forge(lambda recipe: recipe.update(format=9))
+    with pytest.raises(InputError, match="its format is 9"):
+        replay_of(picture, tmp_path / "again.png")

@@ -1,0 +1,236 @@
+"""A run that was stopped goes on to the very picture of one that never was; the real core."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from stylecli.encoder.registry import BUNDLED
+from stylecli.errors import Halted, InputError, MemoryLimitError, OutputError
+from stylecli.images import OutputOptions
+from stylecli.jobs import Job, run_job
+from stylecli.jobs.checkpoint import load_checkpoint
+from stylecli.jobs.run import Checkpoints
+from stylecli.settings import Compute, Settings
+from stylecli.transfer.progress import Progress
+
+WIDE = Settings(size=192, iterations=6)  # two scales, 96x36 and 192x72, three iterations each
+SMALL = Settings(iterations=4)
+MakeJob = Callable[..., Job]
+
+
+@pytest.fixture(scope="module")
+def known() -> dict[str, bytes]:
+    """Pictures of runs that nobody stopped."""
+    return {}
+
+
+@pytest.fixture
+def make(content_path: Path, style_path: Path, tmp_path: Path) -> MakeJob:
+    def job(settings: Settings = SMALL, **changes: Any) -> Job:
+        given = {"content": content_path, "styles": (style_path,), "output": tmp_path / "out.png"}
+        compute = Compute(device="cpu", precision="fp32")
+        return Job(**{**given, "settings": settings, "compute": compute, **changes})
+
+    return job
+
+
+@pytest.fixture
+def strip(content_path: Path) -> Path:
+    """A part of the content that is wide and low, so that two scales are few pixels."""
+    with Image.open(content_path) as image:
+        image.crop((0, 12, 64, 36)).save(content_path.with_name("strip.png"))
+    return content_path.with_name("strip.png")
+
+
+def stop_after(job: Job, iterations: int, resume: Any = None) -> Path:
+    """Run a job until so many iterations of this run are done; returns the checkpoint's path."""
+    asked = iter(range(1, 1000))
+    path = job.output.with_name(f"{job.output.name}.checkpoint")
+    checkpoints = Checkpoints(path, stop=lambda: next(asked) == iterations)
+    with pytest.raises(Halted, match=f"^what was done is kept: .* 'stylize resume {path}'.$"):
+        run_job(job, checkpoints=checkpoints, resume=resume)
+    assert not job.output.exists()
+    return path
+
+
+def go_on(path: Path, listeners: Sequence[Any] = ()) -> bytes:
+    """The bytes of the picture that a checkpoint leads to."""
+    found = load_checkpoint(path)
+    run_job(found.job, resume=found, checkpoints=Checkpoints(path), listeners=listeners)
+    assert not path.exists()
+    return found.job.output.read_bytes()
+
+
+def unstopped(job: Job) -> bytes:
+    run_job(job)
+    data = job.output.read_bytes()
+    job.output.unlink()
+    return data
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+@pytest.mark.parametrize("done", [1, 2, 3, 4, 5, 6])
+def test_stopped_anywhere(
+    make: MakeJob, strip: Path, known: dict[str, bytes], optimizer: Any, done: int
+) -> None:
+    job = make(replace(WIDE, optimizer=optimizer), content=strip)
+    if optimizer not in known:
+        known[optimizer] = unstopped(job)
+    path = stop_after(job, done)
+    state = load_checkpoint(path).state
+    assert (state["scale"], state["iteration"]) == ((done - 1) // 3, (done - 1) % 3 + 1)
+    heard: list[Progress] = []
+    assert go_on(path, [heard.append]) == known[optimizer]
+    places = [(each.scale, each.iteration) for each in heard]
+    assert places == [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3)][done:]
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_stopped_again_and_again(make: MakeJob, optimizer: Any) -> None:
+    job = make(replace(SMALL, optimizer=optimizer))
+    expected = unstopped(job)
+    path = stop_after(job, 1)
+    for _ in range(3):
+        found = load_checkpoint(path)
+        assert stop_after(found.job, 1, found) == path
+    assert go_on(path) == expected
+
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "blend": {"settings": replace(SMALL, style_weights=(3.0, 1.0), style_scale=(2.0,))},
+    "mask": {"settings": replace(SMALL, tv=1.0)},
+    "start": {"settings": SMALL},
+    "colour": {"settings": replace(SMALL, color="content", init="content", losses="gatys")},
+    "sixteen bits": {"output_options": OutputOptions(bits=16)},
+    "bf16": {"compute": Compute(device="cpu", precision="bf16")},
+}
+
+
+@pytest.mark.parametrize("kind", VARIANTS)
+def test_stopped_whatever_the_job(
+    make: MakeJob, style_path: Path, content_path: Path, tmp_path: Path, kind: str
+) -> None:
+    changes = dict(VARIANTS[kind])
+    if kind == "blend":
+        changes["styles"] = (style_path, content_path)
+    if kind == "mask":
+        changes["mask"] = tmp_path / "mask.png"
+        gradient = Image.linear_gradient("L").resize((64, 48))
+        gradient.point(lambda v: 255 * (v > 99)).save(changes["mask"])
+    if kind == "start":
+        changes["settings"] = replace(SMALL, init=str(style_path))
+    job = make(**changes)
+    expected = unstopped(job)
+    assert go_on(stop_after(job, 2)) == expected
+
+
+def test_stopped_between_tiles(make: MakeJob) -> None:
+    job = make(replace(SMALL, size=80), compute=Compute(device="cpu", precision="fp32", tile="64"))
+    expected = unstopped(job)
+    path = stop_after(job, 2)
+    assert load_checkpoint(path).state["plan"]["tile"] == 64
+    assert go_on(path) == expected
+
+
+def test_from_another_folder(make: MakeJob, tmp_path: Path, monkeypatch: Any) -> None:
+    weights = next(BUNDLED.glob("*.safetensors"))
+    (tmp_path / "small.safetensors").write_bytes(weights.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    settings = replace(SMALL, init="style.png", encoder="small.safetensors")
+    names = {"content": Path("content.png"), "styles": (Path("style.png"),)}
+    job = make(settings, **names, output=Path("out.png"))
+    expected = unstopped(job)
+    path = stop_after(job, 3).absolute()
+    monkeypatch.chdir("/")
+    assert go_on(path) == expected
+
+
+def test_saved_now_and_then(make: MakeJob, tmp_path: Path) -> None:
+    job, path, found = make(), tmp_path / "o.checkpoint", []
+    expected = unstopped(job)
+
+    def look(_: Progress) -> None:  # a run is saved after its listeners have heard
+        found.append(load_checkpoint(path) if path.exists() else None)
+
+    run_job(job, checkpoints=Checkpoints(path, every=1e-9), listeners=[look])
+    assert [each and each.state["iteration"] for each in found] == [None, 1, 2, 3]
+    assert job.output.read_bytes() == expected
+    assert not path.exists()
+    for checkpoint in found[1:]:
+        run_job(replace(job, force=True), resume=checkpoint)
+        assert job.output.read_bytes() == expected
+
+
+def test_not_saved_before_its_time(make: MakeJob, tmp_path: Path) -> None:
+    path, seen = tmp_path / "o.checkpoint", []
+    for every in (None, 1e9):
+        run_job(
+            make(force=True),
+            checkpoints=Checkpoints(path, every=every),
+            listeners=[lambda _: seen.append(path.exists())],
+        )
+    assert seen == [False] * 8
+
+
+@pytest.mark.parametrize("which", ["content", "style", "start", "encoder"])
+def test_changed_inputs(make: MakeJob, tmp_path: Path, style_path: Path, which: str) -> None:
+    weights, start = tmp_path / "small.safetensors", tmp_path / "start.png"
+    weights.write_bytes(next(BUNDLED.glob("*.safetensors")).read_bytes())
+    start.write_bytes(style_path.read_bytes())
+    path = stop_after(make(replace(SMALL, init=str(start), encoder=str(weights))), 1)
+    found = load_checkpoint(path)
+    if which == "encoder":
+        data = bytearray(weights.read_bytes())
+        data[-1] ^= 1
+        weights.write_bytes(data)
+    else:
+        Image.new("RGB", (64, 48), "red").save(tmp_path / f"{which}.png")
+    with pytest.raises(InputError, match="has changed since the checkpoint was made"):
+        run_job(found.job, resume=found)
+    assert path.exists() and not found.job.output.exists()
+
+
+def test_an_output_that_appeared(make: MakeJob, tmp_path: Path) -> None:
+    found = load_checkpoint(stop_after(make(), 1))
+    (tmp_path / "out.png").write_bytes(b"mine")
+    with pytest.raises(OutputError, match="exists already"):
+        run_job(found.job, resume=found)
+    (tmp_path / "content.png").unlink()
+    with pytest.raises(InputError, match="no such file"):
+        run_job(replace(found.job, force=True), resume=found)
+
+
+def test_notes_on_what_may_differ(make: MakeJob) -> None:
+    found = load_checkpoint(stop_after(make(), 3))
+    assert run_job(found.job, resume=found).notes == ()
+    done = run_job(replace(found.job, force=True), resume=replace(found, torch="1.0"))
+    assert len(done.notes) == 1 and "began with torch 1.0" in done.notes[0]
+
+
+def test_states_that_do_not_fit(make: MakeJob) -> None:
+    found = load_checkpoint(stop_after(make(), 2))
+    descent = found.state["descent"]
+    small, plan = torch.zeros(1, 3, 8, 8), {"history": float("nan"), "tile": None}
+    states = [
+        {**found.state, "descent": {**descent, "optimizer": {"sy": 3}}},
+        {**found.state, "descent": {**descent, "image": small}},
+        {**found.state, "recoveries": "none"},
+        {**found.state, "plan": {}},
+        {**found.state, "plan": plan},
+    ]
+    for state in states:
+        with pytest.raises(InputError, match="^the checkpoint does not fit its own job: start"):
+            run_job(found.job, resume=replace(found, state=state))
+
+
+def test_other_failures_stay_what_they_are(core: Any, make: MakeJob, loaded: Any) -> None:
+    for error, kind in ((MemoryError(), MemoryLimitError), (ZeroDivisionError(), Exception)):
+        core.error = error
+        with pytest.raises(kind) as caught:
+            run_job(make())
+        assert not isinstance(caught.value, InputError)

@@ -1,0 +1,249 @@
+"""What a worker does: a group of jobs made together, each with an outcome of its own."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from stylecli import transfer
+from stylecli.errors import InputError, MemoryLimitError
+from stylecli.jobs import Job, Studio
+from stylecli.jobs import existing as existing_module
+from stylecli.jobs.outcome import Outcome
+from stylecli.jobs.working import Group, again, group_jobs, work
+from stylecli.settings import Compute, Settings
+from stylecli.transfer.progress import Losses, Result
+
+SHA = "e" * 64
+
+
+class Core:
+    """Gives back each content; raises what `raises` holds for a number of requests."""
+
+    def __init__(self) -> None:
+        self.together: list[int] = []
+        self.raises: dict[int, Exception] = {}
+
+    def __call__(self, requests: Any, *, on_progress: Any, **_: Any) -> list[Result]:
+        self.together.append(len(requests))
+        if len(requests) in self.raises:
+            raise self.raises[len(requests)]
+        on_progress(type("Progress", (), {"fraction": 0.5}))
+        losses = Losses(1.0, 0.5, 0.05)
+        more = {"pyramid": (), "encoder_sha256": SHA, "device": "cpu", "precision": "fp32"}
+        more |= {"iterations": 4, "seconds": 1.25, "notes": ("It was easy.",)}
+        return [Result(each.content, losses, settings=each.settings, **more) for each in requests]
+
+
+@pytest.fixture
+def core(loaded: Any, monkeypatch: pytest.MonkeyPatch) -> Core:
+    core = Core()
+    monkeypatch.setattr(transfer, "stylize_together", core)
+    monkeypatch.setattr(transfer, "make_targets", lambda *_: "the targets")
+    monkeypatch.setattr(existing_module, "_encoder_digest", lambda _: SHA)
+    return core
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, content_path: Path, style_path: Path) -> list[Job]:
+    """Three of one size."""
+    return [
+        Job(content=content_path, styles=(style_path,), output=tmp_path / f"out/{i}.png")
+        for i in range(3)
+    ]
+
+
+def group(jobs: list[Job]) -> Group:
+    return Group(tuple(range(10, 10 + len(jobs))), tuple(jobs))
+
+
+def run(jobs: list[Job], **more: Any) -> list[Outcome]:
+    return work(Studio(), group(jobs), **more)
+
+
+def picture(path: Path, width: int, height: int) -> Path:
+    Image.new("RGB", (width, height), "grey").save(path)
+    return path
+
+
+def numbers(jobs: list[Job]) -> list[tuple[int, ...]]:
+    return [found.numbers for found in group_jobs(jobs, range(len(jobs)))]
+
+
+def test_groups_are_of_one_size_and_in_order(jobs: list[Job], tmp_path: Path) -> None:
+    wide = replace(jobs[0], content=picture(tmp_path / "wide.png", 64, 32))
+    also = replace(jobs[0], content=picture(tmp_path / "also.png", 640, 480))
+    own = Settings(size=64)
+    assert numbers([jobs[0], wide, jobs[1], wide]) == [(0, 2), (1, 3)]
+    assert numbers([replace(each, settings=own) for each in (also, wide, jobs[0])]) == [
+        (0, 2),
+        (1,),
+    ]
+    found = group_jobs([jobs[2], wide, jobs[1]], [7, 8, 9])
+    assert [each.numbers for each in found] == [(7, 9), (8,)]
+    assert found[0].jobs == (jobs[2], jobs[1])
+
+
+def test_groups_are_small(jobs: list[Job], tmp_path: Path) -> None:
+    assert numbers(jobs[:1] * 19) == [tuple(range(8)), tuple(range(8, 16)), (16, 17, 18)]
+    large = [replace(jobs[0], content=picture(tmp_path / "large.png", 500, 300))] * 7
+    assert numbers(large) == [(0, 1, 2), (3, 4, 5), (6,)]
+    huge = [replace(jobs[0], settings=Settings(size=2000))] * 2
+    assert numbers(huge) == [(0,), (1,)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "together"),
+    [
+        ({"settings": Settings(seed=1, alpha=2.0, tv=1.0, init="content")}, True),
+        ({"settings": Settings(optimizer="adam")}, False),
+        ({"settings": Settings(octaves=1)}, False),
+        ({"settings": Settings(iterations=3)}, False),
+        ({"settings": Settings(encoder="vgg19")}, False),
+        ({"settings": Settings(color="match")}, False),
+        ({"compute": Compute(precision="bf16")}, False),
+        ({"mask": Path("mask.png")}, False),
+        ({"content": Path("missing.png")}, False),
+    ],
+)
+def test_who_can_be_made_together(jobs: list[Job], changes: Any, together: bool) -> None:
+    other = replace(jobs[1], **changes)
+    assert numbers([jobs[0], other]) == ([(0, 1)] if together else [(0,), (1,)])
+    if "mask" in changes or "content" in changes:
+        assert numbers([other, other]) == [(0,), (1,)]
+
+
+def test_made_together(core: Core, jobs: list[Job]) -> None:
+    heard: list[float] = []
+    outcomes = run(jobs, on_fraction=heard.append)
+    assert core.together == [3] and heard == [0.5]
+    assert [outcome.output for outcome in outcomes] == [str(job.output) for job in jobs]
+    for outcome, job in zip(outcomes, jobs, strict=True):
+        assert (outcome.status, outcome.seconds, outcome.code) == ("done", 1.25, 0)
+        assert outcome.notes == ("It was easy.",)
+        recipe = existing_module.recipe_at(job.output)
+        assert recipe is not None and outcome.recipe == recipe.to_dict()
+
+
+def test_a_failure_before_stops_no_other(core: Core, jobs: list[Job], tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "file").touch()
+    bad = [
+        replace(jobs[0], content=tmp_path / "none.png"),
+        replace(jobs[0], content=tmp_path / "text.png"),
+        replace(jobs[0], output=tmp_path / "file" / "out.png"),
+        replace(jobs[0], output=tmp_path / ("x" * 300 + ".png")),
+        replace(jobs[0], settings=Settings(encoder="compct")),
+    ]
+    outcomes = run([jobs[0], *bad, jobs[1]])
+    assert [outcome.code for outcome in outcomes] == [0, 4, 4, 5, 5, 2, 0]
+    assert [outcome.status for outcome in outcomes] == ["done", *["failed"] * 5, "done"]
+    assert core.together == [2]
+
+
+def test_an_output_that_fails_stops_no_other(core: Core, jobs: list[Job], monkeypatch: Any) -> None:
+    deliver = Studio.deliver
+
+    def fail(self: Studio, prepared: Any, result: Any) -> Any:
+        if prepared.job is jobs[1]:
+            raise OSError(28, "No space left on device")
+        return deliver(self, prepared, result)
+
+    monkeypatch.setattr(Studio, "deliver", fail)
+    outcomes = run(jobs)
+    assert [outcome.code for outcome in outcomes] == [0, 1, 0]
+    assert "unexpected failure (OSError" in str(outcomes[1].error)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), MemoryLimitError("no."), InputError("no.")])
+def test_too_much_at_once_is_made_one_by_one(core: Core, jobs: list[Job], error: Exception) -> None:
+    core.raises = {3: error}
+    assert [outcome.status for outcome in run(jobs)] == ["done"] * 3
+    assert core.together == [3, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (MemoryError(), 7, "try size 32"),
+        (torch.OutOfMemoryError("CUDA out of memory"), 7, "try size"),
+        (InputError("too small."), 4, "too small."),
+        (ValueError("two and two"), 1, "unexpected failure (ValueError: two and two)"),
+    ],
+)
+def test_what_the_core_raises(
+    core: Core, jobs: list[Job], error: Exception, code: int, words: str
+) -> None:
+    core.raises = {1: error, 3: error}
+    for outcome in run(jobs):
+        assert (outcome.status, outcome.code) == ("failed", code)
+        assert words in str(outcome.error)
+    assert not jobs[0].output.exists()
+
+
+def test_a_picture_too_large_to_read(core: Core, jobs: list[Job], monkeypatch: Any) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Studio, "prepare", fail)
+    (outcome,) = run(jobs[:1])
+    assert outcome.code == 7 and "try a smaller --size" in str(outcome.error)
+
+
+def test_outputs_that_exist_are_refused(core: Core, jobs: list[Job]) -> None:
+    jobs[0].output.parent.mkdir()
+    jobs[0].output.write_bytes(b"mine")
+    outcomes = run(jobs[:2])
+    assert [outcome.code for outcome in outcomes] == [5, 0]
+    assert "add --skip-existing or --overwrite" in str(outcomes[0].error)
+    assert jobs[0].output.read_bytes() == b"mine"
+
+
+def test_complete_ones_are_kept(core: Core, jobs: list[Job]) -> None:
+    made = run(jobs[:2])
+    before = [job.output.stat().st_mtime_ns for job in jobs[:2]]
+    outcomes = run(jobs, existing="skip")
+    assert [outcome.status for outcome in outcomes] == ["kept", "kept", "done"]
+    assert [outcome.recipe for outcome in outcomes[:2]] == [each.recipe for each in made]
+    assert [job.output.stat().st_mtime_ns for job in jobs[:2]] == before
+    assert core.together == [2, 1]
+
+
+def test_another_recipe_is_not_replaced(core: Core, jobs: list[Job]) -> None:
+    run(jobs)
+    before = jobs[0].output.read_bytes()
+    other = replace(jobs[0], settings=Settings(seed=1))
+    (outcome,) = run([other], existing="skip")
+    assert outcome.code == 5 and "by another recipe: add --overwrite" in str(outcome.error)
+    jobs[1].output.write_text("mine")
+    assert [each.code for each in run(jobs, existing="skip")] == [0, 5, 0]
+    assert jobs[0].output.read_bytes() == before and jobs[1].output.read_text() == "mine"
+
+
+def test_a_torn_one_is_made_again(core: Core, jobs: list[Job]) -> None:
+    run(jobs)
+    whole = jobs[1].output.read_bytes()
+    jobs[1].output.write_bytes(whole[:-200])
+    assert [each.status for each in run(jobs, existing="skip")] == ["kept", "done", "kept"]
+    assert jobs[1].output.read_bytes() == whole
+
+
+def test_overwriting(core: Core, jobs: list[Job]) -> None:
+    jobs[0].output.parent.mkdir()
+    jobs[0].output.write_text("mine")
+    forced = [replace(job, force=True) for job in jobs]
+    assert [each.status for each in run(forced, existing="overwrite")] == ["done"] * 3
+    assert existing_module.recipe_at(jobs[0].output) is not None
+    own = replace(forced[0], output=jobs[0].content)
+    assert [each.code for each in run([own], existing="overwrite")] == [5]
+
+
+def test_a_second_attempt_keeps_what_the_first_has_made() -> None:
+    assert [again(each) for each in ("refuse", "skip", "overwrite")] == [
+        "skip",
+        "skip",
+        "overwrite",
+    ]

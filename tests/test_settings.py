@@ -1,0 +1,241 @@
+import dataclasses
+import math
+from typing import Any
+
+import pytest
+
+from stylecli.errors import SettingsError
+from stylecli.settings import (
+    BALANCED_RATIO,
+    DEFAULT_STRENGTH,
+    GATYS_RATIO,
+    MAX_ITERATIONS,
+    MAX_SEED,
+    MAX_SIZE,
+    Compute,
+    Settings,
+    weights_of_strength,
+)
+
+
+def refused(kind: type[Settings] | type[Compute], **values: Any) -> str:
+    with pytest.raises(SettingsError) as caught:
+        kind(**values)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("strength", "ratio"),
+    [(0.0, 0.0), (0.5, 12.0), (0.2, 1.5), (0.8, 96.0)],
+)
+def test_weights_of_a_strength(strength: float, ratio: float) -> None:
+    """12·(s/(1−s))^1.5: a quarter to the power of 1.5 is an eighth."""
+    alpha, beta = weights_of_strength(strength)
+    assert (alpha, beta) == (1.0, pytest.approx(ratio))
+    assert Settings(strength=strength).loss_weights == (alpha, beta)
+
+
+def test_full_strength_is_the_style_alone() -> None:
+    assert weights_of_strength(1.0) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, (1.0, 12.0)),
+        ({"alpha": 2.0}, (2.0, BALANCED_RATIO)),
+        ({"beta": 30.0}, (1.0, 30.0)),
+        ({"alpha": 0, "beta": 5}, (0.0, 5.0)),
+        ({"losses": "gatys"}, (1.0, GATYS_RATIO)),
+        ({"losses": "gatys", "alpha": 3.0}, (3.0, GATYS_RATIO)),
+        ({"losses": "gatys", "strength": 0.5}, (1.0, 12.0)),
+    ],
+)
+def test_loss_weights(given: dict[str, Any], expected: tuple[float, float]) -> None:
+    assert Settings(**given).loss_weights == pytest.approx(expected)
+    assert DEFAULT_STRENGTH == 0.5
+
+
+@pytest.mark.parametrize("name", ["alpha", "beta"])
+def test_strength_excludes_what_it_stands_for(name: str) -> None:
+    message = refused(Settings, strength=0.5, **{name: 1.0})
+    assert message.startswith("strength cannot be combined with alpha or beta")
+
+
+def test_nothing_to_optimise() -> None:
+    message = refused(Settings, alpha=0.0, beta=0.0)
+    assert message == "alpha and beta are both 0: there is nothing to optimise."
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("strength", 0.0, 1.0),
+        ("alpha", 0.0, 1e12),
+        ("beta", 0.0, 1e12),
+        ("tv", 0.0, 1e12),
+        ("chroma_tv", 0.0, 1e12),
+        ("learning_rate", 1e-6, 10.0),
+    ],
+)
+def test_numbers_in_their_range(name: str, low: float, high: float) -> None:
+    for value in (low, high):
+        assert getattr(Settings(**{name: value}), name) == value
+    for bad in (math.nextafter(low, -1), high * 1.001, math.nan, math.inf, "1", True):
+        assert refused(Settings, **{name: bad}) == (
+            f"{name} must be a number from {low:g} to {high:g}, got {bad!r}."
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("octaves", 1, 5),
+        ("size", 1, MAX_SIZE),
+        ("style_size", 1, MAX_SIZE),
+        ("iterations", 1, MAX_ITERATIONS),
+        ("seed", 0, MAX_SEED),
+    ],
+)
+def test_whole_numbers_in_their_range(name: str, low: int, high: int) -> None:
+    for value in (low, high):
+        assert getattr(Settings(**{name: value}), name) == value
+    for bad in (low - 1, high + 1, 1.0, "3", True):
+        assert refused(Settings, **{name: bad}) == (
+            f"{name} must be a whole number from {low} to {high}, got {bad!r}."
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "near"),
+    [
+        ("losses", "gatis", "; did you mean 'gatys'?"),
+        ("pooling", "avarage", "; did you mean 'average'?"),
+        ("padding", "zero", "; did you mean 'zeros'?"),
+        ("quality", "hi", "; did you mean 'high'?"),
+        ("optimizer", 3, "."),
+        ("color", "hue", "."),
+    ],
+)
+def test_choices(name: str, value: Any, near: str) -> None:
+    message = refused(Settings, **{name: value})
+    assert message.startswith(f"{name} must be one of ")
+    assert message.endswith(f", got {value!r}{near}")
+
+
+@pytest.mark.parametrize("name", ["encoder", "init"])
+@pytest.mark.parametrize("value", ["", "a\0b", 3, None])
+def test_names_and_paths(name: str, value: Any) -> None:
+    message = refused(Settings, **{name: value})
+    assert message == f"{name} must be a name or a path, got {value!r}."
+
+
+@pytest.mark.parametrize("name", ["style_weights", "style_scale"])
+def test_numbers_of_several_styles(name: str) -> None:
+    assert getattr(Settings(**{name: (1.0, 0.5)}), name) == (1.0, 0.5)
+    assert refused(Settings, **{name: ()}) == f"{name} must be at least one number, got ()."
+    assert refused(Settings, **{name: [1.0]}) == f"{name} must be at least one number, got [1.0]."
+    assert refused(Settings, **{name: (1.0, None)}).startswith(f"{name} must be numbers, got ")
+    assert refused(Settings, **{name: (1.0, -1.0)}).startswith(f"{name} must be a number from ")
+
+
+def test_style_weights_may_be_0_but_not_all_of_them() -> None:
+    assert Settings(style_weights=(0.0, 2.0)).style_weights == (0.0, 2.0)
+    assert refused(Settings, style_weights=(0.0, 0.0)) == "style_weights is 0 everywhere."
+    assert "from 0.0625 to 16" in refused(Settings, style_scale=(0.0, 1.0))
+
+
+EVERYTHING = Settings(
+    encoder="vgg19",
+    alpha=2.0,
+    beta=1e-3,
+    tv=0.1,
+    losses="gatys",
+    content_layers=(("relu4_2", 1.0),),
+    style_layers=(("relu1_1", 5.0), ("relu2_1", 0.25)),
+    octaves=2,
+    size=640,
+    iterations=7,
+    learning_rate=0.5,
+    init="start.png",
+    seed=MAX_SEED,
+    style_weights=(3.0, 1.0),
+    style_scale=(2.0,),
+    style_size=300,
+    color="histogram",
+)
+
+
+@pytest.mark.parametrize("settings", [Settings(), EVERYTHING])
+def test_there_and_back(settings: Settings) -> None:
+    plain = settings.to_dict()
+    assert Settings.from_dict(plain) == settings
+    assert all(isinstance(value, str | int | float | list) for value in plain.values())
+
+
+def test_what_is_none_is_left_out() -> None:
+    plain = Settings().to_dict()
+    optional = {f.name for f in dataclasses.fields(Settings) if f.default is None}
+    assert not plain.keys() & optional and plain["octaves"] == 3
+    assert EVERYTHING.to_dict()["style_layers"] == "relu1_1:5,relu2_1:0.25"
+    assert EVERYTHING.to_dict()["style_weights"] == [3.0, 1.0]
+
+
+def test_unknown_settings() -> None:
+    with pytest.raises(
+        SettingsError, match=r"^unknown setting 'octave'; did you mean 'octaves'\?$"
+    ):
+        Settings.from_dict({"octave": 3})
+    with pytest.raises(SettingsError, match=r"^unknown setting 'xyz'\.$"):
+        Settings.from_dict({"xyz": 3})
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:0", "cuda:12", "mps"])
+def test_devices(device: str) -> None:
+    assert Compute(device=device).device == device
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:a", "CPU", "", "cuda:1234", None])
+def test_no_devices(device: Any) -> None:
+    assert refused(Compute, device=device) == (
+        f"device must be auto, cpu, cuda, cuda:N or mps, got {device!r}."
+    )
+
+
+@pytest.mark.parametrize(
+    ("tile", "expected"), [("auto", "auto"), ("off", "off"), ("64", 64), ("32768", 32768)]
+)
+def test_tiles(tile: str, expected: object) -> None:
+    assert Compute(tile=tile).tile_side == expected
+
+
+@pytest.mark.parametrize("tile", ["63", "32769", "999999", "-64", "64px", "", "0x40", None])
+def test_no_tiles(tile: Any) -> None:
+    assert refused(Compute, tile=tile) == (
+        f"tile must be auto, off or 64 to {MAX_SIZE} pixels, got {tile!r}."
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (None, None),
+        ("1000", 1000),
+        ("2G", 2 * 1024**3),
+        ("1.5g", 3 * 2**29),
+        ("800MiB", 800 * 2**20),
+        ("10kB", 10240),
+        ("1T", 2**40),
+        ("7B", 7),
+    ],
+)
+def test_memory(text: str | None, expected: int | None) -> None:
+    assert Compute(max_memory=text).max_bytes == expected
+
+
+@pytest.mark.parametrize("text", ["0", "0.0G", "-1G", "G", "2GG", "two", "", "1e9", "nan"])
+def test_no_memory(text: str) -> None:
+    assert refused(Compute, max_memory=text) == (
+        f"max_memory must be a size such as 800M or 2G, got {text!r}."
+    )
+    assert "precision must be one of" in refused(Compute, precision="fp16")
