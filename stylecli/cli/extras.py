@@ -3,17 +3,20 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from stylecli.cli.declaring import FILES, OUTPUT, RUN, declared
 from stylecli.cli.progress import Screen
 from stylecli.errors import UsageError
+from stylecli.images.formats import WRITABLE, shown
+from stylecli.jobs.checks import check_beside
+from stylecli.jobs.job import STREAM, Job
 
 if TYPE_CHECKING:
     from stylecli.transfer.progress import ProgressCallback
 
-PREVIEW_SUFFIX = ".preview.jpg"
-
+PREVIEW_SUFFIX: Final = ".preview.jpg"
+NO_FRAMES: Final = frozenset(WRITABLE) - {".webp"} | {".mp4", ".mov", ".avi", ".mkv", ".webm"}
 
 Force = Annotated[bool, declared("force", OUTPUT, "Replace an output that exists.", "-f")]
 CheckpointEvery = Annotated[
@@ -73,6 +76,38 @@ SaveRecipe = Annotated[
 ]
 
 
+def frames_target(output: Path, save_to: Path | None) -> Path:
+    """Where pictures of the run go."""
+    return save_to or output.with_name(f"{output.stem}-steps")
+
+
+def check_extras(
+    job: Job,
+    *,
+    save_every: int | None,
+    save_to: Path | None,
+    preview: bool,
+    plot: list[Path] | None,
+    save_recipe: Path | None,
+) -> None:
+    """Raise for files beside the picture that make no sense, or would do harm.
+
+    `UsageError` or `OutputError`.
+    """
+    if save_to is not None and save_every is None:
+        raise UsageError("--save-to needs --save-every N.")
+    if save_to is not None and save_to.suffix.lower() in NO_FRAMES:
+        raise UsageError(
+            f"--save-to {shown(save_to)}: use a folder, or an animation (.webp, .gif)."
+        )
+    if job.output == STREAM and (preview or (save_every is not None and save_to is None)):
+        raise UsageError("-o - has no folder to keep pictures of the run in: give --save-to.")
+    beside = [*(plot or []), *([save_recipe] if save_recipe else [])]
+    if save_every is not None:
+        beside.append(frames_target(job.output, save_to))
+    check_beside(job, beside, force=job.force)
+
+
 @contextlib.contextmanager
 def listening(
     screen: Screen,
@@ -90,12 +125,10 @@ def listening(
     from stylecli.jobs.frames import Preview as PreviewFile
     from stylecli.jobs.losses_log import LossesLog
 
-    if save_to is not None and save_every is None:
-        raise UsageError("--save-to needs --save-every N.")
     heard: list[ProgressCallback] = [screen.step]
     closing: list[Callable[[], None]] = []
     if save_every is not None:
-        target = save_to or output.with_name(f"{output.stem}-steps")
+        target = frames_target(output, save_to)
         if target.suffix.lower() in ANIMATED:
             animation = Animation(target, save_every)
             heard.append(animation)

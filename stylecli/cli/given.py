@@ -41,6 +41,14 @@ class Given:
 
 
 _PLAIN: Final = ("json", "quiet", "verbose", "dry_run", "mask")
+# What --photo stands for, below everything else that is said: from the photograph itself, little
+# style, by its coarse strokes, at one size, so that nothing is built that was not there.
+PHOTO: Final = {
+    "init": "content",
+    "strength": 0.25,
+    "octaves": 1,
+    "style_layers": (("coarse", 1.0),),
+}
 # A knob that is turned by hand sets aside what a file says of the others it excludes.
 _EXCLUDES: Final = {
     "strength": ("alpha", "beta"),
@@ -119,7 +127,7 @@ def _given(values: Mapping[str, Any], by_hand: set[str], axes: tuple[Axis, ...])
 
 def _borrowed(values: Mapping[str, Any], by_hand: set[str]) -> dict[str, Any]:
     """What files say of the settings that were not given by hand."""
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = dict(PHOTO) if values["photo"] else {}
     if values["like"] is not None:
         from stylecli.jobs.replay import recipe_in  # needs torch, as pictures do
 

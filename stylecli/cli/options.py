@@ -98,6 +98,14 @@ PARAMETERS: Final[tuple[inspect.Parameter, ...]] = (
         "recoloured before (match), or the result after (histogram).",
     ),
     option(
+        "photo",
+        bool,
+        STYLE,
+        "A preset for photographs: start from the content, keep its shapes, take colours.",
+        default=False,
+        shown=False,
+    ),
+    option(
         "mask",
         Path | None,
         STYLE,

@@ -20,6 +20,7 @@ from stylecli.cli.extras import (
     SaveTo,
     Watch,
     WatchPort,
+    check_extras,
     listening,
 )
 from stylecli.cli.given import Given, takes_options
@@ -78,6 +79,14 @@ def paint_picture(
     """Paint one picture, CONTENT, in the style of another, STYLE."""
     job = _job(content, styles, output, given, force=force)
     check_job(job)
+    check_extras(
+        job,
+        save_every=save_every,
+        save_to=save_to,
+        preview=preview,
+        plot=plot,
+        save_recipe=save_recipe,
+    )
     if given.dry_run:
         _print_plan(job, given)
         return

@@ -17,6 +17,8 @@ from stylecli.images.formats import MAX_PIXELS, MAX_SIDE, READABLE, READABLE_NAM
 # Pillow's size limit and Python's warning filters belong to the whole process: one at a time.
 _LOCK = threading.RLock()
 _STDERR: Final = 2
+_SCAN: Final = b"\xff\xda"  # the marker that begins one
+_MOST_SCANS: Final = 20  # of the largest picture; smaller ones may have more, cameras make 10
 
 
 @contextlib.contextmanager
@@ -81,6 +83,8 @@ def open_image(data: bytes, name: str) -> ImageFile.ImageFile:
     """Read the header of a picture, and refuse one too large; to be called in `guarded`."""
     image = Image.open(io.BytesIO(data), formats=READABLE)
     check_size(image.size, name)
+    if image.format in ("JPEG", "MPO"):
+        _check_scans(data.count(_SCAN), image.size, name)
     return image
 
 
@@ -91,6 +95,12 @@ def check_size(size: tuple[int, int], name: str) -> None:
         raise InputError(f"cannot read {name}: it has no pixels.")
     if max(size) > MAX_SIDE or width * height > MAX_PIXELS:
         raise InputError(_too_large(name, f" with {width}x{height} pixels"))
+
+
+def _check_scans(scans: int, size: tuple[int, int], name: str) -> None:
+    """Refuse a progressive JPEG that goes over its pixels for minutes: a scan takes few bytes."""
+    if scans * size[0] * size[1] > _MOST_SCANS * MAX_PIXELS:
+        raise InputError(f"cannot read {name}: its {scans} scans are more than a picture needs.")
 
 
 def _too_large(name: str, size: str) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -12,6 +13,7 @@ from stylecli.images.formats import MAX_FILE_BYTES, shown
 
 # Without O_NONBLOCK, opening a FIFO would wait for a writer that may never come.
 _FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_PART: Final = 2**22
 
 
 def read_bytes(path: Path) -> bytes:
@@ -33,18 +35,29 @@ def digest_of(path: Path) -> str:
 def read_stream(stream: BinaryIO, name: str) -> bytes:
     """All bytes of a stream, up to `MAX_FILE_BYTES`; raises `InputError`."""
     try:
-        data = stream.read(MAX_FILE_BYTES + 1)
+        data = b"".join(_parts(stream, name))
     except OSError as error:
         raise InputError(f"cannot read {name}: {reason(error)}.") from error
     except MemoryError as error:
         raise InputError(f"cannot read {name}: the file does not fit into memory.") from error
-    if not isinstance(data, bytes):
-        raise InputError(f"cannot read {name}: it is not a stream of bytes.")
     if not data:
         raise InputError(f"cannot read {name}: it is empty.")
     if len(data) > MAX_FILE_BYTES:
         raise InputError(f"cannot read {name}: it is larger than 4 GiB.")
     return data
+
+
+def _parts(stream: BinaryIO, name: str) -> Iterator[bytes]:
+    """Until the end or just past the limit; asked for 4 GiB at once, Python would reserve them."""
+    left = MAX_FILE_BYTES + 1
+    while left > 0:
+        part = stream.read(min(_PART, left))
+        if not isinstance(part, bytes):
+            raise InputError(f"cannot read {name}: it is not a stream of bytes.")
+        if not part:
+            return
+        left -= len(part)
+        yield part
 
 
 def _open(name: str, _: int) -> int:

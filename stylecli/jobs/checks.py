@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from stylecli.encoder.registry import content_layers, get_spec, is_path, style_layers
@@ -23,6 +24,29 @@ def check_job(job: Job) -> None:
         _check_input(path)
     if job.output != STREAM:
         _check_output(job)
+
+
+def check_beside(job: Job, paths: Iterable[Path], *, force: bool = False) -> None:
+    """Raise `OutputError` where what a job writes beside its picture would do harm.
+
+    That is where a path is an input, the output, or there already, unless `force` is given; a
+    folder that is empty may be there.
+    """
+    seen = {job.output.absolute()}
+    for path in paths:
+        name = shown(path)
+        if path.absolute() in seen:
+            raise OutputError(f"{name} would be written twice: give it another name.")
+        seen.add(path.absolute())
+        try:
+            if any(_same_file(path, other) for other in job.input_files):
+                raise OutputError(f"{name} is also an input: give it another name.")
+            used = any(path.iterdir()) if path.is_dir() else path.exists()
+            if used and not force:
+                raise OutputError(f"{name} exists already: add --force to replace it.")
+            _check_folder(path.parent, name)
+        except OSError as error:
+            raise OutputError(f"cannot write {name}: {reason(error)}.") from error
 
 
 def target_of(output: Path) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stylecli.errors import InputError
+from stylecli.files import reason
 from stylecli.images.formats import shown
 
 # By suffix: a folder of photographs holds more than pictures, and opening all of it takes long.
@@ -133,7 +134,8 @@ def _expand(name: str, *, recursive: bool) -> Sequence[Found]:
 
 def _pictures_in(folder: Path, *, recursive: bool) -> list[Path]:
     def stop(error: OSError) -> None:
-        raise InputError(f"cannot read the folder {shown(folder)}: {error.strerror}.") from error
+        place = shown(error.filename or folder)
+        raise InputError(f"cannot read the folder {place}: {reason(error)}.") from error
 
     found = []
     for place, folders, files in os.walk(folder, onerror=stop):

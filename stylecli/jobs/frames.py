@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, Final
 import torch
 from PIL import Image
 
-from stylecli.errors import OutputError, UsageError
+from stylecli.errors import UsageError
 from stylecli.files import write_atomically
 from stylecli.images import write_picture
 from stylecli.images.formats import WRITABLE, OutputOptions, shown
@@ -53,9 +53,9 @@ class Animation:
         self.size: Size = (0, 0)
 
     def __call__(self, progress: Progress) -> None:
-        """Keep a small copy."""
+        """Keep a small copy; of the last picture in any case."""
         self.count += 1
-        if self.count % self.every:
+        if self.count % self.every and not _is_last(progress):
             return
         image = progress.image()
         self.size = (progress.height, progress.width)
@@ -67,9 +67,7 @@ class Animation:
     def close(self) -> None:
         """Write the animation, every frame as large as the last; raises `OutputError`."""
         if not self.frames:
-            raise OutputError(
-                f"cannot write {shown(self.path)}: no iteration was reached that is kept."
-            )
+            return  # the run itself had not one iteration
         frames = [self._enlarged(frame) for frame in self.frames]
         times = [MILLISECONDS] * (len(frames) - 1) + [REST]
         kind = "WEBP" if self.path.suffix.lower() == ".webp" else "GIF"
@@ -101,9 +99,12 @@ class Preview:
     def __call__(self, progress: Progress) -> None:
         """Raises `OutputError` where it cannot be written."""
         now = time.monotonic()
-        last = progress.scale == progress.scales and progress.iteration == progress.iterations
-        if now - self.written < self.every and not last:
+        if now - self.written < self.every and not _is_last(progress):
             return
         options = OutputOptions(quality=PREVIEW_QUALITY)
         write_picture(self.path, progress.image(), options=options)
         self.written = time.monotonic()
+
+
+def _is_last(progress: Progress) -> bool:
+    return progress.scale == progress.scales and progress.iteration == progress.iterations

@@ -45,7 +45,9 @@ def equal_error(alike: torch.Tensor, apart: torch.Tensor) -> tuple[float, float]
     refused = 1.0 - _share_up_to(thresholds, alike)
     taken = _share_up_to(thresholds, apart)
     best = int((refused - taken).abs().argmin())
-    return float((refused[best] + taken[best]) / 2), float(thresholds[best])
+    after = thresholds[min(best + 1, len(thresholds) - 1)]  # halfway, where there is a gap
+    error = (refused[best] + taken[best]) / 2
+    return float(error), float((thresholds[best] + after) / 2)
 
 
 def _share_up_to(thresholds: torch.Tensor, values: torch.Tensor) -> torch.Tensor:

@@ -90,9 +90,58 @@ def test_steps_as_an_animation(run: Run, tmp_path: Path, kind: str) -> None:
 
 
 def test_more_steps_than_there_are_iterations(run: Run, tmp_path: Path) -> None:
-    code, _, err = run("--save-every", 5, "--save-to", "moving.gif")
-    assert code == 5 and "no iteration was reached that is kept" in err
-    assert names(tmp_path) == {"out.png"}  # the picture itself is there
+    assert run("--save-every", 5, "--save-to", "moving.gif")[0] == 0
+    assert {"out.png", "moving.gif"} <= names(tmp_path)  # the last picture at least
+
+
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [("--plot", "content.png"), ("--save-recipe", "style.png"), ("--plot", "out.png")],
+)
+def test_no_input_and_no_output_is_overwritten(
+    run: Run, tmp_path: Path, option: str, name: str
+) -> None:
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    code, _, err = run(option, name, "--force")
+    assert code == 5
+    assert "is also an input" in err or "would be written twice" in err
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--plot", "kept.png"),
+        ("--save-recipe", "kept.toml"),
+        ("--save-every", 2, "--save-to", "kept.gif"),
+        ("--save-every", 2, "--save-to", "kept"),
+    ],
+)
+def test_what_is_there_is_kept_unless_forced(run: Run, tmp_path: Path, options: Any) -> None:
+    path = tmp_path / options[-1]
+    if path.suffix:
+        path.write_text("mine")
+    else:
+        path.mkdir()
+        (path / "mine").write_text("mine")
+    code, _, err = run(*options)
+    assert (code, "exists already: add --force" in err) == (5, True)
+    assert not (tmp_path / "out.png").exists()
+    assert run(*options, "--force")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--save-to", "x.mp4", "--save-every", 2), "use a folder, or an animation"),
+        (("--save-to", "x"), "needs --save-every"),
+        (("--save-every", 2, "-o", "-"), "has no folder"),
+        (("--preview", "-o", "-"), "has no folder"),
+    ],
+)
+def test_what_has_no_place(run: Run, options: Any, words: str) -> None:
+    code, _, err = run(*options)
+    assert (code, words in err) == (2, True), err
 
 
 def test_a_preview(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

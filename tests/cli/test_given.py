@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from stylecli.images import read_picture, read_recipe, write_picture
 from stylecli.jobs import parse_recipe
@@ -197,7 +198,7 @@ def test_files_that_are_not_there(
         ("--config", ".", "is a directory"),
         ("--like", "none.png", "no such file"),
         ("--like", "content.png", "holds no recipe of this program"),
-        ("--like", ".", "is a directory"),
+        ("--like", ".", "cannot read ."),
     ):
         done = stylize(*PICTURES, "-o", "out.png", option, path)
         assert (done.code, done.out) == (4, "")
@@ -213,3 +214,20 @@ def test_a_file_named_in_the_environment(
     monkeypatch.setenv("STYLECLI_CONFIG", "mine.toml")
     assert stylize(*PICTURES, "-o", "out.png").code == 0
     assert recipe_of(tmp_path / "out.png").settings == Settings(seed=8)
+
+
+def test_photo_is_a_preset_below_everything_else(stylize: Any, tmp_path: Path) -> None:
+    def settings(*options: object) -> dict[str, Any]:
+        done = stylize("content.png", "style.png", "-o", "o.png", "-f", "--json", *options)
+        assert done.code == 0, done.err
+        return dict(json.loads(done.out)["settings"])
+
+    for name in ("content.png", "style.png"):
+        Image.new("RGB", (40, 30), "red").save(tmp_path / name)
+    found = settings("--photo")
+    assert (found["init"], found["strength"], found["octaves"]) == ("content", 0.25, 1)
+    assert found["style_layers"] == "coarse:1"
+    (tmp_path / "s.toml").write_text("alpha = 2.0\noctaves = 2\n")
+    found = settings("--photo", "--config", "s.toml", "--init", "random")
+    assert (found["init"], found["alpha"], found["octaves"]) == ("random", 2.0, 2)
+    assert "strength" not in found

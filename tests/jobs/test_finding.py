@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,14 +84,17 @@ def test_names_that_cannot_be(name: str) -> None:
     assert names(name) == [name]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_closed_folder() -> None:
-    Path("photos").chmod(0)
-    try:
-        with pytest.raises(InputError, match="cannot read the folder photos: "):
-            names("photos")
-    finally:
-        Path("photos").chmod(0o755)
+def test_a_closed_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    scandir = os.scandir
+
+    def closed(path: str) -> Any:
+        if Path(path).name == "deep":
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    with pytest.raises(InputError, match="cannot read the folder photos.deep: permission denied"):
+        names("photos", recursive=True)
 
 
 def lines(*given: str) -> list[Line | BadLine]:

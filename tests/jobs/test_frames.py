@@ -119,12 +119,15 @@ def test_long_pictures_are_made_smaller(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS[:2])
-def test_no_iteration_was_kept(tmp_path: Path, kind: str) -> None:
-    frames = Animation(tmp_path / f"none{kind}", 11)
+def test_the_last_picture_is_always_a_frame(tmp_path: Path, kind: str) -> None:
+    frames = Animation(tmp_path / f"one{kind}", 99)
     run(frames)
-    with pytest.raises(OutputError, match="no iteration was reached that is kept"):
-        frames.close()
-    assert names(tmp_path) == []
+    frames(step(11, last=True))
+    frames.close()
+    with Image.open(tmp_path / f"one{kind}") as image:
+        assert image.n_frames == 1
+    Animation(tmp_path / f"none{kind}", 11).close()
+    assert names(tmp_path) == [f"one{kind}"]
 
 
 @pytest.mark.parametrize("name", ["moving.mp4", "moving", "moving.png"])

@@ -1,4 +1,4 @@
-"""Groups that wait for workers, some of which die."""
+"""Groups that wait for workers, some of which die or are elsewhere."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,8 @@ from stylecli.jobs import Job
 from stylecli.jobs import batch as batch_module
 from stylecli.jobs.batch import Queue
 from stylecli.jobs.outcome import Outcome
-from stylecli.jobs.working import Group
+from stylecli.jobs.working import Group, as_given, located
+from stylecli.settings import Settings
 
 DIED = MemoryLimitError("it died.")
 
@@ -86,3 +87,27 @@ def test_a_job_that_is_too_much(jobs: list[Job], complete: set[Path], attempts: 
     assert ended[0][1].error == "it died." and ended[0][1].code == 7
     assert ended[1][1].recipe == {"seed": 1}
     assert queue.fraction == 1.0
+
+
+def test_paths_for_another_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = Settings(init="i.png", encoder="e.safetensors")
+    job = Job(
+        content=Path("c.png"),
+        styles=(Path("s.png"),),
+        output=Path("out/o.png"),
+        settings=settings,
+        mask=Path("m.png"),
+        style_masks=(Path("n.png"),),
+    )
+    plain = replace(job, settings=Settings(), mask=None, style_masks=())
+    group = Group((3, 4), (job, plain))
+    sent = located(group)
+    assert sent.numbers == group.numbers
+    assert all(path.is_absolute() for each in sent.jobs for path in each.input_files)
+    assert sent.jobs[0].settings.encoder == str(tmp_path / "e.safetensors")
+    assert sent.jobs[0].init_path == tmp_path / "i.png"
+    assert sent.jobs[1].settings == plain.settings
+    assert sent.jobs[0].output == tmp_path / "out" / "o.png"
+    outcomes = [Outcome.of(each, "done") for each in group.jobs]
+    assert as_given(group, [Outcome.of(each, "done") for each in sent.jobs]) == outcomes

@@ -123,9 +123,42 @@ def test_machines_on_which_no_worker_lives(cluster: Any, monkeypatch: Any) -> No
     assert not ray.is_initialized()
 
 
+def test_nothing_to_do_needs_no_cluster() -> None:
+    engine = RayEngine(address="127.0.0.1:1")
+    assert list(engine.run([], existing="refuse", on_fraction=lambda _: None)) == []
+
+
 def test_no_cluster() -> None:
     with pytest.raises(UsageError, match=r"cannot join a Ray cluster at 127.0.0.1:1: "):
         run(RayEngine(address="127.0.0.1:1"), 1)
+
+
+def test_a_cluster_without_machines(cluster: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(ray_engine, "PATIENCE", 0.5)
+    monkeypatch.setattr(ray, "nodes", lambda: [])
+    with pytest.raises(UsageError, match="no machine that can work: there is none"):
+        run(RayEngine(address=cluster.address), 1)
+
+
+def test_a_cluster_that_is_busy(cluster: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(ray_engine, "PATIENCE", 0.5)
+    ray.init(cluster.address, log_to_driver=False, logging_level="ERROR")
+    try:
+        kind = ray.remote(num_cpus=1)(type("Other", (), {"lives": lambda self: True}))
+        others = [kind.remote() for _ in range(2)]
+        ray.get([other.lives.remote() for other in others])
+        said: list[str] = []
+
+        def hear(text: str) -> None:
+            if not said:  # they end when it is said for the first time
+                for other in others:
+                    ray.kill(other)
+            said.append(text)
+
+        assert run(RayEngine(on_message=hear), 2).count("done") == 2
+        assert said[0] == "Waiting for a free machine of the Ray cluster"
+    finally:
+        ray.shutdown()
 
 
 def test_a_machine_is_lost_in_the_middle(cluster: Any, monkeypatch: Any) -> None:

@@ -138,6 +138,7 @@ def bmp(width: int, height: int) -> bytes:
 
 def bombs() -> list[Named]:
     """Small files that claim to be enormous."""
+    plain = Image.new("RGB", (9, 6), "red")  # Pillow reads these, and this program does not
     sizes = ((32769, 1), (1, 32769), (20000, 20000), (2**31 - 1, 2**31 - 1), (0, 5), (65535, 65535))
     return [
         *((f"PNG {size}", png(size)) for size in sizes),
@@ -161,6 +162,7 @@ def bombs() -> list[Named]:
         ("FITS", b"SIMPLE  = T" + bytes(2880)),
         ("PSD", b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", 3, 9, 9, 8, 3) + bytes(99)),
         ("PPM", b"P6 99999 99999 255\n"),
+        *((kind, _saved(plain, kind, {})) for kind in ("PPM", "TGA", "PCX", "ICO", "SGI", "DDS")),
         ("nothing", b""),
         ("one byte", b"\x89"),
         ("zeros", bytes(5000)),

@@ -122,6 +122,14 @@ def test_an_archive_that_unpacks_to_very_much(refused_with: Any, tmp_path: Path)
     refused_with(path)
 
 
+@pytest.mark.parametrize("name", ["\x1b[31m", "\x1b]0;title\x07", "a\nb", "\x9b2J", "\udcff"])
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_names_are_shown_escaped(name: str, suffix: str, refused_with: Any, tmp_path: Path) -> None:
+    assert refused_with(tmp_path / f"{name}{suffix}").isprintable()
+    (tmp_path / f"{name}{suffix}").write_bytes(b"nothing")
+    assert refused_with(tmp_path / f"{name}{suffix}").isprintable()
+
+
 def test_another_architecture(refused_with: Any, tmp_path: Path) -> None:
     torch.save({"conv1.weight": torch.ones(64, 3, 7, 7)}, tmp_path / "resnet.pth")
     assert "VGG" in refused_with(tmp_path / "resnet.pth")

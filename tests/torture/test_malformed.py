@@ -7,6 +7,7 @@ import resource
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,15 @@ def test_bombs_and_other_formats(named: Named, tmp_path: Path) -> None:
     assert not try_to_read(path, named[0])
 
 
+@pytest.mark.parametrize(("scans", "taken"), [(9, True), (3000, False)])
+def test_a_jpeg_of_very_many_scans(scans: int, taken: bool, encode: Any, tmp_path: Path) -> None:
+    """Each takes few bytes, and the decoder over every pixel once more."""
+    data = encode(Image.new("L", (2000, 2000), 128), "JPEG", progressive=True)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    (path := tmp_path / "a.jpg").write_bytes(data[:-2] + last * scans + data[-2:])
+    assert try_to_read(path, f"{scans} scans") == taken
+
+
 def strange_files(folder: Path) -> dict[str, Path]:
     """Things with a picture's name that are none."""
     paths = {name: folder / f"{name}.png" for name in ("pipe", "folder", "loop", "dangling", "ps")}
@@ -168,11 +178,14 @@ def test_damaged_pictures_through_the_program(broken: Any, refuses: Any, tmp_pat
 def test_damaged_pictures_in_processes(
     broken: Iterator[Named], child: Any, content_path: Path, style_path: Path, tmp_path: Path
 ) -> None:
-    largest = [(f"PNG {kind} {depth}", png((16384, 16384), kind=kind, depth=depth))
-               for kind, depth in ((2, 8), (2, 16), (6, 8), (4, 16))]  # fmt: skip
-    largest.append(("WebP", webp(16384, 16384)))
-    some = [*largest, *bombs()[::5], *itertools.islice(broken, 24)] if FULL else largest[1:2]
-    for name, data in some:
+    side = 16384  # as large as may be: all black, in 33 kB
+    black = ("PNG black", png((side, side), zlib.compress(bytes(2049 * side)), kind=0, depth=1))
+    forms = ((2, 8), (2, 16), (6, 8), (4, 16))
+    largest = [(f"PNG {kind} {depth}", png((side, side), kind=kind, depth=depth))
+               for kind, depth in forms]  # fmt: skip
+    largest.append(("WebP", webp(side, side)))
+    more = [*largest, *bombs()[::5], *itertools.islice(broken, 24)] if FULL else []
+    for name, data in (black, *more):
         (path := tmp_path / "strange.png").write_bytes(data)
         output = tmp_path / "out" / "o.png"
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -180,7 +193,10 @@ def test_damaged_pictures_in_processes(
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         assert spent < SECONDS, (name, spent)
-        check_end(done.returncode, done.stderr.decode(), output, name, (0, 4))
+        said = done.stderr.decode()
+        check_end(done.returncode, said, output, name, (0, 4))
+        if name == black[0]:
+            assert "it does not fit into memory" in said, said
     assert sys.platform != "linux" or after.ru_maxrss * 1024 < MEMORY
 
 

@@ -211,6 +211,34 @@ def test_curves_of_profiles(survives: Any, make_profile: Callable[..., bytes]) -
     survives(parse, [make_profile(), make_profile(space=b"GRAY")], mutate_bytes)
 
 
+@pytest.mark.parametrize("number", [10**400, -(10**400), math.nan, math.inf, None, "1", [], {}])
+def test_numbers_that_are_none(number: Any, tmp_path: Path) -> None:
+    """What the fuzzers found once."""
+    for name in ("strength", "tv", "chroma_tv", "octaves", "losses", "seed", "style_weights"):
+        settings = {**RECIPE["settings"], name: number if name != "style_weights" else [number]}
+        if (name, number) != ("strength", None):
+            with pytest.raises(StylecliError):
+                parse_recipe(json.dumps({**RECIPE, "settings": settings}))
+    losses = json.dumps({**RECIPE, "losses": {"total": number}})
+    try:
+        assert parse_recipe(parse_recipe(losses).to_json()).losses == {"total": None}
+    except StylecliError:
+        assert number not in (math.inf, None)
+    path, tensors = tmp_path / "a.safetensors", {"codes": torch.rand(2, 5)}
+    _file({**GALLERY, "threshold": number}, tensors, "stylecli-gallery", path)
+    if number != "1":
+        with pytest.raises(StylecliError, match="cannot read the gallery"):
+            load_gallery(path)
+
+
+def test_settings_with_a_number_of_thousands_of_digits(tmp_path: Path) -> None:
+    """TOML's hexadecimal numbers have no limit, and Python cannot write them in decimal."""
+    for name in ("seed", "tv", "size", "style_weights", "quality", "encoder"):
+        (path := tmp_path / "a.toml").write_text(f"{name} = 0x{'f' * 5000}\n")
+        with pytest.raises(StylecliError, match=f"{name} must"):
+            read_settings(path)
+
+
 def test_a_hash_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     path, text = tmp_path / "a.checkpoint", json.dumps(CHECKPOINT)
     path.write_bytes(save({}, {"stylecli": text, "sha256": hashlib.sha256(b"").hexdigest()}))

@@ -35,8 +35,8 @@ def test_equal_error_by_hand() -> None:
     apart = torch.tensor([2.5, 7.0, 8.0, 9.0])
     error, threshold = equal_error(alike, apart)
     assert error == 0.25  # at 3: one of four alike is refused (8), one of four apart taken (2.5)
-    assert threshold == 3.0
-    assert equal_error(torch.tensor([1.0]), torch.tensor([2.0])) == (0.0, 1.0)
+    assert threshold == 5.0  # halfway to the next, 7
+    assert equal_error(torch.tensor([1.0]), torch.tensor([2.0])) == (0.0, 1.5)
 
 
 def test_one_shot_asks_every_other_query() -> None:
