@@ -42,7 +42,7 @@ torture: $(VENV)/.ready-dev  ## the long suites: bad input, faults, kills, load
 	  $(BIN)/python -m pytest tests/torture $(ARGS)
 
 samples: $(VENV)/.ready  ## make the README's pictures again
-	$(BIN)/python sample_images/make_results.py
+	$(BIN)/python sample_images/make_results.py $(ARGS)
 
 test: lint types  ## lint, types, then the tests with coverage
 	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)

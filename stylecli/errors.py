@@ -12,6 +12,7 @@ StylecliError                  1  unexpected failure (never raised itself)
 Every message is one sentence: what is wrong, where, and what to do about it.
 """
 
+import errno
 from typing import ClassVar
 
 
@@ -61,8 +62,18 @@ class Halted(StylecliError):
     exit_code = 130
 
 
-# torch's CPU allocator raises a plain RuntimeError, with any of these in its text.
-_CPU_WORDS = ("can't allocate memory", "not enough memory", "Cannot allocate memory")
+# torch's CPU allocator raises a plain RuntimeError, with any of these in its text; so do oneDNN,
+# which does not say why it could not, and Python, where there is no room for a thread's stack.
+_CPU_WORDS = (
+    "can't allocate memory",
+    "not enough memory",
+    "Cannot allocate memory",
+    "could not create a primitive",
+    "could not create a memory",
+    "can't start new thread",
+)
+# The system's loader, where a library does not fit into the address space (ulimit -v).
+_LOADER_WORDS = ("failed to map segment", "annot allocate memory", "cannot create shared object")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -72,4 +83,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     """
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
+    if isinstance(error, ImportError):
+        return any(word in str(error) for word in _LOADER_WORDS)
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
     return isinstance(error, RuntimeError) and any(word in str(error) for word in _CPU_WORDS)

@@ -53,9 +53,6 @@ def _exit_code(arguments: list[str]) -> int:
         if isinstance(end.__context__, OSError):
             return OutputError.exit_code
         raise
-    except MemoryError:
-        _complain("error: there is not enough memory: try a smaller --size.")
-        return MemoryLimitError.exit_code
     except Exception as error:
         return _unexpected(error, arguments)
 
@@ -68,7 +65,10 @@ def _unexpected(error: Exception, arguments: list[str]) -> int:
 
         traceback.print_exception(error)
     if is_out_of_memory(error):
-        _complain("error: there is not enough memory: try a smaller --size.")
+        advice = ": try a smaller --size."
+        if isinstance(error, ImportError):  # no size helps before the work has begun
+            advice = " to begin: close other programs, or raise the limit (ulimit -v)."
+        _complain(f"error: there is not enough memory{advice}")
         return MemoryLimitError.exit_code
     what = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(":")
     _complain(

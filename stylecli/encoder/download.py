@@ -10,10 +10,10 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from stylecli.encoder.callbacks import DownloadCallback
 from stylecli.encoder.registry import EncoderSpec
-from stylecli.encoder.store import DownloadCallback
 from stylecli.errors import OutputError, WeightsError
-from stylecli.files import reason, write_atomically
+from stylecli.files import reason, remove_leftovers, write_atomically
 
 TIMEOUT: Final = 30.0  # seconds to connect, and for each read
 CHUNK: Final = 1 << 20
@@ -52,6 +52,7 @@ def download_weights(
         if digest.hexdigest() != spec.sha256:
             raise _failure(spec, target, f"its SHA-256 is {digest.hexdigest()}, not {spec.sha256}")
 
+    remove_leftovers(target.parent)  # of downloads that were killed: half a gigabyte each
     try:
         write_atomically(target, receive)
     except OutputError as error:

@@ -8,13 +8,12 @@ from pathlib import Path
 import torch
 from safetensors.torch import save
 
+from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.encoder.checksum import check_file, sha256_of
 from stylecli.encoder.plan import Plan
 from stylecli.encoder.read import read_weights
 from stylecli.encoder.registry import SUFFIXES, EncoderSpec, default_layers, get_spec, is_path
 from stylecli.encoder.store import (
-    DownloadCallback,
-    MessageCallback,
     extract_path,
     fetch,
     find_extracts,

@@ -5,16 +5,13 @@ is used of it, the convolutions, lies in a small file in a cache of our own.
 """
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.encoder.checksum import check_file, sha256_of
 from stylecli.encoder.registry import BUNDLED, ENCODERS, EncoderSpec, get_spec
 from stylecli.errors import WeightsError
-
-DownloadCallback = Callable[[int, int], None]
-MessageCallback = Callable[[str], None]
 
 
 @dataclass(frozen=True)

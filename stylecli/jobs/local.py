@@ -12,10 +12,11 @@ from typing import Final
 
 import torch
 
+from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.errors import MemoryLimitError
 from stylecli.jobs.batch import OnFraction, Queue, Task
 from stylecli.jobs.outcome import Outcome
-from stylecli.jobs.studio import DownloadCallback, MessageCallback, Studio
+from stylecli.jobs.studio import Studio
 from stylecli.jobs.working import Existing, Group, work
 
 ATTEMPTS: Final = 2  # for a group whose process died

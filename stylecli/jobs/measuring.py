@@ -1,18 +1,17 @@
 """How far a finished picture is from its content and its styles, for manifests and sweeps."""
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import torch
 
 from stylecli.encoder import Encoder
 from stylecli.images.picture import Picture
+from stylecli.jobs.inputs import Inputs
+from stylecli.jobs.job import Job
 from stylecli.settings import Settings
 from stylecli.transfer.appearance import LONG_SIDE, Eye, Grams
 from stylecli.transfer.device import resolve_device
-
-if TYPE_CHECKING:
-    from stylecli.jobs.studio import Prepared
 
 REMEMBERED: Final = 32  # styles at a size, some 1 MB each
 
@@ -25,13 +24,12 @@ class Meter:
         self._grams: OrderedDict[tuple[int, str, int], list[Grams]] = OrderedDict()
 
     def measure(
-        self, encoder: Encoder, prepared: "Prepared", image: torch.Tensor
+        self, encoder: Encoder, job: Job, inputs: Inputs, image: torch.Tensor
     ) -> dict[str, float]:
         """Content and style distance of an image (3, H, W) that a job came to.
 
         With several styles the mean over them, by their weights.
         """
-        job, inputs = prepared.job, prepared.inputs
         eye = self._eye(encoder, job.compute.device)
         side = min(LONG_SIDE, max(image.shape[-2:]))
         own = eye.grams(image, side)

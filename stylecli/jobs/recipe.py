@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 
 from stylecli._version import __version__
 from stylecli.errors import InputError, SettingsError
+from stylecli.images.formats import OutputOptions
 from stylecli.settings import Settings
 
 FORMAT: Final = 1
@@ -55,6 +56,7 @@ class Recipe:
     init: Ingredient | None = None
     mask: Ingredient | None = None
     style_masks: tuple[Ingredient, ...] = ()
+    output: OutputOptions = OutputOptions()
     size: tuple[int, int]
     iterations: int
     losses: Mapping[str, float | None]
@@ -78,6 +80,7 @@ class Recipe:
             **({"init": asdict(self.init)} if self.init else {}),
             **({"mask": asdict(self.mask)} if self.mask else {}),
             **({"style_masks": list(map(asdict, self.style_masks))} if self.style_masks else {}),
+            **({} if self.output == OutputOptions() else {"output": asdict(self.output)}),
             "size": list(self.size),
             "iterations": self.iterations,
             "losses": dict(self.losses),
@@ -140,6 +143,7 @@ def _from_dict(values: Mapping[str, Any]) -> Recipe:
         init=_optional(values, "init"),
         mask=_optional(values, "mask"),
         style_masks=tuple(Ingredient.from_dict(mask, "a style mask") for mask in masks),
+        output=OutputOptions(**_mapping(values.get("output", {}), "output")),
         size=_size(_list(values, "size")),
         iterations=_whole(values.get("iterations"), "iterations"),
         losses={

@@ -75,6 +75,7 @@ def replay_of(
         output=output,
         settings=settings,
         compute=compute or Compute(precision=_precision(recipe)),
+        output_options=recipe.output,
         force=force,
         mask=None if recipe.mask is None else find(recipe.mask, "the mask"),
         style_masks=tuple(find(mask, "the style mask") for mask in recipe.style_masks),

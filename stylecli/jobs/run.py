@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stylecli import transfer
+from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.errors import Halted, InputError, is_out_of_memory
+from stylecli.files import remove_leftovers
 from stylecli.jobs.checkpoint import (
     SENSELESS,
     Checkpoint,
@@ -17,8 +19,8 @@ from stylecli.jobs.checkpoint import (
     save_checkpoint,
 )
 from stylecli.jobs.checks import check_job
-from stylecli.jobs.job import Job
-from stylecli.jobs.studio import DownloadCallback, JobResult, MessageCallback, Prepared, Studio
+from stylecli.jobs.job import STREAM, Job
+from stylecli.jobs.studio import JobResult, Prepared, Studio
 from stylecli.transfer.progress import Progress, ProgressCallback, Result
 
 
@@ -54,6 +56,8 @@ def run_job(
     """
     studio = Studio(on_message=on_message, on_download=on_download)
     check_job(job)
+    if job.output != STREAM:
+        remove_leftovers(job.output.parent)  # of runs that were killed as they wrote
     studio.say("Reading the pictures")
     prepared = studio.prepare(job)
     if resume is not None:

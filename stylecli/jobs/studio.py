@@ -1,7 +1,7 @@
 """A place to work: the encoder and the styles stay ready from one job to the next."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,6 +10,7 @@ import torch
 
 from stylecli import encoder as encoders
 from stylecli import images, transfer
+from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.errors import OutputError, is_out_of_memory
 from stylecli.files import reason
 from stylecli.images.picture import Picture
@@ -26,9 +27,6 @@ from stylecli.transfer import Request
 from stylecli.transfer.progress import ProgressCallback, Result
 from stylecli.transfer.resample import resize
 from stylecli.transfer.targets import Targets
-
-MessageCallback = Callable[[str], None]
-DownloadCallback = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -128,7 +126,7 @@ class Studio:
         """Content and style distance of a result; none where memory is too short for that."""
         encoder = self.encoder(prepared.job.settings)
         try:
-            return self.meter.measure(encoder, prepared, result.image)
+            return self.meter.measure(encoder, prepared.job, prepared.inputs, result.image)
         except Exception as error:  # a finished picture is not lost to its measurement
             if is_out_of_memory(error):
                 return {}
@@ -169,6 +167,7 @@ def recipe_of(job: Job, inputs: Inputs, result: Result) -> Recipe:
         init=ingredient(job.init_path) if job.init_path else None,
         mask=ingredient(job.mask) if job.mask else None,
         style_masks=tuple(map(ingredient, job.style_masks)),
+        output=job.output_options,
         size=(int(width), int(height)),
         iterations=result.iterations,
         losses={name: finite(value) for name, value in asdict(result.losses).items()},

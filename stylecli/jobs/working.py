@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from stylecli.encoder.registry import is_path
-from stylecli.errors import MemoryLimitError, OutputError, StylecliError
+from stylecli.errors import MemoryLimitError, OutputError, StylecliError, is_out_of_memory
 from stylecli.images.formats import shown
 from stylecli.images.peeking import peek_size
 from stylecli.jobs.checks import check_job
@@ -194,7 +194,7 @@ def _delivered(job: Job, done: JobResult, distances: dict[str, float]) -> Outcom
 
 
 def _failed(job: Job, error: Exception) -> Outcome:
-    if isinstance(error, MemoryError):
+    if is_out_of_memory(error):
         error = MemoryLimitError("there is not enough memory: try a smaller --size.")
     return Outcome.failed(job.content, job.styles, job.output, error)
 

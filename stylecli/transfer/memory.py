@@ -1,5 +1,6 @@
 """How a scale is computed within a memory limit: tile size and L-BFGS history."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,7 +137,7 @@ def memory_limit(device: torch.device, max_memory: int | None) -> int:
         return max_memory
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0] * RESERVE) + PROCESS
-    return int(_available() * RESERVE)
+    return int(min(_available(), _address_space()) * RESERVE)
 
 
 def largest_side(trunk: Trunk, size: Size, tile: int | Literal["auto", "off"], limit: int) -> int:
@@ -162,6 +163,22 @@ def _candidates(tile: int | Literal["auto", "off"]) -> tuple[tuple[int, int | No
         return CANDIDATES
     side = None if tile == "off" else tile
     return tuple((history, side) for history in dict.fromkeys(h for h, _ in CANDIDATES))
+
+
+def _address_space() -> int:
+    """Bytes that a limit such as `ulimit -v` leaves, in the terms of `predict_bytes`.
+
+    What is loaded by now takes far more addresses than memory: it counts as `PROCESS`.
+    """
+    if sys.platform != "linux":
+        return sys.maxsize
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit == resource.RLIM_INFINITY:
+        return sys.maxsize
+    used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    return max(0, limit - used * resource.getpagesize()) + PROCESS
 
 
 def _available() -> int:

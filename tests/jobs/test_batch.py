@@ -121,6 +121,8 @@ def test_skipping_what_is_complete() -> None:
     del before[Path("out/c_x.png")]
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert [status for status, _ in records()] == ["done"] * 4
+    engine = Fails()  # has nothing to do
+    assert run(existing="skip", engine=engine).count("kept") == 3 and engine.begun == 0
 
 
 def test_kept_ones_the_manifest_does_not_know() -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from stylecli._version import __version__
 from stylecli.encoder.registry import BUNDLED
 from stylecli.errors import InputError
-from stylecli.images import read_picture, write_picture
+from stylecli.images import OutputOptions, read_picture, write_picture
 from stylecli.jobs import Job, run_job
 from stylecli.jobs.replay import recipe_in, replay_of
 from stylecli.settings import Compute, Settings
@@ -68,6 +68,27 @@ def test_the_same_picture(make: Make, suffix: str) -> None:
     picture = make(f"out.{suffix}")
     assert recipe_in(picture).settings == FEW
     assert again(picture).read_bytes() == picture.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("out.jpg", OutputOptions(quality=40)),
+        ("out.png", OutputOptions(bits=16)),
+        ("out.webp", OutputOptions(quality=100, keep_alpha=False)),
+    ],
+)
+def test_the_same_file(make: Make, name: str, options: OutputOptions) -> None:
+    picture = make(name, output_options=options)
+    assert recipe_in(picture).output == options
+    assert again(picture).read_bytes() == picture.read_bytes()
+
+
+@pytest.mark.parametrize("value", [{"quality": 1000}, {"bits": "16"}, {"colour": 1}, [], 3])
+def test_a_forged_way_to_write_is_refused(forge: Any, value: Any) -> None:
+    picture = forge(lambda values: values.update(output=value))
+    with pytest.raises(InputError, match="cannot read the recipe"):
+        recipe_in(picture)
 
 
 def test_with_everything_that_a_job_can_name(

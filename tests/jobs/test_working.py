@@ -12,6 +12,7 @@ from stylecli import transfer
 from stylecli.errors import InputError, MemoryLimitError
 from stylecli.jobs import Job, Studio
 from stylecli.jobs import existing as existing_module
+from stylecli.jobs.measuring import Meter
 from stylecli.jobs.outcome import Outcome
 from stylecli.jobs.working import Group, again, group_jobs, work
 from stylecli.settings import Compute, Settings
@@ -44,6 +45,7 @@ def core(loaded: Any, monkeypatch: pytest.MonkeyPatch) -> Core:
     monkeypatch.setattr(transfer, "stylize_together", core)
     monkeypatch.setattr(transfer, "make_targets", lambda *_: "the targets")
     monkeypatch.setattr(existing_module, "_encoder_digest", lambda _: SHA)
+    monkeypatch.setattr(Meter, "measure", lambda *_: {"style_distance": 0.25})
     return core
 
 
@@ -123,7 +125,7 @@ def test_made_together(core: Core, jobs: list[Job]) -> None:
     assert [outcome.output for outcome in outcomes] == [str(job.output) for job in jobs]
     for outcome, job in zip(outcomes, jobs, strict=True):
         assert (outcome.status, outcome.seconds, outcome.code) == ("done", 1.25, 0)
-        assert outcome.notes == ("It was easy.",)
+        assert (outcome.notes, outcome.distances) == (("It was easy.",), {"style_distance": 0.25})
         recipe = existing_module.recipe_at(job.output)
         assert recipe is not None and outcome.recipe == recipe.to_dict()
 
@@ -242,8 +244,4 @@ def test_overwriting(core: Core, jobs: list[Job]) -> None:
 
 
 def test_a_second_attempt_keeps_what_the_first_has_made() -> None:
-    assert [again(each) for each in ("refuse", "skip", "overwrite")] == [
-        "skip",
-        "skip",
-        "overwrite",
-    ]
+    assert (again("refuse"), again("skip"), again("overwrite")) == ("skip", "skip", "overwrite")
