@@ -9,7 +9,7 @@ of two regions, three style scales, three strengths, and strength 0.5 on every p
 import argparse
 import itertools
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,50 +67,38 @@ def two_regions(maker: Maker, name: str, folder: Path) -> Path:
     return path
 
 
-def sheets(maker: Maker, folder: Path) -> dict[str, tuple[list[str], list[list[SheetCell]]]]:
-    """Columns and rows of cells for each sheet."""
-    both = (NIGHT, ABSTRACT)
-    shares = {"3,1": (3.0, 1.0), "1,1": (1.0, 1.0), "1,3": (1.0, 3.0)}
-    colours = ("style", "content", "match", "histogram")
+def sheets(maker: Maker, folder: Path) -> Iterator[tuple[str, list[str], list[list[SheetCell]]]]:
+    """Each sheet's name, its columns, its rows of cells, as they are made."""
+    both, one = (NIGHT, ABSTRACT), (NIGHT,)
+
+    def row(option: str, values: Sequence[Any], field: str) -> tuple[list[str], list[SheetCell]]:
+        names = [f"{option} {value}" for value in values]
+        styles = both if field == "style_weights" else one
+        return names, [maker.make(PHOTO, styles, **{field: _value(each)}) for each in values]
+
+    for name, (columns, cells) in {
+        "blends": row("--style-weights", ("3,1", "1,1", "1,3"), "style_weights"),
+        "colours": row("--color", ("style", "content", "match", "histogram"), "color"),
+        "scales": row("--style-scale", ("0.5,", "1,", "2,"), "style_scale"),
+        "strengths": row("--strength", (0.2, 0.5, 0.8), "strength"),
+    }.items():
+        yield name, columns, [cells]
+    strokes = ("fine", "normal", "coarse")
+    cells = [maker.make(PHOTO, one, style_layers=((each, 1.0),)) for each in strokes]
+    yield "strokes", [f"--style-layers {each}" for each in strokes], [cells]
     mask = two_regions(maker, PHOTO, folder)
-    one = (NIGHT,)
-    found = {
-        "blends": (
-            [f"--style-weights {name}" for name in shares],
-            [[maker.make(PHOTO, both, style_weights=share) for share in shares.values()]],
-        ),
-        "colours": (
-            [f"--color {name}" for name in colours],
-            [[maker.make(PHOTO, one, color=name) for name in colours]],
-        ),
-        "regions": (
-            ["--mask, style above only", "--mask, a style each"],
-            [[maker.make(PHOTO, one, [mask]), maker.make(PHOTO, both, [mask])]],
-        ),
-        "scales": (
-            [f"--style-scale {scale}" for scale in (0.5, 1, 2)],
-            [[maker.make(PHOTO, one, style_scale=(scale,)) for scale in (0.5, 1.0, 2.0)]],
-        ),
-        "strengths": (
-            [f"--strength {strength}" for strength in (0.2, 0.5, 0.8)],
-            [[maker.make(PHOTO, one, strength=strength) for strength in (0.2, 0.5, 0.8)]],
-        ),
-        "strokes": (
-            [f"--style-layers {name}" for name in ("fine", "normal", "coarse")],
-            [
-                [
-                    maker.make(PHOTO, one, style_layers=((name, 1.0),))
-                    for name in ("fine", "normal", "coarse")
-                ]
-            ],
-        ),
-    }
+    cells = [maker.make(PHOTO, one, [mask]), maker.make(PHOTO, both, [mask])]
+    yield "regions", ["--mask, style above only", "--mask, a style each"], [cells]
     photos, styles = PAIRS
-    found["pairs"] = (
-        list(photos),
-        [[maker.make(photo, (style,)) for photo in photos] for style in styles],
-    )
-    return found
+    rows = [[maker.make(photo, (style,)) for photo in photos] for style in styles]
+    yield "pairs", list(photos), rows
+
+
+def _value(text: Any) -> Any:
+    """Numbers where there is a comma, as options of several numbers have it."""
+    if isinstance(text, str) and "," in text:
+        return tuple(float(part) for part in text.split(",") if part)
+    return text
 
 
 def main() -> None:
@@ -123,13 +111,13 @@ def main() -> None:
     given.output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         maker = Maker(given.images, Path(temporary), given.size)
-        for name, (columns, rows) in sheets(maker, Path(temporary)).items():
+        for name, columns, rows in sheets(maker, Path(temporary)):
             places = itertools.product(range(len(rows)), range(len(columns)))
             cells = {(row, column): rows[row][column] for row, column in places}
             titles = list(PAIRS[1]) if name == "pairs" else [""]
             path = given.output / f"{name}.png"
             draw_sheet(cells, titles, columns, name).save(path)
-            print(path)
+            print(path, flush=True)
 
 
 if __name__ == "__main__":

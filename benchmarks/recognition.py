@@ -17,7 +17,14 @@ from stylecli.images import read_picture
 from stylecli.jobs import Job, Studio
 from stylecli.jobs.finding import find_pictures
 from stylecli.jobs.gallery import Gallery
-from stylecli.jobs.recognising import CROP, build_gallery, crops_of, held_out, open_eye
+from stylecli.jobs.recognising import (
+    CROP,
+    Samples,
+    build_gallery,
+    crops_of,
+    held_out,
+    open_eye,
+)
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.appearance import Eye
 from stylecli.transfer.embedding import fit_embedding
@@ -26,21 +33,20 @@ from stylecli.transfer.verification import equal_error, roc_auc
 RESULT_STYLES = 4
 
 
-def crops(folder: Path, eye: Eye) -> tuple[torch.Tensor, torch.Tensor, list[list[torch.Tensor]]]:
-    """Codes and labels of crops of every painting, and some of the crops."""
-    codes, labels, kept = [], [], []
+def sample(folder: Path, eye: Eye) -> tuple[Samples, list[list[torch.Tensor]]]:
+    """What training learns of every painting, and some crops."""
+    samples, kept = Samples([], [], []), []
     generator = torch.Generator().manual_seed(0)
     for label, found in enumerate(find_pictures([str(folder)], recursive=False)):
-        mine = list(crops_of(read_picture(found.path).pixels, generator))
-        codes += [eye.code(crop, CROP) for crop in mine]
-        labels += [label] * len(mine)
-        kept.append(mine[:6])
-    return torch.stack(codes), torch.tensor(labels), kept
+        picture = read_picture(found.path).pixels
+        samples.take(picture, label, eye, generator)
+        kept.append(list(crops_of(picture, generator))[:6])
+    return samples, kept
 
 
-def show_verification(codes: torch.Tensor, labels: torch.Tensor, seeds: int) -> None:
+def show_verification(samples: Samples, seeds: int) -> None:
     """Raw codes against trained ones, on the same held-out crops."""
-    figures = [held_out(codes, labels, seed=seed) for seed in range(seeds)]
+    figures = [held_out(samples, seed=seed) for seed in range(seeds)]
     for name in figures[0]:
         values = [each[name] for each in figures]
         auc, error, top1, threshold = (
@@ -120,8 +126,8 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256)
     given = parser.parse_args()
     eye, encoder = open_eye("compact", Compute())
-    codes, labels, kept = crops(given.styles, eye)
-    show_verification(codes, labels, given.seeds)
+    samples, kept = sample(given.styles, eye)
+    show_verification(samples, given.seeds)
     show_style_threshold(eye, kept)
     pictures = [
         (each.path, each.path.stem) for each in find_pictures([str(given.styles)], recursive=False)
@@ -132,7 +138,7 @@ def main() -> None:
         plain.codes,
         plain.encoder,
         plain.encoder_sha256,
-        embedding=fit_embedding(codes, labels),
+        embedding=fit_embedding(*samples.tensors()),
     )
     with tempfile.TemporaryDirectory() as folder:
         made = make_results(given.contents, given.styles, Path(folder), given.size)

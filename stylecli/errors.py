@@ -71,6 +71,7 @@ _CPU_WORDS = (
     "could not create a primitive",
     "could not create a memory",
     "can't start new thread",
+    "std::bad_alloc",
 )
 # The system's loader, where a library does not fit into the address space (ulimit -v).
 _LOADER_WORDS = ("failed to map segment", "annot allocate memory", "cannot create shared object")

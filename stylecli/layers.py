@@ -5,7 +5,7 @@ from typing import Any
 
 from stylecli.errors import SettingsError
 from stylecli.notation import format_number
-from stylecli.validation import check_range
+from stylecli.validation import check_range, told
 
 LayerWeights = tuple[tuple[str, float], ...]
 
@@ -40,10 +40,15 @@ def check_layers(name: str, layers: Any) -> None:
         raise SettingsError(f"{name} must name at least one layer.")
     for pair in layers:
         if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[0], str):
-            raise SettingsError(f"{name} must be pairs of a name and a weight, got {pair!r}.")
-        check_range(f"the weight of layer {pair[0]}", pair[1], 0.0, 1e12)
+            raise SettingsError(f"{name} must be pairs of a name and a weight, got {told(pair)}.")
+        check_range(f"the weight of layer {_escaped(pair[0])}", pair[1], 0.0, 1e12)
     names = [layer for layer, _ in layers]
     if repeated := {layer for layer in names if names.count(layer) > 1}:
-        raise SettingsError(f"{name} names {sorted(repeated)[0]} twice.")
+        raise SettingsError(f"{name} names {_escaped(sorted(repeated)[0])} twice.")
     if all(weight == 0 for _, weight in layers):
         raise SettingsError(f"{name} has weight 0 everywhere.")
+
+
+def _escaped(name: str) -> str:
+    """A layer's name fit for a message."""
+    return told(name)[1:-1]  # without the quotes

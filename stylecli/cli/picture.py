@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -29,7 +28,7 @@ from stylecli.cli.progress import Screen, describe_seconds, open_screen
 from stylecli.cli.signals import stop_now, stop_when_safe
 from stylecli.errors import Halted, UsageError
 from stylecli.jobs.checks import check_job
-from stylecli.jobs.job import STREAM, Job
+from stylecli.jobs.job import STREAM, Job, path_of
 from stylecli.jobs.recipe import finite
 from stylecli.jobs.recipe_file import write_settings
 
@@ -188,9 +187,9 @@ def _job(content: str, styles: list[str], output: str | None, given: Given, *, f
     if given.quiet and given.verbose:
         raise UsageError("--quiet and --verbose exclude each other.")
     job = Job(
-        content=_path(content),
-        styles=tuple(_path(style) for style in styles),
-        output=_path(output),
+        content=path_of(content),
+        styles=tuple(path_of(style) for style in styles),
+        output=path_of(output),
         settings=given.settings,
         compute=given.compute,
         output_options=given.output_options,
@@ -200,12 +199,6 @@ def _job(content: str, styles: list[str], output: str | None, given: Given, *, f
     )
     _check_streams(job, given)
     return job
-
-
-def _path(text: str) -> Path:
-    """`-` alone is a stream; `./-` is a file of that name."""
-    path = Path(text)
-    return path.absolute() if path == STREAM and text != "-" else path
 
 
 def _check_streams(job: Job, given: Given) -> None:

@@ -12,7 +12,7 @@ from stylecli.cli.output import print_json
 from stylecli.cli.picture import Styles
 from stylecli.cli.progress import open_screen
 from stylecli.errors import UsageError
-from stylecli.jobs.job import STREAM
+from stylecli.jobs.job import path_of
 from stylecli.jobs.naming import Naming
 from stylecli.jobs.planning import BatchPlan
 from stylecli.jobs.sweep import SweepPlan, SweepRequest, plan_sweep
@@ -38,13 +38,13 @@ def run_sweep(
     given: Given,
 ) -> int:
     """Paint CONTENT at every combination of values: lists (1,10,100), ranges (1:1000:log4)."""
-    if STREAM in map(Path, (content, *styles)):
+    if "-" in (content, *styles):
         raise UsageError("a sweep reads its pictures from files: - is none.")
     plan = plan_sweep(
         SweepRequest(
             folder=output,
-            content=Path(content),
-            styles=tuple(map(Path, styles)),
+            content=path_of(content),
+            styles=tuple(map(path_of, styles)),
             axes=given.axes,
             suffix=Naming(suffix=f".{format.removeprefix('.')}").suffix,
             settings=given.settings,

@@ -1,5 +1,6 @@
 """From pixels to a file: rounded once, in sRGB, with what its metadata may keep."""
 
+import io
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -123,7 +124,10 @@ def _encode(
         exif = serialised(build_exif(meta.exif, comment=None, dpi=meta.dpi)) or b""
         notes = ("the recipe does not fit into a JPEG file and was left out",)
     parameters = {**_parameters(kind, options, meta), "exif": exif}
-    Image.fromarray(samples).save(file, kind, icc_profile=srgb_profile(), **parameters)
+    # Pillow writes some formats to a descriptor itself, and then takes a full disk for bad data.
+    data = io.BytesIO()
+    Image.fromarray(samples).save(data, kind, icc_profile=srgb_profile(), **parameters)
+    file.write(data.getbuffer())
     return notes
 
 
@@ -131,8 +135,9 @@ def _parameters(kind: str, options: OutputOptions, meta: Metadata) -> dict[str, 
     """What Pillow's encoder of a format is told; full colour resolution where it can be had."""
     quality = options.quality
     if kind == "JPEG":
+        # Not optimised: for that Pillow's buffer must hold the file, and it is too small for noise.
         dpi = {} if meta.dpi is None else {"dpi": meta.dpi}
-        return {"quality": quality, "subsampling": 0, "optimize": True, **dpi}
+        return {"quality": quality, "subsampling": 0, **dpi}
     if kind == "WEBP":  # lossy WebP always halves the colour resolution
         return {"quality": quality, "lossless": quality == 100, "exact": True}
     return {"quality": quality, "subsampling": "4:4:4"}

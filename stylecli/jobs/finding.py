@@ -12,6 +12,7 @@ from typing import Any, Final
 from stylecli.errors import InputError
 from stylecli.files import reason
 from stylecli.images.formats import shown
+from stylecli.jobs.job import path_of
 
 # By suffix: a folder of photographs holds more than pictures, and opening all of it takes long.
 SUFFIXES: Final = frozenset(
@@ -116,7 +117,7 @@ def _json_line(number: int, text: str) -> Line:
 
 
 def _expand(name: str, *, recursive: bool) -> Sequence[Found]:
-    path = Path(name)
+    path = path_of(name)
     if os.path.isdir(name):
         found = [Found(each, path) for each in _pictures_in(path, recursive=recursive)]
         if not found:

@@ -12,6 +12,12 @@ STREAM: Final = Path("-")  # standard input or standard output
 NAMED_STARTS: Final = ("random", "content")  # what `init` may be besides a picture's path
 
 
+def path_of(text: str) -> Path:
+    """`-` alone is a stream; `./-` is a file of that name."""
+    path = Path(text)
+    return path.absolute() if path == STREAM and text != "-" else path
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """One picture, from files to a file.
@@ -54,7 +60,7 @@ class Job:
     @property
     def init_path(self) -> Path | None:
         """The picture to start from, where `settings.init` names one."""
-        return None if self.settings.init in NAMED_STARTS else Path(self.settings.init)
+        return None if self.settings.init in NAMED_STARTS else path_of(self.settings.init)
 
     @property
     def named_inputs(self) -> tuple[tuple[str, Path], ...]:

@@ -1,6 +1,7 @@
 """Compare two pictures, build and train a gallery, match a picture against it."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -22,12 +23,13 @@ from stylecli.transfer.verification import Verification, verify
 CROPS: Final = 24  # of each picture, to train with
 CROP: Final = 192  # pixels of a crop's side, as the encoder sees it
 SIDES: Final = (144, 256)  # of the picture at `LONG_SIDE`, that a crop is cut from
+WHOLE: Final = (128, 192, 256, 384, 512)  # long sides at which whole pictures are learned, too
 FOLDS: Final = 3
 FEWEST: Final = 4  # styles to train with: some of them are held out
 # Calibrated by benchmarks/recognition.py, where as many alike are refused as others are taken:
 # for style crops of one painting and of two, for content photos with their results and with
 # those of other photos.
-THRESHOLDS: Final = {"style": 0.53, "content": 0.9}
+THRESHOLDS: Final = {"style": 0.53, "content": 0.75}
 OnFraction = Callable[[float], None]
 Labelled = list[tuple[Path, str]]
 
@@ -89,15 +91,12 @@ def train_gallery(
     if len(names) < FEWEST:
         raise UsageError(f"training needs at least {FEWEST} styles, got {len(names)}.")
     plain = build_gallery(pictures, eye, encoder, lambda share: on_fraction(0.2 * share))
-    codes, labels = [], []
+    samples = Samples([], [], [])
     generator = torch.Generator().manual_seed(seed)
     for number, (path, name) in enumerate(pictures, 1):
-        for crop in crops_of(read_picture(path).pixels, generator):
-            codes.append(eye.code(crop, CROP))
-            labels.append(names.index(name))
+        samples.take(read_picture(path).pixels, names.index(name), eye, generator)
         on_fraction(0.2 + 0.7 * number / len(pictures))
-    crops, of = torch.stack(codes), torch.tensor(labels)
-    report = held_out(crops, of, seed=seed)
+    report = held_out(samples, seed=seed)
     on_fraction(1.0)
     return Gallery(
         names=plain.names,
@@ -105,16 +104,41 @@ def train_gallery(
         encoder=plain.encoder,
         encoder_sha256=plain.encoder_sha256,
         threshold=report["trained"].threshold,
-        embedding=fit_embedding(crops, of, seed=seed),
+        embedding=fit_embedding(*samples.tensors(), seed=seed),
         report=report,
     )
 
 
-def held_out(codes: torch.Tensor, labels: torch.Tensor, *, seed: int) -> dict[str, Verification]:
+@dataclass(frozen=True)
+class Samples:
+    """Codes to train with, their labels, and which of them are crops: those are judged on."""
+
+    codes: list[torch.Tensor]
+    labels: list[int]
+    crops: list[bool]
+
+    def take(self, picture: torch.Tensor, label: int, eye: Eye, generator: torch.Generator) -> None:
+        """Crops of a picture, and all of it as if it were smaller, which results often are."""
+        size = (picture.shape[-2], picture.shape[-1])
+        small = [resize(picture[None], fit(size, side))[0].clamp(0.0, 1.0) for side in WHOLE]
+        found = [eye.code(crop, CROP) for crop in crops_of(picture, generator)]
+        self.crops.extend([True] * len(found) + [False] * len(small))
+        found += [eye.code(each) for each in small]
+        self.codes.extend(found)
+        self.labels.extend([label] * len(found))
+
+    def tensors(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Codes (n, k) and labels (n,)."""
+        return torch.stack(self.codes), torch.tensor(self.labels)
+
+
+def held_out(samples: Samples, *, seed: int) -> dict[str, Verification]:
     """Figures on crops of styles that the embedding was not fitted to, in up to three folds.
 
     The raw codes are judged on the same crops.
     """
+    codes, labels = samples.tensors()
+    crops = torch.tensor(samples.crops)
     count = int(labels.max()) + 1
     order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
     raw: list[Verification] = []
@@ -123,8 +147,9 @@ def held_out(codes: torch.Tensor, labels: torch.Tensor, *, seed: int) -> dict[st
     for fold in range(folds):
         queries = torch.isin(labels, order[fold::folds])
         embedding = fit_embedding(codes[~queries], labels[~queries], seed=seed)
-        for figures, seen in ((raw, codes), (trained, embedding(codes))):
-            figures.append(verify(torch.cdist(seen, seen), labels, queries))
+        asked = codes[crops]
+        for figures, seen in ((raw, asked), (trained, embedding(asked))):
+            figures.append(verify(torch.cdist(seen, seen), labels[crops], queries[crops]))
     return {"raw": _mean(raw), "trained": _mean(trained)}
 
 

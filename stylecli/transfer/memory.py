@@ -72,10 +72,11 @@ def plans(
             found = True
             yield ScalePlan(size, history, side, used)
     if not found:
+        side = largest_side(trunk, size, tile, limit)
+        advice = f"use --size {side} or" if side else "no size fits, so allow"
         raise MemoryLimitError(
             f"{size[1]}x{size[0]} pixels need about {readable(used)}, more than the "
-            f"{readable(limit)} allowed: use --size {largest_side(trunk, size, tile, limit)} "
-            "or a larger --max-memory."
+            f"{readable(limit)} allowed: {advice} a larger --max-memory."
         )
 
 
@@ -137,13 +138,13 @@ def memory_limit(device: torch.device, max_memory: int | None) -> int:
         return max_memory
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0] * RESERVE) + PROCESS
-    return int(min(_available(), _address_space()) * RESERVE)
+    return min(int(_available() * RESERVE), int(_addresses() * RESERVE) + PROCESS)
 
 
 def largest_side(trunk: Trunk, size: Size, tile: int | Literal["auto", "off"], limit: int) -> int:
-    """The largest long side with the aspect of `size` that the leanest plan fits in `limit`."""
+    """The largest long side with the aspect of `size` that the leanest plan fits, or 0."""
     history, side = _candidates(tile)[-1]
-    low, high = 1, max(size)
+    low, high = 0, max(size)
     while low < high:
         middle = (low + high + 1) // 2
         if predict_bytes(trunk, fit(size, middle), side, history) <= limit:
@@ -165,11 +166,8 @@ def _candidates(tile: int | Literal["auto", "off"]) -> tuple[tuple[int, int | No
     return tuple((history, side) for history in dict.fromkeys(h for h, _ in CANDIDATES))
 
 
-def _address_space() -> int:
-    """Bytes that a limit such as `ulimit -v` leaves, in the terms of `predict_bytes`.
-
-    What is loaded by now takes far more addresses than memory: it counts as `PROCESS`.
-    """
+def _addresses() -> int:
+    """Bytes that a limit such as `ulimit -v` leaves besides `PROCESS`, which is loaded by now."""
     if sys.platform != "linux":
         return sys.maxsize
     import resource
@@ -178,7 +176,7 @@ def _address_space() -> int:
     if limit == resource.RLIM_INFINITY:
         return sys.maxsize
     used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    return max(0, limit - used * resource.getpagesize()) + PROCESS
+    return max(0, limit - used * resource.getpagesize())
 
 
 def _available() -> int:

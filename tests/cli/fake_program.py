@@ -41,6 +41,8 @@ def fake_stylize(
         event = Progress(*sizes, done / 4, losses, object, (losses,), lambda: {"scale": 0})
         if on_progress is not None:
             on_progress(event)
+        if act == "wait":
+            print("The core waits", file=sys.stderr, flush=True)  # somebody asks for signals now
         while act == "wait":
             time.sleep(0.05)
             on_progress(event)

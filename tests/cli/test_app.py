@@ -93,7 +93,7 @@ def test_dies_by_the_signal(content_path: Path, style_path: Path, number: int) -
     ) as program:
         assert program.stderr is not None
         said = ""
-        while "Scale 1/2" not in said:  # the core is at work
+        while "The core waits" not in said:
             line = program.stderr.readline()
             assert line, said
             said += line

@@ -44,6 +44,15 @@ def loaded(path: Path) -> NDArray[Any]:
         return np.asarray(image)
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("quality", [1, 92, 95, 100])
+def test_noise_is_written_in_any_quality(suffix: str, quality: int, tmp_path: Path) -> None:
+    """It takes more bytes than pictures do: of JPEG more than one for a pixel."""
+    noise = torch.rand((3, 200, 300), generator=torch.Generator().manual_seed(0))
+    write_picture(tmp_path / f"a.{suffix}", noise, options=OutputOptions(quality=quality))
+    assert loaded(tmp_path / f"a.{suffix}").shape == (200, 300, 3)
+
+
 class TestPixels:
     @pytest.mark.parametrize("suffix", LOSSLESS)
     def test_8_bits_round_to_nearest(self, suffix: str, tmp_path: Path) -> None:

@@ -24,15 +24,16 @@ WORKER = """
 import importlib.util, os, signal, sys, time
 from pathlib import Path
 
+here = Path({here!r})
+if __name__ == "__mp_main__":
+    (here / "workers" / str(os.getpid())).touch()
+
 spec = importlib.util.spec_from_file_location("fake_program", {fake!r})
 fake = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(fake)
 fake.install(setattr)
 
 from stylecli import images
-here = Path({here!r})
-if __name__ == "__mp_main__":
-    (here / "workers" / str(os.getpid())).touch()
 write_picture = images.write_picture
 
 
@@ -161,7 +162,7 @@ def test_nothing_to_do() -> None:
 
 @pytest.fixture
 def driver(script: Any, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A batch as a process of its own, which has come to where a worker never ends."""
+    """A batch as a process of its own, at one of whose pictures a worker never ends."""
     path = script("1", NEVER_ENDS)
     (tmp_path / "list").write_text("\n".join(lines({})))
     words = ["batch", "--from-file", "list", "--style", "style.png", "-o", "out", "--workers", "2"]
@@ -172,12 +173,13 @@ def driver(script: Any, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         [sys.executable, str(path)], stderr=subprocess.PIPE, start_new_session=True
     )
-    try:
-        wait_until(lambda: Path("out", NAME).exists() and len(recorded()) == 4 and "1" in begun())
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def wait_for_the_endless_one() -> None:
+    wait_until(lambda: Path("out", NAME).exists() and len(recorded()) == 4 and "1" in begun())
 
 
 def workers_are_gone() -> bool:
@@ -185,19 +187,26 @@ def workers_are_gone() -> bool:
 
 
 def test_workers_end_with_a_batch_that_is_killed(driver: subprocess.Popen[bytes]) -> None:
+    wait_for_the_endless_one()
     assert not workers_are_gone()
     driver.kill()
     wait_until(workers_are_gone)
 
 
-def test_ctrl_c(driver: subprocess.Popen[bytes]) -> None:
-    """Which the terminal sends to the workers as well."""
+@pytest.mark.parametrize("early", [False, True])
+def test_ctrl_c(driver: subprocess.Popen[bytes], early: bool) -> None:
+    """Which the terminal sends to the workers as well, be it while they start."""
+    if early:
+        wait_until(lambda: len(list(Path("workers").iterdir())) == 2)
+    else:
+        wait_for_the_endless_one()
     os.killpg(driver.pid, signal.SIGINT)
     _, told = driver.communicate(timeout=60)
     assert driver.returncode == -signal.SIGINT
-    assert b"Traceback" not in told and b"stopped by SIGINT" in told
+    assert told.endswith(b"stylize: stopped by SIGINT.\n") and b"Traceback" not in told
     wait_until(workers_are_gone)
-    assert recorded() == NAMES[2:]
+    if not early:
+        assert recorded() == NAMES[2:]
     assert not list(Path("out").glob(".stylecli-*"))
 
 

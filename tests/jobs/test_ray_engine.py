@@ -24,6 +24,7 @@ from stylecli.jobs.ray_engine import RayEngine
 ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.ray
 CONNECT = socket.socket.connect
+NAMES = [f"out/{i}.png" for i in range(5)]
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +62,6 @@ def recorded() -> list[str]:
     return sorted(str(line["output"]) for line in read_manifest(Path("out", NAME)))
 
 
-def names(count: int) -> list[str]:
-    return [f"out/{i}.png" for i in range(count)]
-
-
 def replaced(monkeypatch: Any, **methods: Any) -> None:
     """Other methods for the actors; by value, since they know nothing of this file."""
     monkeypatch.setattr(ray_engine, "_Worker", type("Worker", (ray_engine._Worker,), methods))
@@ -76,7 +73,7 @@ def test_all_are_made_and_the_cluster_is_left(cluster: Any) -> None:
     engine = RayEngine(address=cluster.address, workers=4, on_message=said.append)
     summary = run(engine, 3, on_fraction=shares.append)
     assert [outcome.status for outcome in summary.outcomes] == ["done"] * 3
-    assert [outcome.output for outcome in summary.outcomes] == recorded() == names(3)
+    assert [outcome.output for outcome in summary.outcomes] == recorded() == NAMES[:3]
     assert summary.outcomes[0].content == "content.png"
     assert summary.outcomes[0].styles == ("style.png",)
     assert said == [f"Joining the Ray cluster at {cluster.address}"]
@@ -110,7 +107,7 @@ def test_a_job_that_kills_its_worker_fails_alone(cluster: Any, monkeypatch: Any)
     assert [outcome.status for outcome in summary.outcomes] == ["done", "failed", "done"]
     assert summary.outcomes[1].code == 7 and "was lost" in str(summary.outcomes[1].error)
     assert len(lost) == 2
-    assert recorded() == names(3)
+    assert recorded() == NAMES[:3]
 
 
 def test_machines_on_which_no_worker_lives(cluster: Any, monkeypatch: Any) -> None:
@@ -196,7 +193,7 @@ def test_a_machine_is_lost_in_the_middle(
     summary = run(RayEngine(address=cluster.address), 5, on_fraction=remove)
     assert len(removed) == len(lost) == 1
     assert [outcome.status for outcome in summary.outcomes] == ["done"] * 5
-    assert recorded() == names(5)
+    assert recorded() == NAMES
     assert not list(Path("out").glob(".stylecli-*"))
 
 
@@ -235,6 +232,7 @@ def test_stopped(program: Any) -> None:
     for line in process.stderr:
         if b"of 1 done" in line:  # said when there is work
             break
+    time.sleep(0.5)  # most likely in the middle of such a call, then
     process.terminate()
     _, told = process.communicate(timeout=120)
     assert process.returncode == -signal.SIGTERM

@@ -191,7 +191,7 @@ def test_pictures_without_variety(compact: Encoder, record_property: Any) -> Non
         made += 1
         assert bool(((result.image >= 0) & (result.image <= 1)).all()), chosen
         assert math.isfinite(result.losses.total), (chosen, result.losses)
-        long_side = max(words[0].shape) if settings["size"] is None else settings["size"]
+        long_side = max(words[0].shape[1:]) if settings["size"] is None else settings["size"]
         assert max(result.image.shape[1:]) == long_side, chosen
     assert made >= len(combinations()) // 3
     print(f"{len(combinations())} combinations: {made} made, the others refused")

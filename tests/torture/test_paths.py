@@ -177,6 +177,15 @@ def test_sweeps(name: str, inside: Any, picture: Path) -> None:
     assert not any(unicodedata.category(c) == "Cc" and c not in "\n\t" for c in page)
 
 
+def test_a_file_named_like_a_stream(inside: Any, picture: Path) -> None:
+    """`./-` is a file, in every place where a picture can be named."""
+    put(picture, "-")
+    for words in (("./-", "./-", "-o", "a.png"), ("sweep", "./-", "./-", "-o", "b")):
+        assert inside(*words, "--init", "./-").code == 0
+    assert inside("batch", "./-", "--style", "./-", "-o", "c").code == 0
+    assert {"a.png", "b/picture.png", "c/___.png"} <= files()
+
+
 @pytest.mark.parametrize("escape", ESCAPES, ids=ascii)
 def test_a_forged_recipe_commands_no_terminal(escape: str, inside: Any, picture: Path) -> None:
     """What a recipe says of itself is shown escaped as well."""

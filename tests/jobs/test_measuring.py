@@ -1,0 +1,96 @@
+"""How far a result is from what it was made from, as `stylize compare` says it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from stylecli import encoder as encoders
+from stylecli.images import read_picture, write_picture
+from stylecli.jobs import Job, Studio
+from stylecli.jobs.measuring import Meter
+from stylecli.jobs.recognising import compare, open_eye
+from stylecli.settings import Compute, Settings
+from stylecli.transfer.appearance import Eye
+
+
+@pytest.fixture
+def measured(content_path: Path, style_path: Path) -> Any:
+    """Distances of a picture to the content and to styles, as a studio measures them."""
+    studio = Studio()
+    encoder = encoders.load_encoder("compact")
+
+    def run(image: torch.Tensor, *more: Path, **settings: Any) -> dict[str, float]:
+        job = Job(
+            content=content_path,
+            styles=(style_path, *more),
+            output=content_path.with_name("out.png"),
+            settings=Settings(**settings),
+        )
+        return studio.meter.measure(encoder, job, studio.prepare(job).inputs, image)
+
+    return run
+
+
+def test_as_compare_says_it(measured: Any, content_path: Path, style_path: Path) -> None:
+    image = torch.rand((3, 48, 64), generator=torch.Generator().manual_seed(2))
+    path = content_path.with_name("image.png")
+    write_picture(path, image)
+    image = read_picture(path).pixels
+    eye, _ = open_eye("compact", Compute())
+    found = measured(image)
+    assert found["content_distance"] == compare(content_path, path, eye).content
+    assert found["style_distance"] == compare(path, style_path, eye).style
+
+
+def test_the_content_and_the_style_themselves(
+    measured: Any, content: torch.Tensor, style_path: Path
+) -> None:
+    content = (content * 255).round() / 255
+    assert measured(content)["content_distance"] == pytest.approx(0.0, abs=1e-9)
+    assert measured(read_picture(style_path).pixels)["style_distance"] < 0.2
+
+
+def test_several_styles_by_their_weights(
+    measured: Any, content: torch.Tensor, content_path: Path
+) -> None:
+    image = content.flip(-1)
+    one = measured(image)["style_distance"]
+    both = measured(image, content_path, style_weights=(3.0, 1.0))["style_distance"]
+    other = measured(image, content_path, style_weights=(0.0, 1.0))["style_distance"]
+    assert both == pytest.approx((3 * one + other) / 4)
+
+
+def test_a_style_is_looked_at_once(
+    measured: Any, content: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[object] = []
+    grams = Eye.grams
+
+    def counted(self: Eye, picture: torch.Tensor, *more: Any, **names: Any) -> Any:
+        looked.append(picture)
+        return grams(self, picture, *more, **names)
+
+    monkeypatch.setattr(Eye, "grams", counted)
+    for _ in range(3):
+        measured(content)
+    assert len(looked) == 1 + 3
+
+
+def test_short_memory_costs_the_distances_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    class Prepared:
+        job = type("", (), {"settings": Settings()})
+        inputs = None
+
+    result: Any = type("", (), {"image": None})
+    monkeypatch.setattr(Meter, "measure", fail)
+    monkeypatch.setattr(Studio, "encoder", lambda *_: None)
+    prepared: Any = Prepared
+    assert Studio().measure(prepared, result) == {}
+    monkeypatch.setattr(Meter, "measure", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        Studio().measure(prepared, result)
