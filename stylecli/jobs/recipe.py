@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 from stylecli._version import __version__
 from stylecli.errors import InputError, SettingsError
 from stylecli.images.formats import OutputOptions
+from stylecli.jobs.job import NAMED_STARTS
 from stylecli.settings import Settings
 
 FORMAT: Final = 1
@@ -135,8 +136,11 @@ def _from_dict(values: Mapping[str, Any]) -> Recipe:
             "a newer stylecli may know it"
         )
     masks = _list(values, "style_masks") if "style_masks" in values else []
+    settings = Settings.from_dict(_mapping(values.get("settings"), "settings"))
+    if settings.init not in NAMED_STARTS and values.get("init") is None:
+        raise ValueError("it starts from a picture that it does not list")
     return Recipe(
-        settings=Settings.from_dict(_mapping(values.get("settings"), "settings")),
+        settings=settings,
         content=Ingredient.from_dict(values.get("content"), "content"),
         styles=tuple(Ingredient.from_dict(s, "a style") for s in _list(values, "styles")),
         encoder=Ingredient.from_dict(values.get("encoder"), "encoder"),

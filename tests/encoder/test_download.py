@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from stylecli import files
 from stylecli.encoder import download
 from stylecli.encoder.download import address_of
 from stylecli.encoder.registry import get_spec
@@ -127,6 +128,15 @@ def test_interrupt_leaves_nothing(server: Server, target: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         download.download_weights(get_spec("vgg19"), target, on_download=interrupt)
     assert os.listdir(target.parent) == []
+
+
+def test_what_killed_downloads_left_is_removed(
+    server: Server, target: Path, published: bytes
+) -> None:
+    target.parent.mkdir(parents=True)
+    (target.parent / f"{files._PREFIX}{files._host()}-999999999-abc.part").touch()
+    download.download_weights(get_spec("vgg19"), target)
+    assert os.listdir(target.parent) == [target.name]
 
 
 def test_two_at_once(server: Server, target: Path, published: bytes) -> None:

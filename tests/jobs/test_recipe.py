@@ -69,3 +69,11 @@ def test_what_is_no_recipe(change: dict[str, Any], words: str) -> None:
 def test_what_is_no_json(text: str) -> None:
     with pytest.raises(InputError, match="cannot read the recipe"):
         parse_recipe(text)
+
+
+def test_a_start_that_is_not_listed_is_refused() -> None:
+    values = RECIPE.to_dict()
+    values["settings"]["init"] = "/etc/passwd"
+    values.pop("init", None)
+    with pytest.raises(InputError, match="starts from a picture that it does not list"):
+        parse_recipe(json.dumps(values))

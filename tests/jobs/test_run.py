@@ -139,6 +139,13 @@ def test_other_errors_pass(core: Any, job: Any) -> None:
         run_job(job())
 
 
+def test_what_killed_runs_left_is_removed(core: Any, job: Any, tmp_path: Path) -> None:
+    left = tmp_path / f"{files._PREFIX}{files._host()}-999999999-abc.part"  # of no process
+    left.touch()
+    run_job(job())
+    assert not left.exists() and (tmp_path / "out.png").exists()
+
+
 def test_checks_come_first(core: Any, loaded: Any, job: Any, tmp_path: Path) -> None:
     (tmp_path / "out.png").touch()
     with pytest.raises(OutputError, match="exists already"):

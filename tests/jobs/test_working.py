@@ -172,6 +172,7 @@ def test_too_much_at_once_is_made_one_by_one(core: Core, jobs: list[Job], error:
     [
         (MemoryError(), 7, "try size 32"),
         (torch.OutOfMemoryError("CUDA out of memory"), 7, "try size"),
+        (RuntimeError("could not create a primitive"), 7, "try size"),
         (InputError("too small."), 4, "too small."),
         (ValueError("two and two"), 1, "unexpected failure (ValueError: two and two)"),
     ],
@@ -186,11 +187,15 @@ def test_what_the_core_raises(
     assert not jobs[0].output.exists()
 
 
-def test_a_picture_too_large_to_read(core: Core, jobs: list[Job], monkeypatch: Any) -> None:
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("std::bad_alloc")])
+@pytest.mark.parametrize("step", ["prepare", "deliver"])
+def test_a_picture_too_large_to_read_or_write(
+    core: Core, jobs: list[Job], monkeypatch: Any, step: str, error: Exception
+) -> None:
     def fail(*_: object) -> None:
-        raise MemoryError
+        raise error
 
-    monkeypatch.setattr(Studio, "prepare", fail)
+    monkeypatch.setattr(Studio, step, fail)
     (outcome,) = run(jobs[:1])
     assert outcome.code == 7 and "try a smaller --size" in str(outcome.error)
 

@@ -1,12 +1,10 @@
 """Each call of the system fails in turn: one sentence, the old output intact, nothing left over."""
 
-import errno
-import io
 import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,82 +17,11 @@ from stylecli.jobs.checkpoint import load_checkpoint, save_checkpoint
 from stylecli.jobs.job import Job
 from stylecli.jobs.manifest import read_manifest
 
+from .failing import Faults, every_fault
 from .nursery import parts
 
-CODES = (errno.ENOSPC, errno.EIO, errno.EACCES)
-CALLS = ("open", "mkdir", "chmod", "fsync", "replace", "fstat", "pread", "write", "close", "link")
 WRITING = {"open", "file.write", "file.close", "fsync", "replace"}
 OLD = b"what was there before"
-
-
-class Faults:
-    """Makes the n-th call that touches a folder fail, and then all is well again."""
-
-    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
-        self.folder, self.left, self.code, self.hit = str(folder), 0, 0, ""
-        for name in CALLS:
-            patch.setattr(os, name, self._guarded(name, getattr(os, name)))
-        patch.setattr(os, "fdopen", self._opened)
-
-    def arm(self, number: int, code: int) -> None:
-        self.left, self.code, self.hit = number, code, ""
-
-    def disarm(self) -> str:
-        """What has failed, if anything has."""
-        self.left = 0
-        return self.hit
-
-    def meet(self, name: str, place: object) -> None:
-        if self.left == 0 or not self._concerns(place):
-            return
-        self.left -= 1
-        if self.left == 0:
-            self.hit = name
-            raise OSError(self.code, os.strerror(self.code), str(place))
-
-    def _concerns(self, place: object) -> bool:
-        if isinstance(place, int):
-            try:
-                place = os.readlink(f"/proc/self/fd/{place}")
-            except OSError:
-                return False
-        return os.path.abspath(os.fsdecode(str(place))).startswith(self.folder)
-
-    def _guarded(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*values: Any, **more: Any) -> Any:
-            place = values[0]
-            try:
-                self.meet(name, place)
-            except OSError:
-                if name == "close":  # as the system does: it is closed all the same
-                    real(*values, **more)
-                raise
-            return real(*values, **more)
-
-        return call
-
-    def _opened(self, descriptor: int, mode: str) -> Any:
-        assert mode == "wb"
-        return io.BufferedWriter(Raw(descriptor, self))
-
-
-class Raw(io.FileIO):
-    """A file whose writes may fail."""
-
-    def __init__(self, descriptor: int, faults: Faults) -> None:
-        super().__init__(descriptor, "wb")
-        self.faults = faults
-
-    def write(self, data: Any) -> int | None:  # type: ignore[override]
-        self.faults.meet("file.write", self.fileno())
-        return super().write(data)
-
-    def close(self) -> None:
-        place = -1 if self.closed else self.fileno()
-        name = os.readlink(f"/proc/self/fd/{place}") if place >= 0 else ""
-        super().close()
-        if name:
-            self.faults.meet("file.close", name)
 
 
 @pytest.fixture
@@ -108,24 +35,6 @@ def faults(out: Path, monkeypatch: pytest.MonkeyPatch) -> Faults:
     return Faults(out, monkeypatch)
 
 
-def every_fault(
-    faults: Faults, prepare: Callable[[], object], attempt: Callable[[], None]
-) -> set[str]:
-    """Let each call of an attempt fail with each error; the names of all that did."""
-    found: set[str] = set()
-    for code in CODES:
-        for number in range(1, 1000):
-            prepare()
-            faults.arm(number, code)
-            attempt()
-            if not faults.hit:
-                break
-            found.add(faults.disarm())
-        else:
-            pytest.fail("a run has too many calls to fail each")
-    return found
-
-
 def one_sentence(told: str) -> str:
     (error,) = [line for line in told.splitlines() if line.startswith("stylize:")]
     assert error.startswith("stylize: error: cannot write ") and error.endswith(".")
@@ -133,8 +42,10 @@ def one_sentence(told: str) -> str:
     return error
 
 
-@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tif", "avif"])
-@pytest.mark.parametrize("old", [OLD, None])
+@pytest.mark.parametrize(
+    ("suffix", "old"),
+    [("png", None), ("png", OLD), ("jpg", OLD), ("webp", OLD), ("tif", None), ("avif", OLD)],
+)
 def test_a_picture(
     stylize: Any,
     content_path: Path,
@@ -242,16 +153,18 @@ def test_a_checkpoint(content_path: Path, style_path: Path, out: Path, faults: F
     assert every_fault(faults, lambda: path.write_bytes(old), attempt) >= WRITING
 
 
-def test_a_device_that_is_always_full(child: Any, content_path: Path, style_path: Path) -> None:
-    done = child(content_path, style_path, "-q", "--force", "-o", "/dev/full")
-    assert (done.returncode, done.stdout) == (5, b"")
-    one_sentence(done.stderr.decode())
+def test_a_device_that_is_always_full(
+    stylize: Any, child: Any, content_path: Path, style_path: Path
+) -> None:
+    done = stylize(content_path, style_path, "-q", "--force", "-o", "/dev/full")
+    assert (done.code, done.out) == (5, "")
+    one_sentence(done.err)
     with open("/dev/full", "wb") as full:
         options = {"stdout": full, "stderr": subprocess.PIPE, "capture_output": False}
         for words in (("-o", "-"), ("-o", "a.png", "--json")):
-            done = child(content_path, style_path, "-q", *words, **options)
-            assert done.returncode == 5
-            one_sentence(done.stderr.decode())
+            ended = child(content_path, style_path, "-q", *words, **options)
+            assert ended.returncode == 5
+            one_sentence(ended.stderr.decode())
     assert Path("/dev/full").is_char_device()
 
 

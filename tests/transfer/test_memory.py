@@ -1,5 +1,7 @@
+import sys
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +11,7 @@ from stylecli.errors import MemoryLimitError
 from stylecli.transfer.memory import (
     CANDIDATES,
     HISTORY,
+    PROCESS,
     largest_side,
     memory_limit,
     plans,
@@ -82,6 +85,24 @@ def test_bf16_needs_less(build: Callable[..., Encoder]) -> None:
 def test_memory_limit_is_what_the_user_allows_or_what_is_free() -> None:
     assert memory_limit(CPU, 123) == 123
     assert 0 < memory_limit(CPU, None) < 2**50
+
+
+def test_no_plan_and_no_size(trunk: Trunk) -> None:
+    assert largest_side(trunk, BIG, "auto", 2**20) == 0
+    with pytest.raises(MemoryLimitError, match="1 MiB allowed: no size fits, so allow a larger"):
+        next(plans(trunk, BIG, tile="auto", limit=2**20))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="has no such limits")
+def test_memory_limit_heeds_the_limit_of_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    import resource
+
+    size = resource.getpagesize() * int(Path("/proc/self/statm").read_text().split()[0])
+    free = memory_limit(CPU, None)
+    for more, expected in ((-GIB, PROCESS), (GIB, PROCESS + 0.8 * GIB), (PLENTY, free)):
+        found = size + more, resource.RLIM_INFINITY
+        monkeypatch.setattr(resource, "getrlimit", lambda _, found=found: found)
+        assert memory_limit(CPU, None) == pytest.approx(expected, rel=0.1)
 
 
 def test_readable() -> None:
