@@ -67,7 +67,7 @@ def write_picture(
             encode(target)  # type: ignore[arg-type]  # no path, hence a stream
     except OSError as error:
         raise OutputError(f"cannot write {where}: {reason(error)}.") from error
-    except (ValueError, MemoryError) as error:
+    except ValueError as error:
         raise OutputError(f"cannot write {where}: the encoder failed ({error}).") from error
     return tuple(notes)
 

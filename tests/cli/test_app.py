@@ -80,6 +80,27 @@ def test_every_error_has_its_exit_code(
     assert capsys.readouterr().err == "stylize: error: this happened.\n"
 
 
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (ImportError("libtorch.so: failed to map segment from shared object"), "close other"),
+        (RuntimeError("std::bad_alloc"), "try a smaller --size."),
+        (MemoryError(), "try a smaller --size."),
+        (OSError(12, "Cannot allocate memory"), "try a smaller --size."),
+    ],
+)
+def test_too_little_memory_anywhere(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any, error: Exception, advice: str
+) -> None:
+    def fail(_: object) -> int:
+        raise error
+
+    monkeypatch.setattr("stylecli.cli.program.run_program", fail)
+    assert main([]) == 7
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("stylize: error: there is not enough memory") and advice in line
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_dies_by_the_signal(content_path: Path, style_path: Path, number: int) -> None:

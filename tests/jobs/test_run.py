@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from stylecli import files
 from stylecli.errors import InputError, MemoryLimitError, OutputError, UsageError
 from stylecli.images import OutputOptions, read_picture, read_recipe
 from stylecli.jobs import STREAM, Job, parse_recipe, run_job
