@@ -9,7 +9,7 @@ STYLE ?= sample_images/night.jpg
 OUT ?= out/cat_night.png
 
 .DEFAULT_GOAL := help
-.PHONY: help run bench bench-gpu bench-batch gallery torture samples test check lint types format wheel clean
+.PHONY: help run bench bench-gpu bench-batch gallery test-ray torture samples test check lint types format wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -36,6 +36,10 @@ bench-batch: $(VENV)/.ready  ## a batch against a shell loop (IMAGES)
 
 gallery: $(VENV)/.ready  ## contact sheets of what the options do, into out/gallery (IMAGES)
 	$(BIN)/python benchmarks/gallery.py $(IMAGES) out/gallery $(ARGS)
+
+test-ray: $(VENV)/.ready-dev  ## the tests that need Ray, which they start
+	$(BIN)/python -m pip install -e '.[dev,ray]'
+	$(BIN)/python -m pytest -m ray tests/jobs $(ARGS)
 
 torture: $(VENV)/.ready-dev  ## the long suites: bad input, faults, kills, load
 	TORTURE_COUNT=$(COUNT) TORTURE_SECONDS=$(SECONDS) TORTURE_SEED=$(SEED) \
