@@ -12,7 +12,7 @@ OUT ?= out/cat_night.png
 .PHONY: help run bench bench-gpu bench-batch gallery test-ray torture samples test check lint types format wheel clean
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 run: $(VENV)/.ready  ## stylise a sample picture into out/
 	$(BIN)/stylize $(CONTENT) $(STYLE) -o $(OUT) --force

@@ -131,6 +131,7 @@ def test_a_write_in_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_several_at_once(tmp_path: Path) -> None:
     """Batches that share a folder add whole lines."""
+
     def add(first: int) -> None:
         manifest = Manifest(tmp_path)
         for number in range(first, first + 20):
