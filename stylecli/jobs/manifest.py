@@ -1,5 +1,6 @@
 """A batch's record: a line of JSON for each job, appended when its picture is in place."""
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -36,6 +37,7 @@ class Manifest:
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
             descriptor = os.open(self.path, flags, 0o666)
             try:
+                _wait_for(descriptor)
                 text = json.dumps(outcome.to_dict(), allow_nan=False) + "\n"
                 data = self._mend(descriptor) + text.encode()
                 if os.write(descriptor, data) != len(data):
@@ -71,6 +73,14 @@ class Manifest:
                 str(line.get("output")) for line in lines if line.get("status") != "failed"
             }
         return self._recorded
+
+
+def _wait_for(descriptor: int) -> None:
+    """Hold a file until it is closed: what another batch is just writing is no line cut short."""
+    with contextlib.suppress(ImportError, OSError):  # Windows and some file systems have no locks
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def read_manifest(path: Path) -> list[dict[str, Any]]:

@@ -117,16 +117,16 @@ def as_given(group: Group, outcomes: Sequence[Outcome]) -> list[Outcome]:
 def _prepare(studio: Studio, job: Job, existing: Existing) -> Prepared | Outcome:
     """A job ready to be made, or the outcome where its picture is there already."""
     there = os.path.exists(job.output)  # false, not an error, for names that cannot be
-    if existing in ("skip", "renew") and there:
+    if existing in ("skip", "renew"):
         recipe = complete_recipe(job, studio.digests)
         if recipe is not None:
             return Outcome.of(job, "kept", recipe=recipe.to_dict())
-        if existing == "skip" and not is_torn(job.output):
+        if there and existing == "skip" and not is_torn(job.output):
             raise OutputError(
                 f"{shown(job.output)} exists and was made by another recipe: add --overwrite to "
                 "replace it."
             )
-        job = replace(job, force=True)
+        job = replace(job, force=True)  # another batch may put the same picture there meanwhile
     if existing == "refuse" and there:
         raise OutputError(
             f"{shown(job.output)} exists already: add --skip-existing or --overwrite."

@@ -12,6 +12,7 @@ from stylecli import transfer
 from stylecli.errors import InputError, MemoryLimitError
 from stylecli.jobs import Job, Studio
 from stylecli.jobs import existing as existing_module
+from stylecli.jobs.checks import check_job
 from stylecli.jobs.measuring import Meter
 from stylecli.jobs.outcome import Outcome
 from stylecli.jobs.working import Group, again, group_jobs, work
@@ -250,3 +251,18 @@ def test_overwriting(core: Core, jobs: list[Job]) -> None:
 
 def test_a_second_attempt_keeps_what_the_first_has_made() -> None:
     assert (again("refuse"), again("skip"), again("overwrite")) == ("skip", "skip", "overwrite")
+
+
+def test_a_picture_that_another_batch_makes_meanwhile(
+    core: Core, jobs: list[Job], monkeypatch: Any
+) -> None:
+    """It comes after the look whether there is one, and before the job's own checks."""
+
+    def check(job: Job) -> None:
+        job.output.parent.mkdir(exist_ok=True)
+        job.output.touch()
+        check_job(job)
+
+    monkeypatch.setattr("stylecli.jobs.working.check_job", check)
+    assert [outcome.status for outcome in run(jobs, existing="skip")] == ["done"] * 3
+    assert [outcome.status for outcome in run(jobs)] == ["failed"] * 3

@@ -15,7 +15,7 @@ import pytest
 from stylecli.jobs.checkpoint import load_checkpoint
 
 from .nursery import Nursery, end_by, parts, said, scaled, wait_until
-from .scale import SEED, entries_of
+from .scale import FULL, SEED, entries_of
 
 FAKE_PROGRAM = Path(__file__).parents[1] / "cli" / "fake_program.py"
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
@@ -46,7 +46,7 @@ def test_single_runs(real: Nursery, folder: Path) -> None:
     assert real.run(folder, *WORDS, *REAL)[0] == 0
     span, whole = time.monotonic() - started, out.read_bytes()
     saved = folder / "out.png.checkpoint"
-    for number in NUMBERS * scaled(4, 50):
+    for number in NUMBERS * scaled(2, 50):
         out.write_bytes(OLD) if chance.random() < 0.5 else out.unlink(missing_ok=True)
         before = out.read_bytes() if out.exists() else None
         slow = chance.choice((0.0, 0.01))
@@ -68,7 +68,8 @@ def test_single_runs(real: Nursery, folder: Path) -> None:
             code, told = real.run(folder, "resume", saved.name)
             assert (code, out.read_bytes() == whole) == (0, True), told
         assert not saved.exists()
-    assert codes >= {-number for number in NUMBERS} and resumed > 0
+    if FULL:
+        assert codes >= {-number for number in NUMBERS} and resumed > 0
 
 
 def check_words(told: str, code: int, number: signal.Signals) -> None:
@@ -90,7 +91,7 @@ def test_batches(real: Nursery, folder: Path) -> None:
     assert real.run(folder, *words, "-o", "whole")[0] == 0
     span = time.monotonic() - started
     whole = {path.name: path.read_bytes() for path in (folder / "whole").glob("*.png")}
-    for number in NUMBERS * scaled(2, 50):
+    for number in NUMBERS * scaled(1, 50):
         (process,) = real.begin(folder, [*words, "-o", "out"], slow=chance.choice((0.0, 0.01)))
         time.sleep(1.2 * span * chance.random())
         end_by(process, number)
