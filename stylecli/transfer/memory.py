@@ -1,5 +1,6 @@
 """How a scale is computed within a memory limit: tile size and L-BFGS history."""
 
+import contextlib
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -185,5 +186,28 @@ def _available() -> int:
     if meminfo.exists():
         for line in meminfo.read_text(encoding="ascii").splitlines():
             if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
+                return min(int(line.split()[1]) * 1024, _granted(Path("/")))
     return 8 * 2**30
+
+
+def _granted(root: Path) -> int:
+    """Bytes that a container's limit (cgroup v2) leaves, page cache that can go included."""
+    found = [2**63]
+    with contextlib.suppress(OSError, ValueError):
+        names = (root / "proc/self/cgroup").read_text(encoding="ascii").splitlines()
+        name = next((each[4:] for each in names if each.startswith("0::/")), "")
+        top = root / "sys/fs/cgroup"
+        own = top / name
+        for group in (own, *own.parents):
+            if (group / "memory.max").exists() and top in (group, *group.parents):
+                found.append(_left_in(group))
+    return min(found)
+
+
+def _left_in(group: Path) -> int:
+    limit = (group / "memory.max").read_text(encoding="ascii").strip()
+    if limit == "max":
+        return 2**63
+    used = int((group / "memory.current").read_text(encoding="ascii"))
+    stat = dict(map(str.split, (group / "memory.stat").read_text(encoding="ascii").splitlines()))
+    return max(0, int(limit) - used + int(stat.get("inactive_file", 0)))

@@ -8,6 +8,7 @@ import torch
 
 from stylecli.encoder import Encoder
 from stylecli.errors import MemoryLimitError
+from stylecli.transfer import memory
 from stylecli.transfer.memory import (
     CANDIDATES,
     HISTORY,
@@ -107,3 +108,22 @@ def test_memory_limit_heeds_the_limit_of_addresses(monkeypatch: pytest.MonkeyPat
 
 def test_readable() -> None:
     assert [readable(n) for n in (3 * 2**20, 2**30, 5 * 2**29)] == ["3 MiB", "1.0 GiB", "2.5 GiB"]
+
+
+def test_a_containers_limit_counts(tmp_path: Path) -> None:
+    groups = tmp_path / "sys/fs/cgroup"
+    inner = groups / "outer" / "inner"
+    inner.mkdir(parents=True)
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("0::/outer/inner\n")
+    assert memory._granted(tmp_path) == 2**63
+    for group, limit in ((inner, "max"), (inner.parent, "1000")):
+        (group / "memory.max").write_text(f"{limit}\n")
+        (group / "memory.current").write_text("700\n")
+        (group / "memory.stat").write_text("anon 600\ninactive_file 50\n")
+    assert memory._granted(tmp_path) == 350
+    (inner / "memory.max").write_text("720\n")
+    assert memory._granted(tmp_path) == 70
+    (inner / "memory.max").write_text("what\n")
+    assert memory._granted(tmp_path) == 2**63  # unreadable is unknown
+    assert memory._granted(tmp_path / "nothing") == 2**63
