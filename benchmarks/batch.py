@@ -1,6 +1,6 @@
 """A batch of 24 pictures in 2 styles against a shell loop of single runs: time, and the same bits.
 
-    python benchmarks/batch.py CONTENT_FOLDER STYLE STYLE [--size 192] [--workers 1]
+    python benchmarks/batch.py CONTENT_FOLDER STYLE STYLE [--size 192] [--workers 1 2]
 
 The 24 pictures are crops of the folder's, of three shapes. Both sides are cold processes.
 """
@@ -24,24 +24,27 @@ def main() -> None:
     parser.add_argument("contents", type=Path)
     parser.add_argument("styles", type=Path, nargs=2)
     parser.add_argument("--size", type=int, default=192)
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         crops = make_crops(given.contents, folder / "crops", given.size)
         script = loop_script(crops, given.styles, folder / "loop", given.size)
         loop = timed(["bash", "-c", script])
-        words = ["batch", str(folder / "crops"), "-o", str(folder / "batch"), "-q"]
-        words += [word for style in given.styles for word in ("--style", str(style))]
-        words += ["--size", str(given.size), "--workers", str(given.workers)]
-        batch = timed([sys.executable, "-m", "stylecli", *words])
         singles = sorted((folder / "loop").glob("*.png"))
-        same = sum(
-            path.read_bytes() == (folder / "batch" / path.name).read_bytes() for path in singles
-        )
-    print(f"shell loop of {len(singles)} single runs: {loop:.0f} s")
-    print(f"batch, {given.workers} worker(s): {batch:.0f} s, ratio {loop / batch:.2f}")
-    print(f"{same} of {len(singles)} pictures are the same, byte for byte")
+        print(f"shell loop of {len(singles)} single runs: {loop:.0f} s", flush=True)
+        for workers in given.workers:
+            target = folder / f"batch{workers}"
+            words = ["batch", str(folder / "crops"), "-o", str(target), "-q"]
+            words += [word for style in given.styles for word in ("--style", str(style))]
+            words += ["--size", str(given.size), "--workers", str(workers)]
+            batch = timed([sys.executable, "-m", "stylecli", *words])
+            same = sum(path.read_bytes() == (target / path.name).read_bytes() for path in singles)
+            print(
+                f"batch, {workers} worker(s): {batch:.0f} s, ratio {loop / batch:.2f}; {same} of "
+                f"{len(singles)} pictures the same, byte for byte",
+                flush=True,
+            )
 
 
 def make_crops(contents: Path, target: Path, size: int) -> list[Path]:

@@ -5,6 +5,7 @@ their host: a page elsewhere cannot reach it through a name that resolves to thi
 rebinding). Nothing that it is sent changes anything.
 """
 
+import functools
 import io
 import json
 import os
@@ -33,6 +34,7 @@ WATCHED: Final = 5.0  # seconds after its last request in which somebody still w
 LONGEST: Final = 1024  # pixels of the long side that a page needs
 PATIENCE: Final = 5.0  # seconds a connection may take for its request
 CONNECTIONS: Final = 16  # at a time
+POLL: Final = 0.05  # seconds
 
 _PAGES: Final = Path(__file__).parent / "pages"
 _FILES: Final = {
@@ -66,7 +68,9 @@ class Watch:
             why = reason(error) if isinstance(error, OSError) else "no such port"
             raise OutputError(f"cannot serve a page on {ADDRESS}:{port}: {why}.") from error
         self.server.watch = self
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        # It looks that often whether to end: half a second, the default, is a wait at the end.
+        serve = functools.partial(self.server.serve_forever, poll_interval=POLL)
+        self.thread = threading.Thread(target=serve, daemon=True)
 
     @property
     def url(self) -> str:
