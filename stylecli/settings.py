@@ -7,7 +7,7 @@ memory, the picture appears. No torch: `stylize --help` reads its defaults from 
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self, get_args
 
@@ -35,6 +35,10 @@ MAX_ITERATIONS: Final = 100_000
 MAX_OCTAVES: Final = 5
 MAX_SEED: Final = 2**63 - 1
 DEFAULT_STRENGTH: Final = 0.5
+LAYER_FIELDS: Final = ("content_layers", "style_layers")  # written as relu1_1:5,relu2_1
+NUMBER_FIELDS: Final = ("style_weights", "style_scale")  # written as 3,1
+# A knob that is turned sets aside those that it stands for, or that stand for it.
+EXCLUDED_BY: Final = {"strength": ("alpha", "beta"), "alpha": ("strength",), "beta": ("strength",)}
 BALANCED_RATIO: Final = 12.0  # β/α in the middle of --strength
 # β/α for their losses: about the 1e3 of Gatys et al. 2016, whose pixels reach 255 and whose
 # features are some 100 times larger; content grows with the square of that, style with the 4th.
@@ -96,7 +100,7 @@ class Settings:
         check_integer("seed", self.seed, 0, MAX_SEED)
         for name, kind in _CHOICES.items():
             check_choice(name, getattr(self, name), get_args(kind))
-        for name in ("content_layers", "style_layers"):
+        for name in LAYER_FIELDS:
             check_layers(name, getattr(self, name))
         _check_numbers("style_weights", self.style_weights, 0.0, 1e6)
         _check_numbers("style_scale", self.style_scale, 1 / 16, 16.0)
@@ -122,13 +126,20 @@ class Settings:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON or TOML; fields at `None` are left out."""
         found = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        for name in ("content_layers", "style_layers"):
+        for name in LAYER_FIELDS:
             if found[name] is not None:
                 found[name] = format_layers(found[name])
-        for name in ("style_weights", "style_scale"):
+        for name in NUMBER_FIELDS:
             if found[name] is not None:
                 found[name] = list(found[name])
         return {name: value for name, value in found.items() if value is not None}
+
+    def set_aside(self, names: Iterable[str]) -> Self:
+        """These settings without the knobs that those of `names` exclude and are not among."""
+        turned = set(names)
+        excluded = {other for name in turned for other in EXCLUDED_BY.get(name, ())}
+        nothing: dict[str, Any] = dict.fromkeys(excluded - turned)
+        return dataclasses.replace(self, **nothing)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -138,10 +149,10 @@ class Settings:
             if name not in known:
                 raise SettingsError(f"unknown setting {name!r}{did_you_mean(name, known) or '.'}")
         plain = dict(values)
-        for name in ("content_layers", "style_layers"):
+        for name in LAYER_FIELDS:
             if isinstance(plain.get(name), str):
                 plain[name] = parse_layers(plain[name])
-        for name in ("style_weights", "style_scale"):
+        for name in NUMBER_FIELDS:
             if isinstance(plain.get(name), list):
                 plain[name] = tuple(plain[name])
         return cls(**plain)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, get_args, get_type_hints
 
 import typer
 
-from stylecli.settings import Compute, Settings
+from stylecli.settings import LAYER_FIELDS, NUMBER_FIELDS, Compute, Settings
 
 OBJECTIVE: Final = "Objective"
 SIZE: Final = "Size"
@@ -56,13 +56,11 @@ def option(
 
 _DEFAULTS: Final[Mapping[type, Any]] = {Settings: Settings(), Compute: Compute()}
 _SETTINGS: Final = frozenset(field.name for field in fields(Settings))
-LAYERS: Final = ("content_layers", "style_layers")
-NUMBERS: Final = ("style_weights", "style_scale")
 
 
 def field_option(owner: type, name: str, panel: str, text: str, *flags: str, **more: Any) -> Any:
     """The option for a field of `Settings` or `Compute`, of the field's own type and default."""
-    text_form = name in (*LAYERS, *NUMBERS)
+    text_form = name in (*LAYER_FIELDS, *NUMBER_FIELDS)
     kind = str | None if text_form else get_type_hints(owner)[name]
     default = getattr(_DEFAULTS[owner], name)
     return option(name, kind, panel, text, *flags, default=default, **more)

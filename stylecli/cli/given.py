@@ -14,14 +14,14 @@ from typing import Any, Final
 
 import typer
 
-from stylecli.cli.declaring import LAYERS, NUMBERS, as_axis
+from stylecli.cli.declaring import as_axis
 from stylecli.cli.options import PARAMETERS
 from stylecli.images.formats import OutputOptions
 from stylecli.jobs.axes import NAMES, Axis, parse_axis
 from stylecli.jobs.recipe_file import checked, read_settings
 from stylecli.layers import parse_layers
 from stylecli.notation import parse_numbers
-from stylecli.settings import Compute, Settings
+from stylecli.settings import EXCLUDED_BY, LAYER_FIELDS, NUMBER_FIELDS, Compute, Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +50,7 @@ PHOTO: Final = {
     "style_layers": (("coarse", 1.0),),
 }
 # A knob that is turned by hand sets aside what a file says of the others it excludes.
-_EXCLUDES: Final = {
-    "strength": ("alpha", "beta"),
-    "alpha": ("strength",),
-    "beta": ("strength",),
-    "quality": ("iterations",),
-}
+_EXCLUDES: Final = {**EXCLUDED_BY, "quality": ("iterations",)}
 
 
 def takes_options(function: Callable[..., int | None]) -> Callable[..., int | None]:
@@ -106,10 +101,10 @@ def _was_given(ctx: Any, name: str) -> bool:
 
 def _given(values: Mapping[str, Any], by_hand: set[str], axes: tuple[Axis, ...]) -> Given:
     values = dict(values)
-    for name in LAYERS:
+    for name in LAYER_FIELDS:
         if values[name] is not None:
             values[name] = parse_layers(values[name])
-    for name in NUMBERS:
+    for name in NUMBER_FIELDS:
         if values[name] is not None:
             values[name] = parse_numbers(name, values[name])
     values |= _borrowed(values, by_hand)

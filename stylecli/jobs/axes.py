@@ -10,12 +10,11 @@ from typing import Any, Final, get_args, get_type_hints
 from stylecli.errors import SettingsError, UsageError
 from stylecli.layers import format_layers, parse_layers
 from stylecli.notation import format_number, format_numbers, parse_numbers
-from stylecli.settings import Settings
+from stylecli.settings import LAYER_FIELDS, NUMBER_FIELDS, Settings
 from stylecli.validation import told
 
 NAMES: Final = tuple(field.name for field in fields(Settings))
-LAYERS: Final = ("content_layers", "style_layers")
-LISTS: Final = (*LAYERS, "style_weights", "style_scale")
+LISTS: Final = (*LAYER_FIELDS, *NUMBER_FIELDS)
 MOST: Final = 1000  # values of one axis
 _LARGEST: Final = 1e30  # past every setting's limit, and small enough to calculate with
 _TYPES: Final = get_type_hints(Settings)
@@ -74,7 +73,7 @@ def label_of(value: Any) -> str:
 
 def _split(name: str, text: str) -> list[str]:
     if name in LISTS:
-        separated = ";" in text or name not in LAYERS
+        separated = ";" in text or name not in LAYER_FIELDS
         parts = text.split(";") if separated else _presets(text)
     else:
         parts = text.split(",")
@@ -92,7 +91,7 @@ def _presets(text: str) -> list[str]:
 
 def _values(name: str, part: str) -> Iterable[Any]:
     kinds = {_TYPES[name], *get_args(_TYPES[name])}
-    if name in LAYERS:
+    if name in LAYER_FIELDS:
         return [parse_layers(part)]
     if found := _RANGE.fullmatch(part) if {int, float} & kinds or name == "style_scale" else None:
         whole = int in kinds

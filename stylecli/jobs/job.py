@@ -6,7 +6,7 @@ from typing import Final
 
 from stylecli.errors import UsageError
 from stylecli.images.formats import OutputOptions
-from stylecli.settings import Compute, Settings
+from stylecli.settings import NUMBER_FIELDS, Compute, Settings
 
 STREAM: Final = Path("-")  # standard input or standard output
 NAMED_STARTS: Final = ("random", "content")  # what `init` may be besides a picture's path
@@ -46,7 +46,7 @@ class Job:
         self._check_counts(len(self.styles))
 
     def _check_counts(self, styles: int) -> None:
-        for name in ("style_weights", "style_scale"):
+        for name in NUMBER_FIELDS:
             given = len(getattr(self.settings, name) or ())
             if given not in (0, styles) and (name, given) != ("style_scale", 1):
                 option = f"--{name.replace('_', '-')}"

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -137,12 +137,8 @@ def _from_lines(request: BatchRequest, failures: list[Outcome]) -> list[_Wanted]
 def _of_line(line: Line, styles: list[Path], request: BatchRequest) -> list[_Wanted]:
     settings = request.settings
     if line.settings:
-        given = dict(line.settings)
-        if "strength" in given:
-            settings = replace(settings, alpha=None, beta=None)
-        elif {"alpha", "beta"} & given.keys():
-            settings = replace(settings, strength=None)
-        settings = Settings.from_dict({**settings.to_dict(), **given})
+        kept = settings.set_aside(line.settings)
+        settings = Settings.from_dict({**kept.to_dict(), **line.settings})
     content = Found(line.content)
     if line.styles:
         return [_Wanted(content, line.styles, settings, line.output)]

@@ -86,20 +86,11 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
     for row, values in enumerate(cells_of(down)):
         for column, more in enumerate(cells_of(wide)):
             own = {**values, **more}
-            settings = _settings(request.settings, {**fixed, **own})
+            together = {**fixed, **own}
+            settings = replace(request.settings.set_aside(together), **together)
             named = {axis.name: own[axis.name] for axis in many}
             cells.append(Cell(row, column, own, _job(request, settings, named)))
     return SweepPlan(across, down, tuple(cells))
-
-
-def _settings(base: Settings, values: Mapping[str, Any]) -> Settings:
-    """The base with a cell's values, which set aside the knobs that they exclude."""
-    aside: dict[str, Any] = {}
-    if "strength" in values and not {"alpha", "beta"} & values.keys():
-        aside = {"alpha": None, "beta": None}
-    elif {"alpha", "beta"} & values.keys() and "strength" not in values:
-        aside = {"strength": None}
-    return replace(base, **{**aside, **values})
 
 
 def _job(request: SweepRequest, settings: Settings, named: Mapping[str, Any]) -> Job:
