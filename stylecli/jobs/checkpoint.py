@@ -7,7 +7,7 @@ pictures and the place in the schedule. Nothing in it is ever executed.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +16,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from stylecli._version import __version__
-from stylecli.encoder.registry import is_path
 from stylecli.errors import InputError, UsageError
 from stylecli.files import replace_file
 from stylecli.images.formats import OutputOptions, shown
@@ -200,19 +199,15 @@ def _put_tensors(value: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
 
 
 def _job_to_dict(job: Job) -> dict[str, Any]:
-    singles = {name: getattr(job, name) for name in _PATHS}
-    settings = job.settings
-    if job.init_path is not None:
-        settings = replace(settings, init=str(job.init_path.absolute()))
-    if is_path(settings.encoder):
-        settings = replace(settings, encoder=str(Path(settings.encoder).absolute()))
+    found = job.located()
+    singles = {name: getattr(found, name) for name in _PATHS}
     return {
-        **{name: path and str(path.absolute()) for name, path in singles.items()},
-        **{name: [str(p.absolute()) for p in getattr(job, name)] for name in _PATH_LISTS},
-        "settings": settings.to_dict(),
-        "compute": asdict(job.compute),
-        "output_options": asdict(job.output_options),
-        "force": job.force,
+        **{name: path and str(path) for name, path in singles.items()},
+        **{name: list(map(str, getattr(found, name))) for name in _PATH_LISTS},
+        "settings": found.settings.to_dict(),
+        "compute": asdict(found.compute),
+        "output_options": asdict(found.output_options),
+        "force": found.force,
     }
 
 

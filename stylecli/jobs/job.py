@@ -1,9 +1,10 @@
 """What one job is made of: the files, the recipe, the machine. No torch."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
+from stylecli.encoder.registry import is_path
 from stylecli.errors import UsageError
 from stylecli.images.formats import OutputOptions
 from stylecli.settings import NUMBER_FIELDS, Compute, Settings
@@ -56,6 +57,24 @@ class Job:
         if len(self.style_masks) not in (0, styles):
             given = len(self.style_masks)
             raise UsageError(f"--style-mask is given {given} time(s) for {styles} style(s).")
+
+    def located(self) -> Self:
+        """The same job with paths that do not depend on where a process runs; not for streams."""
+        settings = self.settings
+        if self.init_path is not None:
+            settings = replace(settings, init=str(self.init_path.absolute()))
+        if is_path(settings.encoder):
+            encoder = Path(settings.encoder).expanduser().absolute()
+            settings = replace(settings, encoder=str(encoder))
+        return replace(
+            self,
+            content=self.content.absolute(),
+            styles=tuple(style.absolute() for style in self.styles),
+            output=self.output.absolute(),
+            settings=settings,
+            mask=None if self.mask is None else self.mask.absolute(),
+            style_masks=tuple(mask.absolute() for mask in self.style_masks),
+        )
 
     @property
     def init_path(self) -> Path | None:

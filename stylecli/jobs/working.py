@@ -3,10 +3,8 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final, Literal
 
-from stylecli.encoder.registry import is_path
 from stylecli.errors import MemoryLimitError, OutputError, StylecliError, is_out_of_memory
 from stylecli.images.formats import shown
 from stylecli.images.peeking import peek_size
@@ -98,7 +96,7 @@ def again(existing: Existing) -> Existing:
 
 def located(group: Group) -> Group:
     """The group with paths that do not depend on where a process runs."""
-    return Group(group.numbers, tuple(map(_absolute, group.jobs)))
+    return Group(group.numbers, tuple(job.located() for job in group.jobs))
 
 
 def as_given(group: Group, outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -163,23 +161,6 @@ def _make(
         except Exception as error:
             outcomes[number] = _failed(each.job, error)
     return outcomes
-
-
-def _absolute(job: Job) -> Job:
-    settings = job.settings
-    if job.init_path is not None:
-        settings = replace(settings, init=str(job.init_path.absolute()))
-    if is_path(settings.encoder):
-        settings = replace(settings, encoder=str(Path(settings.encoder).expanduser().absolute()))
-    return replace(
-        job,
-        content=job.content.absolute(),
-        styles=tuple(style.absolute() for style in job.styles),
-        output=job.output.absolute(),
-        settings=settings,
-        mask=None if job.mask is None else job.mask.absolute(),
-        style_masks=tuple(mask.absolute() for mask in job.style_masks),
-    )
 
 
 def _delivered(job: Job, done: JobResult, distances: dict[str, float]) -> Outcome:
