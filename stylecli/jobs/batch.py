@@ -52,25 +52,28 @@ class Queue:
 
     def __init__(self, groups: Sequence[Group], existing: Existing, attempts: int) -> None:
         self.existing, self.attempts = existing, attempts
-        self.tasks = [Task(group) for group in groups]
-        self.waiting = list(self.tasks)
+        self.waiting = [Task(group) for group in groups]
+        self.running: list[Task] = []
+        self.ended = 0  # jobs
+        self.total = sum(len(group.jobs) for group in groups)
 
     def take(self) -> tuple[Task, Existing]:
         """The next task, and what becomes of outputs that are there: those it made stay."""
         task = self.waiting.pop(0)
         task.begun += 1
+        self.running.append(task)
         return task, self.existing if task.begun == 1 else again(self.existing)
 
     @property
     def fraction(self) -> float:
         """The share of all jobs that is done, in [0, 1]."""
-        sizes = [len(task.group.jobs) for task in self.tasks]
-        done = sum(size * task.share for size, task in zip(sizes, self.tasks, strict=True))
-        return done / sum(sizes)
+        under_way = sum(len(task.group.jobs) * task.share for task in self.running)
+        return (self.ended + under_way) / self.total
 
     def finish(self, task: Task, outcomes: Sequence[Outcome]) -> tuple[Group, list[Outcome]]:
         """What an engine gives back of a task that has ended."""
-        task.share = 1.0
+        self.running.remove(task)
+        self.ended += len(task.group.jobs)
         if task.begun == 1:
             return task.group, list(outcomes)
         return task.group, [_as_made(outcome) for outcome in outcomes]
@@ -81,10 +84,8 @@ class Queue:
         if task.begun >= self.attempts:
             return self.finish(task, [_given_up(job, error) for job in group.jobs])
         places = zip(group.numbers, group.jobs, strict=True)
-        singles = [Task(Group((number,), (job,)), task.begun) for number, job in places]
-        self.tasks.remove(task)
-        self.tasks += singles
-        self.waiting[:0] = singles
+        self.running.remove(task)
+        self.waiting[:0] = [Task(Group((number,), (job,)), task.begun) for number, job in places]
         return None
 
 
@@ -142,9 +143,8 @@ def run_batch(
     for number, failure in enumerate(failures, len(jobs)):
         settle(number, failure)
     todo = [replace(job, force=existing in ("renew", "overwrite")) for job in jobs]
-    measured = manifest.distances()
     for number, outcome in _settled(todo, existing):
-        settle(number, replace(outcome, distances=measured.get(str(outcome.output), {})))
+        settle(number, replace(outcome, distances=manifest.distances_of(outcome.output)))
     numbers = [number for number in range(len(jobs)) if number not in found]
     groups = group_jobs([todo[number] for number in numbers], numbers)
     failed = any(outcome.status == "failed" for outcome in found.values())

@@ -3,8 +3,6 @@
 import os
 from pathlib import Path
 
-from stylecli.encoder.checksum import sha256_of
-from stylecli.encoder.registry import get_spec, is_path
 from stylecli.errors import InputError, StylecliError
 from stylecli.images import read_picture, read_recipe
 from stylecli.jobs.digests import Digests
@@ -14,15 +12,12 @@ from stylecli.jobs.studio import named_settings
 
 
 def recipe_at(path: Path) -> Recipe | None:
-    """The recipe of a picture that is there and can be decoded to the end, else `None`."""
+    """The recipe in a picture's metadata, or `None` where there is no picture or no recipe."""
     if not os.path.isfile(path):  # which is false, not an error, for names that cannot be
         return None
     try:
         text = read_recipe(path)
-        if text is None:
-            return None
-        read_picture(path)  # a file cut short by another program must not count
-        return parse_recipe(text)
+        return None if text is None else parse_recipe(text)
     except InputError:
         return None
 
@@ -30,15 +25,9 @@ def recipe_at(path: Path) -> Recipe | None:
 def is_torn(path: Path) -> bool:
     """Whether a file is one of this program's pictures, cut short by whatever copied it."""
     try:
-        if read_recipe(path) is None:
-            return False
+        return read_recipe(path) is not None and not _is_whole(path)
     except InputError:
         return False
-    try:
-        read_picture(path)
-    except InputError:
-        return True
-    return False
 
 
 def complete_recipe(job: Job, digests: Digests) -> Recipe | None:
@@ -57,12 +46,17 @@ def complete_recipe(job: Job, digests: Digests) -> Recipe | None:
             "init": None if job.init_path is None else digests.of(job.init_path),
             "mask": None if job.mask is None else digests.of(job.mask),
             "style_masks": [digests.of(mask) for mask in job.style_masks],
-            "encoder": _encoder_digest(job.settings.encoder),
+            "encoder": digests.of_encoder(job.settings.encoder),
         }
     except StylecliError:
         return None
-    return recipe if recipe.made_of == wanted else None
+    return recipe if recipe.made_of == wanted and _is_whole(job.output) else None
 
 
-def _encoder_digest(name: str) -> str:
-    return sha256_of(Path(name).expanduser()) if is_path(name) else get_spec(name).sha256
+def _is_whole(path: Path) -> bool:
+    """Whether a picture can be decoded to its end: another program may have cut it short."""
+    try:
+        read_picture(path)
+    except InputError:
+        return False
+    return True

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ class Manifest:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
-        self._recorded: set[str] | None = None
+        self._recorded: dict[str, Mapping[str, float]] | None = None
 
     def record(self, outcome: Outcome) -> None:
         """Append one line; a picture that was kept only where none speaks of it yet.
@@ -31,7 +32,7 @@ class Manifest:
         Raises `OutputError`.
         """
         try:
-            if outcome.status == "kept" and outcome.output in self._known():
+            if outcome.status == "kept" and outcome.output in self._made():
                 return
             self.path.parent.mkdir(parents=True, exist_ok=True)
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
@@ -46,7 +47,7 @@ class Manifest:
             finally:
                 os.close(descriptor)
             if outcome.status != "failed" and outcome.output is not None:
-                self._known().add(outcome.output)
+                self._made()[outcome.output] = outcome.distances
         except OSError as error:
             raise OutputError(f"cannot write {shown(self.path)}: {reason(error)}.") from error
 
@@ -56,23 +57,29 @@ class Manifest:
         cut = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
         return b"\n" if cut else b""
 
-    def distances(self) -> dict[str, dict[str, float]]:
-        """What the last line of each output says of its distances."""
-        lines = read_manifest(self.path) if self.path.is_file() else []
-        return {
-            line["output"]: line["distances"]
-            for line in lines
-            if isinstance(line.get("output"), str) and isinstance(line.get("distances"), dict)
-        }
+    def distances_of(self, output: str | None) -> Mapping[str, float]:
+        """What the lines of an output say of its distances, the last of them that does.
 
-    def _known(self) -> set[str]:
-        """Outputs that some line calls made."""
+        Raises `OutputError`.
+        """
+        return self._made().get(str(output), {})
+
+    def _made(self) -> dict[str, Mapping[str, float]]:
+        """Outputs that some line calls made, with their distances; read when first asked for."""
         if self._recorded is None:
-            lines = read_manifest(self.path) if self.path.is_file() else []
-            self._recorded = {
-                str(line.get("output")) for line in lines if line.get("status") != "failed"
-            }
+            self._recorded = {}
+            for line in self._lines():
+                if line.get("status") != "failed":
+                    output, distances = str(line.get("output")), line.get("distances")
+                    known = self._recorded.get(output, {})
+                    self._recorded[output] = distances if isinstance(distances, dict) else known
         return self._recorded
+
+    def _lines(self) -> list[dict[str, Any]]:
+        try:
+            return read_manifest(self.path) if self.path.is_file() else []
+        except OSError as error:
+            raise OutputError(f"cannot read {shown(self.path)}: {reason(error)}.") from error
 
 
 def _wait_for(descriptor: int) -> None:

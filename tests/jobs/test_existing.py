@@ -12,10 +12,12 @@ import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from stylecli.encoder.registry import get_spec
 from stylecli.errors import InputError
 from stylecli.images import source
 from stylecli.jobs import Job, run_job
 from stylecli.jobs import digests as digests_module
+from stylecli.jobs import existing as existing_module
 from stylecli.jobs.digests import Digests
 from stylecli.jobs.existing import complete_recipe, is_torn, recipe_at
 from stylecli.settings import Compute, Settings
@@ -180,3 +182,40 @@ def test_each_file_is_hashed_once(content_path: Path, monkeypatch: pytest.Monkey
 def test_files_that_cannot_be_hashed(name: str) -> None:
     with pytest.raises(InputError, match="cannot read"):
         Digests().of(Path(name))
+
+
+def test_an_encoder_in_a_file_is_hashed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    sha256_of = digests_module.sha256_of
+
+    def counted(path: Path) -> str:
+        read.append(path)
+        return sha256_of(path)
+
+    monkeypatch.setattr(digests_module, "sha256_of", counted)
+    weights = tmp_path / "net.safetensors"
+    weights.write_bytes(b"weights")
+    digests = Digests()
+    first = digests.of_encoder(str(weights))
+    assert digests.of_encoder(str(weights)) == first == sha256_of(weights)
+    assert read == [weights]
+    assert digests.of_encoder("compact") == get_spec("compact").sha256
+
+
+def test_a_picture_of_another_recipe_is_not_decoded(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[Path] = []
+    read_picture = existing_module.read_picture
+
+    def counted(path: Path) -> Any:
+        decoded.append(path)
+        return read_picture(path)
+
+    monkeypatch.setattr(existing_module, "read_picture", counted)
+    assert not is_there(replace(job, settings=replace(FAST, seed=1)))
+    assert decoded == []
+    assert is_there(job)
+    assert decoded == [job.output]

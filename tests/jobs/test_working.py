@@ -13,6 +13,7 @@ from stylecli.errors import InputError, MemoryLimitError
 from stylecli.jobs import Job, Studio
 from stylecli.jobs import existing as existing_module
 from stylecli.jobs.checks import check_job
+from stylecli.jobs.digests import Digests
 from stylecli.jobs.measuring import Meter
 from stylecli.jobs.outcome import Outcome
 from stylecli.jobs.working import Group, again, group_jobs, work
@@ -45,7 +46,7 @@ def core(loaded: Any, monkeypatch: pytest.MonkeyPatch) -> Core:
     core = Core()
     monkeypatch.setattr(transfer, "stylize_together", core)
     monkeypatch.setattr(transfer, "make_targets", lambda *_: "the targets")
-    monkeypatch.setattr(existing_module, "_encoder_digest", lambda _: SHA)
+    monkeypatch.setattr(Digests, "of_encoder", lambda *_: SHA)
     monkeypatch.setattr(Meter, "measure", lambda *_: {"style_distance": 0.25})
     return core
 
