@@ -35,7 +35,7 @@ RESULT_STYLES = 4
 
 def sample(folder: Path, eye: Eye) -> tuple[Samples, list[list[torch.Tensor]]]:
     """What training learns of every painting, and some crops."""
-    samples, kept = Samples([], [], []), []
+    samples, kept = Samples(), []
     generator = torch.Generator().manual_seed(0)
     for label, found in enumerate(find_pictures([str(folder)], recursive=False)):
         picture = read_picture(found.path).pixels

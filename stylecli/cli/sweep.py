@@ -1,11 +1,10 @@
 """`stylize sweep`: one picture at many settings, on one sheet."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from stylecli.cli.batch import Format, Workers, choose_engine, run_plan
+from stylecli.cli.batch import Folder, Format, Workers, choose_engine, run_plan
 from stylecli.cli.declaring import BATCH, declared
 from stylecli.cli.given import Given, takes_axes
 from stylecli.cli.output import print_json
@@ -18,9 +17,6 @@ from stylecli.jobs.planning import BatchPlan
 from stylecli.jobs.sweep import SweepPlan, SweepRequest, plan_sweep
 
 Content = Annotated[str, typer.Argument(metavar="CONTENT", help="The picture to paint.")]
-Folder = Annotated[
-    Path, declared("output", BATCH, "The folder to write to.", "-o", metavar="OUT_DIR")
-]
 Overwrite = Annotated[
     bool, declared("overwrite", BATCH, "Replace pictures that another recipe made.")
 ]

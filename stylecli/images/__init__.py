@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from stylecli.images.picture import Metadata, Picture
     from stylecli.images.reading import picture_from_pil, read_picture
     from stylecli.images.recipe import read_recipe
-    from stylecli.images.writing import write_picture
+    from stylecli.images.writing import to_pil, write_picture
 
 __all__ = [
     "Metadata",
@@ -22,6 +22,7 @@ __all__ = [
     "picture_from_pil",
     "read_picture",
     "read_recipe",
+    "to_pil",
     "write_picture",
 ]
 
@@ -33,6 +34,7 @@ _HOME: Final = {
     "picture_from_pil": "reading",
     "read_picture": "reading",
     "read_recipe": "recipe",
+    "to_pil": "writing",
     "write_picture": "writing",
 }
 

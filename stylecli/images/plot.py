@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from stylecli.images.fonts import font
 
 WIDTH: Final = 960
 HEIGHT: Final = 540
@@ -47,8 +49,8 @@ def draw_curves(curves: Sequence[Curve], breaks: Sequence[int], title: str) -> I
             draw.line(points, fill=colour, width=2, joint="curve")
         x = _LEFT + 150 * index
         draw.line([(x, 40), (x + 24, 40)], fill=colour, width=4)
-        draw.text((x + 32, 40), curve.name, fill=_INK, font=_font(16), anchor="lm")
-    draw.text((_LEFT, 16), title, fill=_INK, font=_font(18), anchor="lm")
+        draw.text((x + 32, 40), curve.name, fill=_INK, font=font(16), anchor="lm")
+    draw.text((_LEFT, 16), title, fill=_INK, font=font(18), anchor="lm")
     return image
 
 
@@ -65,21 +67,16 @@ def _frame(
         (x0, y), (x1, _) = place(1, 10.0**exponent), place(count, 1.0)
         draw.line([(x0, y), (x1, y)], fill=_GRID)
         text = f"{10.0**exponent:g}"
-        draw.text((x0 - 8, y), text, fill=_INK, font=_font(14), anchor="rm")
+        draw.text((x0 - 8, y), text, fill=_INK, font=font(14), anchor="rm")
     for each in breaks:
         x, _ = place(each, 1.0)
         draw.line([(x, _TOP), (x, HEIGHT - _BOTTOM)], fill=_GRID)
     for share in range(5):
         iteration = 1 + round((count - 1) * share / 4)
         x, _ = place(iteration, 1.0)
-        draw.text((x, HEIGHT - 44), str(iteration), fill=_INK, font=_font(14), anchor="mt")
-    draw.text((WIDTH / 2, HEIGHT - 22), "iteration", fill=_INK, font=_font(14), anchor="mt")
+        draw.text((x, HEIGHT - 44), str(iteration), fill=_INK, font=font(14), anchor="mt")
+    draw.text((WIDTH / 2, HEIGHT - 22), "iteration", fill=_INK, font=font(14), anchor="mt")
 
 
 def _shown(value: float) -> bool:
     return math.isfinite(value) and value > 0.0
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Pillow's own typeface, which needs no font on the machine."""
-    return ImageFont.load_default(size)

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from stylecli.images.fonts import font
 
 SIDE: Final = 320  # pixels of a cell's picture, at most
 WIDEST: Final = 12_000  # pixels of the sheet
@@ -41,12 +43,12 @@ def draw_sheet(
     size = left + len(columns) * step[0], top + len(rows) * step[1]
     sheet = Image.new("RGB", (max(size[0], 2 * _GAP + _width(title)), size[1]), _PAPER)
     draw = ImageDraw.Draw(sheet)
-    draw.text((_GAP, _GAP), title, fill=_INK, font=_font(_FONT))
+    draw.text((_GAP, _GAP), title, fill=_INK, font=font(_FONT))
     for column, name in enumerate(columns):
-        draw.text((left + column * step[0], top - _LINE - 4), name, fill=_INK, font=_font(_FONT))
+        draw.text((left + column * step[0], top - _LINE - 4), name, fill=_INK, font=font(_FONT))
     for row, name in enumerate(rows):
         middle = top + row * step[1] + tallest // 2
-        draw.text((_GAP, middle), name, fill=_INK, font=_font(_FONT), anchor="lm")
+        draw.text((_GAP, middle), name, fill=_INK, font=font(_FONT), anchor="lm")
     for (row, column), cell in cells.items():
         place = left + column * step[0], top + row * step[1]
         _draw_cell(sheet, draw, cell, place, (side, widest, tallest))
@@ -68,20 +70,15 @@ def _draw_cell(
     (x, y), (side, width, height) = place, space
     if cell.picture is None:
         draw.rectangle((x, y, x + width, y + height), fill=_EMPTY)
-        draw.text((x + width / 2, y + height / 2), "failed", _FAINT, _font(_FONT), anchor="mm")
+        draw.text((x + width / 2, y + height / 2), "failed", _FAINT, font(_FONT), anchor="mm")
     else:
         small = cell.picture.convert("RGB")
         small.thumbnail((side, side), Image.Resampling.LANCZOS)
         sheet.paste(small, (x, y))
     for number, line in enumerate(cell.lines):
         at = x, y + height + 3 + number * _LINE
-        draw.text(at, line, fill=_FAINT, font=_font(_SMALL))
+        draw.text(at, line, fill=_FAINT, font=font(_SMALL))
 
 
 def _width(text: str) -> int:
-    return int(_font(_FONT).getlength(text)) + 1
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Pillow's own typeface, which needs no font on the machine."""
-    return ImageFont.load_default(size)
+    return int(font(_FONT).getlength(text)) + 1

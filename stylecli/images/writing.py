@@ -54,7 +54,7 @@ def write_picture(
     if alpha is not None and kind == "JPEG":
         if float(alpha.min()) < 1.0:
             notes.append("JPEG has no transparency: the picture was laid on white")
-        pixels, alpha = pixels.clamp(0.0, 1.0) * alpha + (1.0 - alpha), None
+        pixels, alpha = on_white(pixels.clamp(0.0, 1.0), alpha), None
     samples = _quantised(pixels, alpha, bits)
 
     def encode(file: BinaryIO) -> None:
@@ -70,6 +70,16 @@ def write_picture(
     except ValueError as error:
         raise OutputError(f"cannot write {where}: the encoder failed ({error}).") from error
     return tuple(notes)
+
+
+def to_pil(pixels: torch.Tensor) -> Image.Image:
+    """(3, H, W) sRGB in [0, 1] (clamped) as an 8-bit RGB image."""
+    return Image.fromarray(_quantised(pixels.detach().to("cpu", torch.float32), None, 8))
+
+
+def on_white(pixels: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:
+    """(3, H, W) under (1, H, W) of alpha, laid on white."""
+    return pixels * alpha + (1.0 - alpha)
 
 
 def _check(pixels: torch.Tensor, alpha: torch.Tensor | None, kind: str, where: str) -> None:

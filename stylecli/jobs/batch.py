@@ -16,9 +16,9 @@ from stylecli.jobs.job import Job
 from stylecli.jobs.manifest import Manifest
 from stylecli.jobs.outcome import Outcome
 from stylecli.jobs.working import Existing, Group, again, group_jobs
+from stylecli.transfer.progress import OnFraction
 
 OnOutcome = Callable[[Outcome], None]
-OnFraction = Callable[[float], None]
 
 
 class Engine(Protocol):

@@ -4,12 +4,11 @@ import time
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-import torch
 from PIL import Image
 
 from stylecli.errors import UsageError
 from stylecli.files import write_atomically
-from stylecli.images import write_picture
+from stylecli.images import to_pil, write_picture
 from stylecli.images.formats import WRITABLE, OutputOptions, shown
 from stylecli.transfer.progress import Progress
 from stylecli.transfer.resample import Size, fit, resize
@@ -49,7 +48,7 @@ class Animation:
             )
         self.path, self.every = path, every
         self.count = 0
-        self.frames: list[torch.Tensor] = []
+        self.frames: list[Image.Image] = []
         self.size: Size = (0, 0)
 
     def __call__(self, progress: Progress) -> None:
@@ -62,7 +61,7 @@ class Animation:
         if max(self.size) > LONGEST:
             self.size = fit(self.size, LONGEST)
             image = resize(image[None], self.size)[0]
-        self.frames.append((image.clamp(0, 1) * 255).round().to(torch.uint8))
+        self.frames.append(to_pil(image))
 
     def close(self) -> None:
         """Write the animation, every frame as large as the last; raises `OutputError`."""
@@ -81,10 +80,9 @@ class Animation:
 
         write_atomically(self.path, write)
 
-    def _enlarged(self, frame: torch.Tensor) -> Image.Image:
-        picture = Image.fromarray(frame.permute(1, 2, 0).contiguous().numpy())
+    def _enlarged(self, frame: Image.Image) -> Image.Image:
         height, width = self.size
-        return picture.resize((width, height), Image.Resampling.BICUBIC)
+        return frame.resize((width, height), Image.Resampling.BICUBIC)
 
 
 class Preview:

@@ -14,10 +14,11 @@ import torch
 
 from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.errors import MemoryLimitError
-from stylecli.jobs.batch import OnFraction, Queue, Task
+from stylecli.jobs.batch import Queue, Task
 from stylecli.jobs.outcome import Outcome
 from stylecli.jobs.studio import Studio
 from stylecli.jobs.working import Existing, Group, work
+from stylecli.transfer.progress import OnFraction
 
 ATTEMPTS: Final = 2  # for a group whose process died
 Ended = Iterator[tuple[Group, list[Outcome]]]

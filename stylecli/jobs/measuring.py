@@ -9,7 +9,6 @@ from stylecli.encoder import Encoder
 from stylecli.images.picture import Picture
 from stylecli.jobs.inputs import Inputs
 from stylecli.jobs.job import Job
-from stylecli.settings import Settings
 from stylecli.transfer.appearance import LONG_SIDE, Eye, Grams
 from stylecli.transfer.device import resolve_device
 
@@ -43,8 +42,7 @@ class Meter:
 
     def _eye(self, encoder: Encoder, device: str) -> Eye:
         if id(encoder) not in self._eyes:
-            eye = Eye(encoder, device=resolve_device(device), settings=Settings())
-            self._eyes[id(encoder)] = encoder, eye
+            self._eyes[id(encoder)] = encoder, Eye(encoder, resolve_device(device))
         return self._eyes[id(encoder)][1]
 
     def _style(

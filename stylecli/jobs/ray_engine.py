@@ -20,10 +20,11 @@ from typing import Any, Final
 import torch
 
 from stylecli.errors import MemoryLimitError, UsageError
-from stylecli.jobs.batch import OnFraction, Queue, Task
+from stylecli.jobs.batch import Queue, Task
 from stylecli.jobs.outcome import Outcome
 from stylecli.jobs.studio import Studio
 from stylecli.jobs.working import Existing, Group, as_given, located, work
+from stylecli.transfer.progress import OnFraction
 
 ATTEMPTS: Final = 3  # for a group whose machine was lost, and for an actor to come to life
 HEARTBEAT: Final = 1.0  # seconds between looks at progress and at machines

@@ -1,7 +1,7 @@
 """Compare two pictures, build and train a gallery, match a picture against it."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,7 @@ from stylecli.settings import Compute, Settings
 from stylecli.transfer.appearance import LONG_SIDE, Distances, Eye
 from stylecli.transfer.device import resolve_device
 from stylecli.transfer.embedding import fit_embedding
+from stylecli.transfer.progress import OnFraction
 from stylecli.transfer.resample import fit, resize
 from stylecli.transfer.verification import Verification, verify
 
@@ -30,7 +31,6 @@ FEWEST: Final = 4  # styles to train with: some of them are held out
 # for style crops of one painting and of two, for content photos with their results and with
 # those of other photos.
 THRESHOLDS: Final = {"style": 0.53, "content": 0.75}
-OnFraction = Callable[[float], None]
 Labelled = list[tuple[Path, str]]
 
 
@@ -41,7 +41,7 @@ def open_eye(name: str, compute: Compute) -> tuple[Eye, encoders.Encoder]:
     """
     settings = Settings(encoder=name)
     encoder = encoders.load_encoder(name, pooling=settings.pooling, padding=settings.padding)
-    return Eye(encoder, device=resolve_device(compute.device)), encoder
+    return Eye(encoder, resolve_device(compute.device)), encoder
 
 
 def compare(a: Path, b: Path, eye: Eye, long_side: int = LONG_SIDE) -> Distances:
@@ -91,7 +91,7 @@ def train_gallery(
     if len(names) < FEWEST:
         raise UsageError(f"training needs at least {FEWEST} styles, got {len(names)}.")
     plain = build_gallery(pictures, eye, encoder, lambda share: on_fraction(0.2 * share))
-    samples = Samples([], [], [])
+    samples = Samples()
     generator = torch.Generator().manual_seed(seed)
     for number, (path, name) in enumerate(pictures, 1):
         samples.take(read_picture(path).pixels, names.index(name), eye, generator)
@@ -104,7 +104,7 @@ def train_gallery(
         encoder=plain.encoder,
         encoder_sha256=plain.encoder_sha256,
         threshold=report["trained"].threshold,
-        embedding=fit_embedding(*samples.tensors(), seed=seed),
+        embedding=fit_embedding(*samples.tensors()),
         report=report,
     )
 
@@ -113,9 +113,9 @@ def train_gallery(
 class Samples:
     """Codes to train with, their labels, and which of them are crops: those are judged on."""
 
-    codes: list[torch.Tensor]
-    labels: list[int]
-    crops: list[bool]
+    codes: list[torch.Tensor] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+    crops: list[bool] = field(default_factory=list)
 
     def take(self, picture: torch.Tensor, label: int, eye: Eye, generator: torch.Generator) -> None:
         """Crops of a picture, and all of it as if it were smaller, which results often are."""
@@ -146,7 +146,7 @@ def held_out(samples: Samples, *, seed: int) -> dict[str, Verification]:
     folds = min(FOLDS, count // 2)  # two styles in each at least, to be told apart
     for fold in range(folds):
         queries = torch.isin(labels, order[fold::folds])
-        embedding = fit_embedding(codes[~queries], labels[~queries], seed=seed)
+        embedding = fit_embedding(codes[~queries], labels[~queries])
         asked = codes[crops]
         for figures, seen in ((raw, asked), (trained, embedding(asked))):
             figures.append(verify(torch.cdist(seen, seen), labels[crops], queries[crops]))

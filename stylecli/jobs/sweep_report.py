@@ -13,8 +13,9 @@ from urllib.parse import quote
 from PIL import Image
 
 from stylecli.files import replace_file
-from stylecli.images import read_picture
+from stylecli.images import read_picture, to_pil
 from stylecli.images.sheet import SheetCell, draw_sheet
+from stylecli.images.writing import on_white
 from stylecli.jobs.axes import label_of, text_of
 from stylecli.jobs.command_line import command_of
 from stylecli.jobs.outcome import Outcome
@@ -56,10 +57,9 @@ def _thumbnail(cell: Cell, outcome: Outcome) -> Image.Image | None:
     picture = read_picture(cell.job.output)
     pixels = picture.pixels
     if picture.alpha is not None:  # on white, as a page shows it
-        pixels = pixels * picture.alpha + (1.0 - picture.alpha)
+        pixels = on_white(pixels, picture.alpha)
     size = fit((picture.height, picture.width), min(_THUMB, max(picture.height, picture.width)))
-    small = resize(pixels[None], size)[0].clamp(0.0, 1.0)
-    return Image.fromarray((small * 255).round().byte().permute(1, 2, 0).contiguous().numpy())
+    return to_pil(resize(pixels[None], size)[0])
 
 
 def losses_of(outcome: Outcome) -> Mapping[str, float | None]:

@@ -19,10 +19,10 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import torch
-from PIL import Image
 
 from stylecli.errors import OutputError
 from stylecli.files import reason
+from stylecli.images import to_pil
 from stylecli.jobs.recipe import finite
 from stylecli.transfer.progress import Progress
 from stylecli.transfer.resample import fit, resize
@@ -134,9 +134,8 @@ class Watch:
             image = torch.full((3, 1, 1), 0.5)
         if max(image.shape) > LONGEST:
             image = resize(image[None], fit((image.shape[-2], image.shape[-1]), LONGEST))[0]
-        pixels = (image.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0)
         file = io.BytesIO()
-        Image.fromarray(pixels.contiguous().numpy()).save(file, "JPEG", quality=85)
+        to_pil(image).save(file, "JPEG", quality=85)
         return file.getvalue()
 
 

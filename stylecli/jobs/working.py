@@ -1,7 +1,7 @@
 """What a worker does, in this process or another: a group of jobs, made together."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -13,7 +13,7 @@ from stylecli.jobs.existing import complete_recipe, is_torn
 from stylecli.jobs.job import Job
 from stylecli.jobs.outcome import Outcome
 from stylecli.jobs.studio import JobResult, Prepared, Studio
-from stylecli.transfer.progress import Progress
+from stylecli.transfer.progress import OnFraction, Progress
 from stylecli.transfer.resample import Size
 from stylecli.transfer.scales import output_size
 from stylecli.transfer.subject import common_settings
@@ -21,7 +21,6 @@ from stylecli.transfer.subject import common_settings
 # What becomes of outputs that exist: refused; kept where complete and by the same recipe, else
 # refused (skip) or replaced (renew); replaced.
 Existing = Literal["refuse", "skip", "renew", "overwrite"]
-OnFraction = Callable[[float], None]
 
 # Small pictures are made together: at 96 px eight take 4.4 ms an iteration each, one alone 10.7;
 # at 384 px 48 and 60 (two cores).

@@ -11,15 +11,15 @@ from typing import Final
 import torch
 
 from stylecli.encoder import Encoder
-from stylecli.encoder.registry import content_layers, style_layers
 from stylecli.layers import LayerWeights
 from stylecli.settings import Settings
-from stylecli.transfer.resample import Size, fit, half, halve, resize
+from stylecli.transfer.losses import gram
+from stylecli.transfer.resample import Size, fit, halve, reductions, resize
+from stylecli.transfer.targets import SMALLEST_OCTAVE, weights_of
 from stylecli.transfer.trunk import Trunk
 
 LONG_SIDE: Final = 512  # pixels at which pictures are looked at, at most
 OCTAVES: Final = 3
-_SMALLEST: Final = 32  # pixels of the short side of the last octave
 
 Grams = dict[str, torch.Tensor]  # (C, C) by layer
 
@@ -34,23 +34,20 @@ class Distances:
 
 
 class Eye:
-    """Looks at pictures (3, H, W) in [0, 1] through an encoder, in float32 or `dtype`."""
+    """Looks at pictures (3, H, W) in [0, 1] through an encoder, in float32.
 
-    def __init__(
-        self,
-        encoder: Encoder,
-        *,
-        device: torch.device,
-        dtype: torch.dtype = torch.float32,
-        settings: Settings | None = None,
-    ) -> None:
-        settings = settings or Settings()
-        self.content: LayerWeights = content_layers(encoder.spec, settings.content_layers)
-        self.style: LayerWeights = style_layers(encoder.spec, settings.style_layers)
-        names = [name for name, _ in self.style]
-        self.style_trunk = Trunk(encoder, names, dtype=dtype, device=device)
-        deep = [name for name, _ in self.content]
-        self.content_trunk = Trunk(encoder, deep, dtype=dtype, device=device)
+    The layers are the encoder's own, whatever a picture was made with.
+    """
+
+    def __init__(self, encoder: Encoder, device: torch.device) -> None:
+        weights = weights_of(encoder, Settings())
+        self.content, self.style = weights.content, weights.style
+
+        def trunk(layers: LayerWeights) -> Trunk:
+            names = [name for name, _ in layers]
+            return Trunk(encoder, names, dtype=torch.float32, device=device)
+
+        self.content_trunk, self.style_trunk = trunk(self.content), trunk(self.style)
         self.device = device
 
     def distances(self, a: torch.Tensor, b: torch.Tensor, long_side: int = LONG_SIDE) -> Distances:
@@ -69,8 +66,9 @@ class Eye:
     ) -> list[Grams]:
         """Gram matrices by layer at a size, its half, its quarter, as far as layers reach."""
         image = self._seen(picture, long_side)
+        smallest = max(SMALLEST_OCTAVE, self.style_trunk.smallest_side)
         found = [self._grams(image)]
-        while len(found) < octaves and min(half(_size(image))) >= self._least:
+        for _ in reductions(_size(image), octaves, smallest)[1:]:
             image = halve(image)
             found.append(self._grams(image))
         return found
@@ -86,17 +84,12 @@ class Eye:
         total = weight_sum = 0.0
         seen = [self._forward(resize(picture[None].to(self.device), size)) for picture in (a, b)]
         for name, weight in self.content:
-            total += weight * relative_distance(seen[0][name], seen[1][name])
+            total += weight * symmetric_distance(seen[0][name], seen[1][name])
             weight_sum += weight
         return total / weight_sum
 
-    @property
-    def _least(self) -> int:
-        return max(_SMALLEST, self.style_trunk.smallest_side)
-
     def _weighted(self, layers: Mapping[str, float]) -> float:
-        total = sum(weight for _, weight in self.style)
-        return sum(weight * layers[name] for name, weight in self.style) / total
+        return sum(weight * layers[name] for name, weight in self.style)  # shares of 1
 
     def _seen(self, picture: torch.Tensor, long_side: int) -> torch.Tensor:
         """(1, 3, h, w) at a size, a very long one raised to the least height."""
@@ -118,11 +111,7 @@ class Eye:
 
     def _grams(self, image: torch.Tensor) -> Grams:
         features = self.style_trunk.forward(image, keep=False).features
-        found = {}
-        for name, _ in self.style:
-            flat = features[name][0].flatten(1).float()  # (C, h·w)
-            found[name] = flat @ flat.T / flat.shape[1]
-        return found
+        return {name: gram(features[name])[0] for name, _ in self.style}
 
 
 def style_distances(a: Sequence[Grams], b: Sequence[Grams]) -> dict[str, float]:
@@ -130,11 +119,11 @@ def style_distances(a: Sequence[Grams], b: Sequence[Grams]) -> dict[str, float]:
     found = {}
     for name in a[0]:
         pairs = list(zip(a, b, strict=False))
-        found[name] = sum(relative_distance(x[name], y[name]) for x, y in pairs) / len(pairs)
+        found[name] = sum(symmetric_distance(x[name], y[name]) for x, y in pairs) / len(pairs)
     return found
 
 
-def relative_distance(x: torch.Tensor, y: torch.Tensor) -> float:
+def symmetric_distance(x: torch.Tensor, y: torch.Tensor) -> float:
     """2·‖x − y‖² / (‖x‖² + ‖y‖²): the relative loss, made symmetric; 0 where both are 0.
 
     At most 2 for Gram matrices and for features behind a ReLU, whose inner products are not
@@ -152,9 +141,9 @@ def code_of(grams: Grams) -> torch.Tensor:
     normalised by Lin et al. 2015 (arXiv 1504.07889, section 3.1).
     """
     parts = []
-    for gram in grams.values():
-        rows, columns = torch.triu_indices(*gram.shape, device=gram.device)
-        upper = gram[rows, columns] * torch.where(rows == columns, 1.0, 2.0**0.5)
+    for layer in grams.values():
+        rows, columns = torch.triu_indices(*layer.shape, device=layer.device)
+        upper = layer[rows, columns] * torch.where(rows == columns, 1.0, 2.0**0.5)
         rooted = upper.sign() * upper.abs().sqrt()
         parts.append(rooted / rooted.norm().clamp_min(1e-12))
     code: torch.Tensor = torch.cat(parts) / len(parts) ** 0.5

@@ -27,7 +27,7 @@ class Embedding:
         return F.normalize((codes - self.mean) @ self.matrix, dim=1)
 
 
-def fit_embedding(codes: torch.Tensor, labels: torch.Tensor, *, seed: int = 0) -> Embedding:
+def fit_embedding(codes: torch.Tensor, labels: torch.Tensor) -> Embedding:
     """The embedding that brings codes (B, n) of one label together and others apart.
 
     Starts from the codes' principal components, half whitened, and descends on
@@ -38,8 +38,7 @@ def fit_embedding(codes: torch.Tensor, labels: torch.Tensor, *, seed: int = 0) -
     basis = _components(codes - mean)
     seen = (codes - mean) @ basis
     start = torch.eye(basis.shape[1])[:, :WIDTH]
-    with torch.random.fork_rng(devices=[]), torch.enable_grad():
-        torch.manual_seed(seed)
+    with torch.enable_grad():
         turn = start.clone().requires_grad_()
         optimizer = torch.optim.Adam([turn], lr=_RATE)
         for _ in range(STEPS):

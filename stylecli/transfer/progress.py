@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from stylecli import images
 from stylecli.settings import Settings
 
 
@@ -48,6 +49,7 @@ class Progress:
 
 
 ProgressCallback = Callable[[Progress], None]
+OnFraction = Callable[[float], None]  # the share of some work that is done, in [0, 1]
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,4 @@ class Result:
 
     def to_pil(self) -> Any:
         """The picture as an 8-bit RGB Pillow image."""
-        from PIL import Image
-
-        pixels = self.image.mul(255).round().clamp(0, 255).to(torch.uint8)
-        return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy(), "RGB")
+        return images.to_pil(self.image)

@@ -22,6 +22,14 @@ def half(size: Size) -> Size:
     return (size[0] + 1) // 2, (size[1] + 1) // 2
 
 
+def reductions(size: Size, most: int, smallest: int) -> list[Size]:
+    """A size, its half, its quarter, ...: `most` of them, as long as sides reach `smallest`."""
+    sizes = [size]
+    while len(sizes) < most and min(half(sizes[-1])) >= smallest:
+        sizes.append(half(sizes[-1]))
+    return sizes
+
+
 def double(image: torch.Tensor, size: Size) -> torch.Tensor:
     """(B, C, h, w) to twice that, bilinearly, cut to `size`, of which (h, w) is the `half`."""
     return _spread_pairs(_spread_pairs(image, -2), -1)[..., : size[0], : size[1]]

@@ -14,7 +14,7 @@ from stylecli.errors import InputError
 from stylecli.layers import LayerWeights
 from stylecli.settings import Settings
 from stylecli.transfer.objective import Objective
-from stylecli.transfer.resample import Size, fit, half, halve, resize
+from stylecli.transfer.resample import Size, fit, halve, reductions, resize
 from stylecli.transfer.style import Features, Key, StyleTerm, blend, positions_of
 from stylecli.transfer.subject import Part, Source, Subject
 from stylecli.transfer.terms import Octave, Region, Target, Weights, target_of
@@ -97,11 +97,8 @@ class Targets:
         return {name: target_of(value) for name, value in features.items()}
 
     def _reductions(self, size: Size) -> list[Size]:
-        sizes = [size]
         smallest = max(SMALLEST_OCTAVE, self.style_trunk.smallest_side)
-        while len(sizes) < self.octaves and min(half(sizes[-1])) >= smallest:
-            sizes.append(half(sizes[-1]))
-        return sizes
+        return reductions(size, self.octaves, smallest)
 
     def _regions(
         self, parts: Sequence[Part], sizes: Sequence[Size], tile: int | None

@@ -4,20 +4,20 @@ import pytest
 import torch
 
 from stylecli import encoder as encoders
-from stylecli.transfer.appearance import Eye, code_of, relative_distance, style_distances
+from stylecli.transfer.appearance import Eye, code_of, style_distances, symmetric_distance
 
 
 @pytest.fixture(scope="module")
 def eye() -> Eye:
-    return Eye(encoders.load_encoder("compact"), device=torch.device("cpu"))
+    return Eye(encoders.load_encoder("compact"), torch.device("cpu"))
 
 
-def test_relative_distance_by_hand() -> None:
+def test_symmetric_distance_by_hand() -> None:
     a, b = torch.tensor([3.0, 0.0]), torch.tensor([0.0, 4.0])
-    assert relative_distance(a, b) == 2 * 25 / (9 + 16)
-    assert relative_distance(a, a) == 0.0
-    assert relative_distance(torch.tensor([1.0]), torch.tensor([2.0])) == pytest.approx(2 / 5)
-    assert relative_distance(torch.zeros(3), torch.zeros(3)) == 0.0
+    assert symmetric_distance(a, b) == 2 * 25 / (9 + 16)
+    assert symmetric_distance(a, a) == 0.0
+    assert symmetric_distance(torch.tensor([1.0]), torch.tensor([2.0])) == pytest.approx(2 / 5)
+    assert symmetric_distance(torch.zeros(3), torch.zeros(3)) == 0.0
 
 
 def test_identical_pictures_are_at_zero(eye: Eye, content: torch.Tensor) -> None:
