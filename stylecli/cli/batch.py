@@ -127,11 +127,7 @@ def run_many(
             recursive=recursive,
             pairing=pair,
             naming=Naming(name, f".{format.removeprefix('.')}"),
-            settings=given.settings,
-            compute=given.compute,
-            output_options=given.output_options,
-            mask=given.mask,
-            style_masks=given.style_mask,
+            **given.means,
         )
     )
     if given.dry_run:

@@ -9,7 +9,6 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import typer
@@ -18,6 +17,7 @@ from stylecli.cli.declaring import as_axis
 from stylecli.cli.options import PARAMETERS
 from stylecli.images.formats import OutputOptions
 from stylecli.jobs.axes import NAMES, Axis, parse_axis
+from stylecli.jobs.job import Means
 from stylecli.jobs.recipe_file import checked, read_settings
 from stylecli.layers import parse_layers
 from stylecli.notation import parse_numbers
@@ -25,18 +25,13 @@ from stylecli.settings import EXCLUDED_BY, LAYER_FIELDS, NUMBER_FIELDS, Compute,
 
 
 @dataclass(frozen=True, kw_only=True)
-class Given:
+class Given(Means):
     """What the options of a command said."""
 
-    settings: Settings
-    compute: Compute
-    output_options: OutputOptions
     json: bool
     quiet: bool
     verbose: bool
     dry_run: bool
-    mask: Path | None
-    style_mask: tuple[Path, ...]
     axes: tuple[Axis, ...] = ()
 
 
@@ -114,7 +109,7 @@ def _given(values: Mapping[str, Any], by_hand: set[str], axes: tuple[Axis, ...])
         output_options=OutputOptions(
             quality=values["jpeg_quality"], bits=values["bits"], keep_alpha=values["keep_alpha"]
         ),
-        style_mask=tuple(values["style_mask"] or ()),
+        style_masks=tuple(values["style_mask"] or ()),
         axes=axes,
         **{name: values[name] for name in _PLAIN},
     )

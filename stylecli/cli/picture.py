@@ -190,12 +190,8 @@ def _job(content: str, styles: list[str], output: str | None, given: Given, *, f
         content=path_of(content),
         styles=tuple(path_of(style) for style in styles),
         output=path_of(output),
-        settings=given.settings,
-        compute=given.compute,
-        output_options=given.output_options,
         force=force,
-        mask=given.mask,
-        style_masks=given.style_mask,
+        **given.means,
     )
     _check_streams(job, given)
     return job

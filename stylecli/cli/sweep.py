@@ -43,11 +43,7 @@ def run_sweep(
             styles=tuple(map(path_of, styles)),
             axes=given.axes,
             suffix=Naming(suffix=f".{format.removeprefix('.')}").suffix,
-            settings=given.settings,
-            compute=given.compute,
-            output_options=given.output_options,
-            mask=given.mask,
-            style_masks=given.style_mask,
+            **given.means,
         )
     )
     jobs = tuple(cell.job for cell in plan.cells)

@@ -1,8 +1,8 @@
 """What one job is made of: the files, the recipe, the machine. No torch."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from stylecli.encoder.registry import is_path
 from stylecli.errors import UsageError
@@ -20,11 +20,29 @@ def path_of(text: str) -> Path:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class Means:
+    """What one job and many are made with alike.
+
+    `mask` divides the content into regions, `style_masks`, one for each style, the styles.
+    """
+
+    settings: Settings = field(default_factory=Settings)
+    compute: Compute = field(default_factory=Compute)
+    output_options: OutputOptions = field(default_factory=OutputOptions)
+    mask: Path | None = None
+    style_masks: tuple[Path, ...] = ()
+
+    @property
+    def means(self) -> dict[str, Any]:
+        """These alone, as keywords for another."""
+        return {each.name: getattr(self, each.name) for each in fields(Means)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job(Means):
     """One picture, from files to a file.
 
-    `STREAM` as content or a style is standard input, as output standard output (PNG). `mask`
-    divides the content into regions, `style_masks`, one for each style, the styles. An existing
+    `STREAM` as content or a style is standard input, as output standard output (PNG). An existing
     output is replaced only with `force`. Raises `UsageError` without a style, where standard
     input is named twice, or where weights, scales and masks do not go with the styles.
     """
@@ -32,12 +50,7 @@ class Job:
     content: Path
     styles: tuple[Path, ...]
     output: Path
-    settings: Settings = field(default_factory=Settings)
-    compute: Compute = field(default_factory=Compute)
-    output_options: OutputOptions = field(default_factory=OutputOptions)
     force: bool = False
-    mask: Path | None = None
-    style_masks: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.styles:

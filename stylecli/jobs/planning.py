@@ -7,18 +7,18 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from stylecli.errors import InputError, StylecliError, UsageError
-from stylecli.images.formats import OutputOptions, check_output_suffix, shown
+from stylecli.images.formats import check_output_suffix, shown
 from stylecli.jobs.finding import BadLine, Found, Line, find_pictures, read_lines
-from stylecli.jobs.job import Job
+from stylecli.jobs.job import Job, Means
 from stylecli.jobs.naming import Named, Naming, name_all, same_name
 from stylecli.jobs.outcome import Outcome
-from stylecli.settings import Compute, Settings
+from stylecli.settings import Settings
 
 Pairing = Literal["product", "zip", "blend"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class BatchRequest:
+class BatchRequest(Means):
     """What a batch is given.
 
     `contents` and `styles` are names of files and folders, or patterns; `lines` a list of jobs.
@@ -33,11 +33,6 @@ class BatchRequest:
     recursive: bool = False
     pairing: Pairing = "product"
     naming: Naming = field(default_factory=Naming)
-    settings: Settings = field(default_factory=Settings)
-    compute: Compute = field(default_factory=Compute)
-    output_options: OutputOptions = field(default_factory=OutputOptions)
-    mask: Path | None = None
-    style_masks: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -192,9 +187,5 @@ def _job(wanted: _Wanted, output: Path, request: BatchRequest) -> Job:
         content=wanted.content.path,
         styles=wanted.styles,
         output=output,
-        settings=wanted.settings,
-        compute=request.compute,
-        output_options=request.output_options,
-        mask=request.mask,
-        style_masks=request.style_masks,
+        **{**request.means, "settings": wanted.settings},
     )

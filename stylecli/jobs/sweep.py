@@ -3,23 +3,22 @@
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from stylecli.errors import UsageError
-from stylecli.images.formats import OutputOptions
 from stylecli.jobs.axes import Axis, cells_of, label_of, text_of
-from stylecli.jobs.job import Job
+from stylecli.jobs.job import Job, Means
 from stylecli.jobs.naming import cleaned
-from stylecli.settings import Compute, Settings
+from stylecli.settings import Settings
 
 MOST_CELLS: Final = 5000
 _LONGEST: Final = 40  # characters of one value in a name
 
 
 @dataclass(frozen=True, kw_only=True)
-class SweepRequest:
+class SweepRequest(Means):
     """What a sweep is given; `axes` override `settings`."""
 
     folder: Path
@@ -27,11 +26,6 @@ class SweepRequest:
     styles: tuple[Path, ...]
     axes: Sequence[Axis]
     suffix: str = ".png"
-    settings: Settings = field(default_factory=Settings)
-    compute: Compute = field(default_factory=Compute)
-    output_options: OutputOptions = field(default_factory=OutputOptions)
-    mask: Path | None = None
-    style_masks: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,11 +93,7 @@ def _job(request: SweepRequest, settings: Settings, named: Mapping[str, Any]) ->
         content=request.content,
         styles=request.styles,
         output=request.folder / (("_".join(parts) or "picture") + request.suffix),
-        settings=settings,
-        compute=request.compute,
-        output_options=request.output_options,
-        mask=request.mask,
-        style_masks=request.style_masks,
+        **{**request.means, "settings": settings},
     )
 
 
