@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save
 
 from stylecli._version import __version__
@@ -20,6 +20,7 @@ from stylecli.errors import InputError, UsageError
 from stylecli.files import replace_file
 from stylecli.images.formats import OutputOptions, shown
 from stylecli.jobs.job import STREAM, Job
+from stylecli.jobs.tensor_file import SENSELESS, UNREADABLE, read_tensors
 from stylecli.settings import Compute, Settings
 
 SUFFIX: Final = ".checkpoint"
@@ -27,15 +28,6 @@ FORMAT: Final = 1
 _HEADER: Final = "stylecli"
 _DIGEST: Final = "sha256"  # without it a flipped bit in a tensor would go into the picture unseen
 _JOIN: Final = "/"
-# What values of the wrong kind can end in, wherever they are first used.
-SENSELESS: Final = (
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    RuntimeError,
-)
 _PATHS: Final = ("content", "output", "mask")
 _PATH_LISTS: Final = ("styles", "style_masks")
 
@@ -85,7 +77,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint. Raises `InputError` for anything that is not one, or is damaged."""
     try:
         return _from_header(*_read(path))
-    except (*SENSELESS, OSError, SafetensorError, UsageError) as error:
+    except (*UNREADABLE, UsageError) as error:
         raise InputError(f"cannot read the checkpoint {shown(path)}: {_why(error)}.") from error
 
 
@@ -126,11 +118,7 @@ def _read(path: Path) -> tuple[Any, dict[str, torch.Tensor]]:
     """The header and the tensors, as they were written."""
     if not path.is_file():
         raise ValueError("there is no such file" if not path.exists() else "it is no file")
-    with safe_open(path, framework="pt") as file:
-        found = file.metadata() or {}
-        if _HEADER not in found:
-            raise ValueError("it is not from this program")
-        tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+    found, tensors = read_tensors(path, _HEADER, "it is not from this program")
     if found.get(_DIGEST) != _digest(found[_HEADER], tensors):
         raise ValueError("it is damaged")
     return json.loads(found[_HEADER]), tensors

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from stylecli._version import __version__
 from stylecli.errors import InputError
 from stylecli.files import replace_file
 from stylecli.images.formats import shown
+from stylecli.jobs.tensor_file import UNREADABLE, read_tensors
 from stylecli.transfer.embedding import Embedding
 from stylecli.transfer.verification import Verification
 
@@ -83,23 +83,9 @@ def save_gallery(path: Path, gallery: Gallery) -> None:
 def load_gallery(path: Path) -> Gallery:
     """Read a gallery. Raises `InputError` for anything that is not one, or is damaged."""
     try:
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get(_HEADER)
-            if text is None:
-                raise ValueError("it is no gallery of this program")
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-        return _from_header(json.loads(text), tensors)
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        ArithmeticError,
-        OSError,
-        RecursionError,
-        RuntimeError,
-        SafetensorError,
-    ) as error:
+        texts, tensors = read_tensors(path, _HEADER, "it is no gallery of this program")
+        return _from_header(json.loads(texts[_HEADER]), tensors)
+    except UNREADABLE as error:
         raise InputError(f"cannot read the gallery {shown(path)}: {_why(error)}.") from error
 
 

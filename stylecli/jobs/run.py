@@ -11,7 +11,6 @@ from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.errors import Halted, InputError, is_out_of_memory
 from stylecli.files import remove_leftovers
 from stylecli.jobs.checkpoint import (
-    SENSELESS,
     Checkpoint,
     check_encoder,
     check_inputs,
@@ -21,6 +20,7 @@ from stylecli.jobs.checkpoint import (
 from stylecli.jobs.checks import check_job
 from stylecli.jobs.job import STREAM, Job
 from stylecli.jobs.studio import JobResult, Prepared, Studio
+from stylecli.jobs.tensor_file import SENSELESS
 from stylecli.transfer.progress import Progress, ProgressCallback, Result
 
 

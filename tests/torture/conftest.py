@@ -1,6 +1,6 @@
 """The program with a fake core, and helpers of other rooms' tests."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from stylecli.encoder.load import load_encoder
 from ..cli.conftest import _child_finds_the_package, child, fake_core, stylize
 from ..encoder.conftest import narrow_plan, published, server, state
 from ..images.conftest import cmyk_profile, encode, make_profile, png16, tiff16
+from .nursery import Nursery
 
 __all__ = [
     "_child_finds_the_package",
@@ -28,6 +29,29 @@ __all__ = [
     "stylize",
     "tiff16",
 ]
+
+
+@pytest.fixture(scope="module")
+def fake() -> Iterator[Nursery]:
+    nursery = Nursery()
+    yield nursery
+    nursery.close()
+
+
+@pytest.fixture(scope="module")
+def real() -> Iterator[Nursery]:
+    nursery = Nursery(real=True)
+    yield nursery
+    nursery.close()
+
+
+@pytest.fixture
+def folder(content_path: Path, style_path: Path) -> Path:
+    """Where the runs are at home: two pictures, and nothing else."""
+    (folder := content_path.parent / "runs").mkdir()
+    for path in (content_path, style_path):
+        path.rename(folder / path.name)
+    return folder
 
 
 @pytest.fixture

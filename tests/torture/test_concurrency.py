@@ -19,13 +19,6 @@ from .nursery import Nursery, end_by, parts, said, scaled, wait_until
 from .scale import entries_of
 
 
-@pytest.fixture(scope="module")
-def fake() -> Iterator[Nursery]:
-    nursery = Nursery()
-    yield nursery
-    nursery.close()
-
-
 @pytest.fixture
 def folder(content_path: Path, style_path: Path) -> Path:
     """Four contents and a style, and nothing else."""
@@ -106,7 +99,7 @@ def test_one_cache(
         wait_until(lambda: parts(cache), process)
         end_by(process, signal.SIGKILL)
         assert fake.end() == [-signal.SIGKILL] and parts(cache)
-        fake.begin(folder, *[pull] * 4, published=str(weights), slow=0.02)
+        fake.begin(folder, *[pull] * 4, published=str(weights), slow=0.5)
         assert fake.end() == [0] * 4, [said(folder, n) for n in range(4)]
         assert entries_of(cache) == ["vgg19-narrow.pth"]
         assert (cache / "vgg19-narrow.pth").read_bytes() == published

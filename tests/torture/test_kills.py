@@ -5,10 +5,8 @@ import random
 import shutil
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from PIL import Image
 
 from stylecli.jobs.checkpoint import load_checkpoint
@@ -20,29 +18,6 @@ from .scale import FULL, SEED, entries_of
 SUFFIXES = ("png", "jpg", "webp", "tif")
 TINY = ["--size", "48", "--device", "cpu", "--precision", "fp32", "-q"]
 OLD = b"not a picture, but what was there before"
-
-
-@pytest.fixture(scope="module")
-def fake() -> Iterator[Nursery]:
-    nursery = Nursery()
-    yield nursery
-    nursery.close()
-
-
-@pytest.fixture(scope="module")
-def real() -> Iterator[Nursery]:
-    nursery = Nursery(real=True)
-    yield nursery
-    nursery.close()
-
-
-@pytest.fixture
-def folder(content_path: Path, style_path: Path) -> Path:
-    """Where the runs are at home: two pictures, and nothing else."""
-    (folder := content_path.parent / "runs").mkdir()
-    for path in (content_path, style_path):
-        path.rename(folder / path.name)
-    return folder
 
 
 def kill_somewhere(

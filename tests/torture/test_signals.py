@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,21 +21,6 @@ NUMBERS = (signal.SIGINT, signal.SIGTERM)
 WORDS = ["content.png", "style.png", "-o", "out.png", "--force"]
 REAL = ["--size", "48", "--iterations", "12", "--device", "cpu", "--precision", "fp32"]
 OLD = b"what was there before"
-
-
-@pytest.fixture(scope="module")
-def real() -> Iterator[Nursery]:
-    nursery = Nursery(real=True)
-    yield nursery
-    nursery.close()
-
-
-@pytest.fixture
-def folder(content_path: Path, style_path: Path) -> Path:
-    (folder := content_path.parent / "runs").mkdir()
-    for path in (content_path, style_path):
-        path.rename(folder / path.name)
-    return folder
 
 
 def test_single_runs(real: Nursery, folder: Path) -> None:

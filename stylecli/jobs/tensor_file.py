@@ -1,0 +1,37 @@
+"""Reads files of tensors with a text beside them: checkpoints and galleries.
+
+They are in safetensors format, and nothing in them is ever executed.
+"""
+
+from pathlib import Path
+from typing import Final
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+# What values of the wrong kind can end in, wherever they are first used.
+SENSELESS: Final = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+)
+# And what a file of anything can end in.
+UNREADABLE: Final = (*SENSELESS, OSError, SafetensorError)
+
+
+def read_tensors(
+    path: Path, header: str, otherwise: str
+) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
+    """The texts of a file by name, and its tensors.
+
+    Raises one of `UNREADABLE`; a `ValueError` that says `otherwise` where there is no text named
+    `header`.
+    """
+    with safe_open(path, framework="pt") as file:
+        texts = file.metadata() or {}
+        if header not in texts:
+            raise ValueError(otherwise)
+        return texts, {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
