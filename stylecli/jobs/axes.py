@@ -29,11 +29,6 @@ class Axis:
     values: tuple[Any, ...]
 
     @property
-    def option(self) -> str:
-        """The setting's option on the command line."""
-        return f"--{self.name.replace('_', '-')}"
-
-    @property
     def labels(self) -> tuple[str, ...]:
         """The values in few words: the names of files that are given by path."""
         return tuple(label_of(value) for value in self.values)
