@@ -151,14 +151,20 @@ def test_a_recipe_of_another_format(job: Job) -> None:
     assert not is_there(job)
 
 
+def counted(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> list[Path]:
+    """The paths that a function of a module is called with from now on."""
+    function, paths = getattr(module, name), []
+
+    def called(path: Path) -> Any:
+        paths.append(path)
+        return function(path)
+
+    monkeypatch.setattr(module, name, called)
+    return paths
+
+
 def test_each_file_is_hashed_once(content_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[Path] = []
-
-    def counted(path: Path) -> str:
-        read.append(path)
-        return source.digest_of(path)
-
-    monkeypatch.setattr(digests_module, "digest_of", counted)
+    read = counted(monkeypatch, digests_module, "digest_of")
     digests = Digests()
     first = digests.of(content_path)
     assert digests.of(content_path) == first == source.digest_of(content_path)
@@ -177,14 +183,8 @@ def test_files_that_cannot_be_hashed(name: str) -> None:
 def test_an_encoder_in_a_file_is_hashed_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read: list[Path] = []
     sha256_of = digests_module.sha256_of
-
-    def counted(path: Path) -> str:
-        read.append(path)
-        return sha256_of(path)
-
-    monkeypatch.setattr(digests_module, "sha256_of", counted)
+    read = counted(monkeypatch, digests_module, "sha256_of")
     weights = tmp_path / "net.safetensors"
     weights.write_bytes(b"weights")
     digests = Digests()
@@ -197,14 +197,7 @@ def test_an_encoder_in_a_file_is_hashed_once(
 def test_a_picture_of_another_recipe_is_not_decoded(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decoded: list[Path] = []
-    read_picture = existing_module.read_picture
-
-    def counted(path: Path) -> Any:
-        decoded.append(path)
-        return read_picture(path)
-
-    monkeypatch.setattr(existing_module, "read_picture", counted)
+    decoded = counted(monkeypatch, existing_module, "read_picture")
     assert not is_there(replace(job, settings=replace(FAST, seed=1)))
     assert decoded == []
     assert is_there(job)
