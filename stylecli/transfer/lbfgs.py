@@ -14,11 +14,10 @@ from typing import Any
 
 import torch
 
-from stylecli.transfer.batch import each_alone
+from stylecli.transfer.batch import dot, dots, each_alone, padded
 
 FIRST_STEP = 0.02  # root mean square pixel change of the first step, out of 1
 LONGEST_STEP = 0.10  # of any later one
-_ALIGNED = 16  # float32 values in one load of a wide vector register
 
 
 @dataclass
@@ -79,21 +78,21 @@ class LBFGS:
     def start(self, image: torch.Tensor) -> None:
         """Begin with B pictures (B, 3, H, W) and no history.
 
-        What is as long as a picture is padded with zeros, so that every picture's begins at a
-        place in memory that the processor's wide loads like: sums come out the same for each.
+        What is as long as a picture is padded with zeros, so that sums over it have whole pieces
+        and every picture's begins at a place in memory that the processor's wide loads like.
         """
         self.values = image[0].numel()
         batch, m = image.shape[0], self.history
-        padded = -(-self.values // _ALIGNED) * _ALIGNED
+        length = padded(self.values)
         small = image.new_zeros((batch, m), dtype=torch.float64)
         wide = small.unsqueeze(2).repeat(1, 1, m)
-        vector = image.new_zeros(batch, padded)
+        vector = image.new_zeros(batch, length)
         self.state = {
             "image": vector.clone(),
             "gradient": vector.clone(),
             "steep": vector,  # M·gradient
-            "s": image.new_zeros(batch, m, padded),
-            "z": image.new_zeros(batch, m, padded),  # M·y
+            "s": image.new_zeros(batch, m, length),
+            "z": image.new_zeros(batch, m, length),  # M·y
             "sy": wide + torch.eye(m).to(wide),  # sᵢᵀyⱼ; an empty slot is harmless
             "yz": wide.clone(),
             "sg": small.clone(),  # sᵢᵀg and zᵢᵀg of the last gradient
@@ -125,7 +124,7 @@ class LBFGS:
         for name, value in new.items():
             self._vector(name).neg_().add_(value.flatten(1))
         s, y, z = (state[name] for name in new)
-        sy, yz = each_alone(torch.linalg.vecdot, s, y), each_alone(torch.linalg.vecdot, y, z)
+        sy, yz = dot(s, y), dot(y, z)
         lengths = s.norm(dim=1) * y.norm(dim=1)
         # An angle: the objective's unit must not matter.
         good = (sy > 1e-8 * lengths) & (yz > 0) & ~state["fresh"]
@@ -135,9 +134,8 @@ class LBFGS:
         state["valid"].index_copy_(1, slot, good.unsqueeze(1))
         for name, value in new.items():
             self._vector(name).copy_(value.flatten(1))
-        flat = state["gradient"].unsqueeze(2)
         sg, zg = (
-            torch.where(state["valid"], each_alone(torch.bmm, state[name], flat)[..., 0], 0.0)
+            torch.where(state["valid"], dots(state[name], state["gradient"]), 0.0)
             for name in ("s", "z")
         )
         sg, zg = sg.double(), zg.double()

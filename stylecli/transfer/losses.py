@@ -4,9 +4,14 @@ These are the definitions, written to be read and differentiated; the loop in `o
 the same formulas with their gradients written out. B pictures at a time, one value for each.
 """
 
+from typing import Final
+
 import torch
 
-_CHUNK = 2048  # positions whose products a bf16 unit adds up before a float32 sum takes over
+# Positions whose products a bf16 unit adds up before a float32 sum takes over. Libraries split
+# sums as short as this among threads neither in bf16 nor, with AVX-512, in float32.
+_CHUNK: Final = 512
+_WIDEST: Final = 2048  # positions of a tile's row that are taken as a chunk, to spare a copy
 
 
 def gram(features: torch.Tensor) -> torch.Tensor:
@@ -27,7 +32,7 @@ def gram_sum(features: torch.Tensor) -> torch.Tensor:
 def _chunked_product(features: torch.Tensor) -> torch.Tensor:
     """F Fᵀ of (C, h, w), chunk by chunk where that costs no copy: a tile is cut out of a whole."""
     rows = features.permute(1, 2, 0)  # (h, w, C), a view where channels are last
-    if rows.is_contiguous() or rows.shape[1] > _CHUNK:
+    if rows.is_contiguous() or rows.shape[1] > _WIDEST:
         flat = rows.flatten(0, 1)
         n = flat.shape[0]
         if n <= _CHUNK:

@@ -148,7 +148,7 @@ class Objective:
             own *= (last - first) / height  # a mean over the strip's rows is meant for all
             gradient[..., top : top + rows, :] += own
             inside = image[..., top : top + rows, :]
-            total += 0.5 * each_alone(lambda x, g: (x * g).sum((1, 2, 3)), inside, own)
+            total += 0.5 * each_alone(lambda x, g: (x * g).sum(3).sum((1, 2)), inside, own)
         return total
 
 
