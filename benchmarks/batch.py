@@ -1,6 +1,6 @@
 """A batch of 24 pictures in 2 styles against a shell loop of single runs: time, and the same bits.
 
-    python benchmarks/batch.py CONTENT_FOLDER STYLE STYLE [--size 192] [--workers 1 2]
+    python benchmarks/batch.py CONTENT_FOLDER STYLE STYLE [--size 192] [--workers 1]
 
 The 24 pictures are crops of the folder's, of three shapes. Both sides are cold processes.
 """
@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("contents", type=Path)
     parser.add_argument("styles", type=Path, nargs=2)
     parser.add_argument("--size", type=int, default=192)
-    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--workers", type=int, nargs="*", default=[1])
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -33,15 +33,17 @@ def main() -> None:
         loop = timed(["bash", "-c", script])
         singles = sorted((folder / "loop").glob("*.png"))
         print(f"shell loop of {len(singles)} single runs: {loop:.0f} s", flush=True)
-        for workers in given.workers:
+        for workers in (None, *given.workers):
             target = folder / f"batch{workers}"
             words = ["batch", str(folder / "crops"), "-o", str(target), "-q"]
             words += [word for style in given.styles for word in ("--style", str(style))]
-            words += ["--size", str(given.size), "--workers", str(workers)]
+            words += ["--size", str(given.size)]
+            words += [] if workers is None else ["--workers", str(workers)]
             batch = timed([sys.executable, "-m", "stylecli", *words])
             same = sum(path.read_bytes() == (target / path.name).read_bytes() for path in singles)
+            chosen = f"batch, {workers} worker(s)" if workers else "batch"
             print(
-                f"batch, {workers} worker(s): {batch:.0f} s, ratio {loop / batch:.2f}; {same} of "
+                f"{chosen}: {batch:.0f} s, ratio {loop / batch:.2f}; {same} of "
                 f"{len(singles)} pictures the same, byte for byte",
                 flush=True,
             )

@@ -4,7 +4,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
@@ -18,10 +18,13 @@ from stylecli.images.formats import shown
 from stylecli.jobs.manifest import Manifest
 from stylecli.jobs.naming import DEFAULT_TEMPLATE, FIELDS, Naming
 from stylecli.jobs.planning import BatchPlan, BatchRequest, Pairing, plan_batch
+from stylecli.jobs.processes import get_ready
 
 if TYPE_CHECKING:
     from stylecli.jobs.batch import Engine, Summary
     from stylecli.jobs.outcome import Outcome
+
+MANY: Final = 8  # pictures; as many are made together at most, so twice that are two groups
 
 Contents = Annotated[
     list[str] | None,
@@ -71,11 +74,11 @@ SkipExisting = Annotated[
 Overwrite = Annotated[bool, declared("overwrite", BATCH, "Replace outputs that exist.")]
 FailFast = Annotated[bool, declared("fail_fast", BATCH, "Begin nothing new after a failure.")]
 Workers = Annotated[
-    int,
+    int | None,
     declared(
         "workers",
         DEVICE,
-        "Processes that share the cores; 1 gives the very bits of single runs.",
+        "Processes that share the cores and --max-memory; by default as many as are faster.",
         min=1,
         max=256,
         metavar="N",
@@ -110,7 +113,7 @@ def run_many(
     skip_existing: SkipExisting = False,
     overwrite: Overwrite = False,
     fail_fast: FailFast = False,
-    workers: Workers = 1,
+    workers: Workers = None,
     engine: EngineName = "local",
     ray_address: RayAddress = None,
     given: Given,
@@ -134,7 +137,7 @@ def run_many(
         return _print_plan(plan, given)
     with open_screen(quiet=given.quiet) as screen:
         existing = "skip" if skip_existing else "overwrite" if overwrite else "refuse"
-        chosen = choose_engine(screen, engine, workers, ray_address)
+        chosen = choose_engine(screen, engine, workers, ray_address, len(plan.jobs))
         summary = run_plan(screen, plan, chosen, output, existing=existing, fail_fast=fail_fast)
         _tell(screen, summary)
     if given.json:
@@ -142,15 +145,21 @@ def run_many(
     return summary.exit_code
 
 
-def choose_engine(screen: Screen, engine: str, workers: int, address: str | None) -> "Engine":
+def choose_engine(
+    screen: Screen, engine: str, workers: int | None, address: str | None, jobs: int
+) -> "Engine":
     """The engine by its name. Raises `UsageError` where it is not installed."""
     screen.say("Loading PyTorch")
     if engine == "ray":
         from stylecli.jobs.ray_engine import RayEngine
 
-        return RayEngine(address=address, workers=workers, on_message=screen.say)
-    from stylecli.jobs.local import PoolEngine, SerialEngine
+        return RayEngine(address=address, workers=workers or 1, on_message=screen.say)
+    if (workers or jobs // MANY) > 1:  # workers load PyTorch while this process does
+        get_ready()
+    from stylecli.jobs.local import LocalEngine, PoolEngine, SerialEngine
 
+    if workers is None:
+        return LocalEngine(on_message=screen.say, on_download=screen.download)
     if workers > 1:
         return PoolEngine(workers)
     return SerialEngine(on_message=screen.say, on_download=screen.download)

@@ -30,7 +30,7 @@ def run_sweep(
     output: Folder,
     format: Format = "png",  # noqa: A002
     overwrite: Overwrite = False,
-    workers: Workers = 1,
+    workers: Workers = None,
     given: Given,
 ) -> int:
     """Paint CONTENT at every combination of values: lists (1,10,100), ranges (1:1000:log4)."""
@@ -52,7 +52,7 @@ def run_sweep(
             for job in jobs:
                 screen.say(str(job.output))
             return 0
-        engine = choose_engine(screen, "local", workers, None)
+        engine = choose_engine(screen, "local", workers, None, len(jobs))
         existing = "renew" if overwrite else "skip"
         summary = run_plan(screen, BatchPlan(jobs), engine, output, existing=existing)
         from stylecli.jobs.sweep_report import PAGE, SHEET, write_report

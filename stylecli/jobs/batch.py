@@ -44,15 +44,17 @@ class Task:
 
 
 class Queue:
-    """The groups that wait for a worker, and how far all of them are.
+    """The groups that wait for a worker, the longest first, and how far all of them are.
 
+    The short ones are left for the end, when workers would wait for the one that is last.
     A group whose worker died waits again, job by job, since one of them may be what was too much
     for it; each job is begun `attempts` times at most.
     """
 
     def __init__(self, groups: Sequence[Group], existing: Existing, attempts: int) -> None:
         self.existing, self.attempts = existing, attempts
-        self.waiting = [Task(group) for group in groups]
+        longest_first = sorted(groups, key=lambda group: group.cost, reverse=True)
+        self.waiting = [Task(group) for group in longest_first]
         self.running: list[Task] = []
         self.ended = 0  # jobs
         self.total = sum(len(group.jobs) for group in groups)

@@ -1,14 +1,10 @@
 """Engines on this machine: one process, or several that each hold an encoder."""
 
 import contextlib
-import multiprocessing
-import os
 import signal
-import threading
-import time
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
-from typing import Final
+from typing import Any, Final
 
 import torch
 
@@ -16,6 +12,8 @@ from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.errors import MemoryLimitError
 from stylecli.jobs.batch import Queue, Task
 from stylecli.jobs.outcome import Outcome
+from stylecli.jobs.processes import context, deaf_to_ctrl_c, end_with_parent
+from stylecli.jobs.sharing import count_workers, with_share
 from stylecli.jobs.studio import Studio
 from stylecli.jobs.working import Existing, Group, work
 from stylecli.transfer.progress import OnFraction
@@ -62,7 +60,7 @@ class PoolEngine:
 
     def run(self, groups: Sequence[Group], *, existing: Existing, on_fraction: OnFraction) -> Ended:
         """Groups as they end."""
-        queue = Queue(groups, existing, ATTEMPTS)
+        queue = Queue([with_share(group, self.workers) for group in groups], existing, ATTEMPTS)
         hands: list[_Hand] = []
         try:
             while queue.waiting or any(hand.task for hand in hands):
@@ -92,18 +90,29 @@ class PoolEngine:
             hands.append(_Hand(threads))
 
 
+class LocalEngine:
+    """This process or several, whichever is faster for the groups at hand."""
+
+    def __init__(self, **heard: Any) -> None:
+        self.heard = heard  # what a `SerialEngine` takes
+
+    def run(self, groups: Sequence[Group], *, existing: Existing, on_fraction: OnFraction) -> Ended:
+        """Groups as they end."""
+        workers = count_workers(groups)
+        engine = PoolEngine(workers) if workers > 1 else SerialEngine(**self.heard)
+        return engine.run(groups, existing=existing, on_fraction=on_fraction)
+
+
 class _Hand:
     """A worker process, the line to it, and what it is at."""
 
     def __init__(self, threads: int) -> None:
-        context = multiprocessing.get_context("spawn")
+        workshop = context()
         self.task: Task | None = None
         self.dead = False
-        self.line, theirs = context.Pipe()
-        self.process = context.Process(
-            target=_serve, args=(theirs, threads, os.getpid()), daemon=True
-        )
-        with _deaf_to_ctrl_c():
+        self.line, theirs = workshop.Pipe()
+        self.process = workshop.Process(target=_serve, args=(theirs, threads), daemon=True)
+        with deaf_to_ctrl_c():
             self.process.start()
         theirs.close()  # else its death would not be heard
 
@@ -150,33 +159,13 @@ def _heard(hand: _Hand, queue: Queue) -> tuple[Group, list[Outcome]] | None:
     return queue.finish(task, said)
 
 
-@contextlib.contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """What is started within ignores the terminal's Ctrl-C from its first moment."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
-
-
-def _serve(line: Connection, threads: int, parent: int) -> None:
+def _serve(line: Connection, threads: int) -> None:
     """A worker: makes groups with its share of the cores, until the line is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+    end_with_parent()
     torch.set_num_threads(threads)
     studio = Studio()
     with contextlib.suppress(EOFError, OSError):
         while True:
             group, existing = line.recv()
             line.send(work(studio, group, existing=existing, on_fraction=line.send))
-
-
-def _die_with(parent: int) -> None:
-    """End when the batch's own process is gone, however it went."""
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)

@@ -15,7 +15,7 @@ from stylecli.jobs.outcome import Outcome
 from stylecli.jobs.studio import JobResult, Prepared, Studio
 from stylecli.transfer.progress import OnFraction, Progress
 from stylecli.transfer.resample import Size
-from stylecli.transfer.scales import output_size
+from stylecli.transfer.scales import output_size, schedule
 from stylecli.transfer.subject import common_settings
 
 # What becomes of outputs that exist: refused; kept where complete and by the same recipe, else
@@ -30,10 +30,16 @@ TOGETHER_PIXELS: Final = 8 * 256 * 256
 
 @dataclass(frozen=True)
 class Group:
-    """Jobs that can be made together, with their places in the batch."""
+    """Jobs that can be made together, with their places in the batch.
+
+    `pixels` are those of all outputs, `cost` is what the time is proportional to, both 0 where
+    a picture cannot be read.
+    """
 
     numbers: tuple[int, ...]
     jobs: tuple[Job, ...]
+    pixels: int = 0
+    cost: int = 0
 
 
 def group_jobs(jobs: Sequence[Job], numbers: Sequence[int]) -> list[Group]:
@@ -56,7 +62,15 @@ def group_jobs(jobs: Sequence[Job], numbers: Sequence[int]) -> list[Group]:
             unfilled.pop(key, None)
         else:
             unfilled[key] = places, members
-    return [Group(tuple(places), tuple(members)) for places, members in groups]
+    return [_group(places, members, _size_of(members[0], sizes)) for places, members in groups]
+
+
+def _group(places: list[int], members: list[Job], size: Size | None) -> Group:
+    if size is None:
+        return Group(tuple(places), tuple(members))
+    pixels = size[0] * size[1] * len(members)
+    cost = sum(scale.work for job in members for scale in schedule(size, job.settings))
+    return Group(tuple(places), tuple(members), pixels, cost)
 
 
 def _room(size: Size) -> int:
@@ -95,7 +109,7 @@ def again(existing: Existing) -> Existing:
 
 def located(group: Group) -> Group:
     """The group with paths that do not depend on where a process runs."""
-    return Group(group.numbers, tuple(job.located() for job in group.jobs))
+    return replace(group, jobs=tuple(job.located() for job in group.jobs))
 
 
 def as_given(group: Group, outcomes: Sequence[Outcome]) -> list[Outcome]:

@@ -10,9 +10,7 @@ from typing import Final
 
 import torch
 
-# Values of one piece. Libraries split no sum as short as this, for any number of threads; pieces
-# of 1024 take 1.5 to 2 times as long as a product that may be split, some 1 % of an iteration.
-PIECE: Final = 1024
+PIECE: Final = 1024  # values; libraries split no sum as short as this
 
 
 def each_alone(function: Callable[..., torch.Tensor], *batches: torch.Tensor) -> torch.Tensor:
@@ -39,4 +37,5 @@ def dots(rows: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 
 def _dots_of_one(rows: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    return torch.bmm(rows.transpose(0, 1), y.unsqueeze(2)).sum(0).squeeze(1)
+    # As fast as a product that may be split; with the factors the other way about, half as fast.
+    return torch.bmm(y.unsqueeze(1), rows.permute(1, 2, 0)).sum(0).squeeze(0)

@@ -25,25 +25,25 @@ def gram(features: torch.Tensor) -> torch.Tensor:
 
 
 def gram_sum(features: torch.Tensor) -> torch.Tensor:
-    """F Fᵀ of features (B, C, h, w), summed over positions: (B, C, C) in at least float32."""
-    return torch.stack([_chunked_product(one) for one in features])
+    """F Fᵀ of features (B, C, h, w), summed over positions: (B, C, C) in at least float32.
+
+    Chunk by chunk where that costs no copy: a tile is cut out of a whole, and goes row by row.
+    """
+    rows = features.permute(0, 2, 3, 1)  # (B, h, w, C), a view where channels are last
+    if not rows.is_contiguous() and rows.shape[2] <= _WIDEST:
+        return torch.stack([_products(one).sum(0) for one in rows])
+    flat = rows.flatten(1, 2)
+    whole = flat.shape[1] - flat.shape[1] % _CHUNK
+    total = _products(flat[:, whole:])
+    if whole:
+        chunks = flat[:, :whole].view(len(flat), -1, _CHUNK, flat.shape[2])
+        total += torch.stack([_products(one).sum(0) for one in chunks])
+    return total
 
 
-def _chunked_product(features: torch.Tensor) -> torch.Tensor:
-    """F Fᵀ of (C, h, w), chunk by chunk where that costs no copy: a tile is cut out of a whole."""
-    rows = features.permute(1, 2, 0)  # (h, w, C), a view where channels are last
-    if rows.is_contiguous() or rows.shape[1] > _WIDEST:
-        flat = rows.flatten(0, 1)
-        n = flat.shape[0]
-        if n <= _CHUNK:
-            return _wide(flat.mT @ flat)
-        whole = n - n % _CHUNK
-        rows, rest = flat[:whole].view(-1, _CHUNK, flat.shape[1]), flat[whole:]
-        return _wide(torch.bmm(rows.mT, rows)).sum(0) + _wide(rest.mT @ rest)
-    return _wide(torch.bmm(rows.mT, rows)).sum(0)
-
-
-def _wide(products: torch.Tensor) -> torch.Tensor:
+def _products(rows: torch.Tensor) -> torch.Tensor:
+    """RᵀR of each of (n, positions, C), as (n, C, C) in at least float32."""
+    products = torch.bmm(rows.mT, rows)
     return products.float() if products.dtype.itemsize < 4 else products
 
 

@@ -77,7 +77,7 @@ class Objective:
             tape = trunk.forward(tile.cut(image), keep=False)
             term.add_sums(sums, tape.features, tile)
             content = content + self._content(tape, tile, term.stride, self.shared.content, {})
-        return content, term.value(sums, image)[0]
+        return content, term.value(sums, image, self.beta)[0]
 
     def _octave(
         self, image: torch.Tensor, octave: Octave, layers: LayerWeights
@@ -97,8 +97,7 @@ class Objective:
             term.add_sums(sums, tape.features, tile)
         if len(tiles) > 1:
             tape = None
-        style, factors = term.value(sums, image)
-        factors = {key: factor * self.beta.view(-1, 1, 1) for key, factor in factors.items()}
+        style, factors = term.value(sums, image, self.beta)
         content, gradient = image.new_zeros(image.shape[0]), torch.zeros_like(image)
         for tile in tiles:
             if tape is None:

@@ -38,11 +38,12 @@ class StyleTerm:
                 sums[key] = sums[key] + own if key in sums else own
 
     def value(
-        self, sums: Mapping[Key, torch.Tensor], image: torch.Tensor
+        self, sums: Mapping[Key, torch.Tensor], image: torch.Tensor, beta: torch.Tensor
     ) -> tuple[torch.Tensor, dict[Key, torch.Tensor]]:
         """This octave's share of the style loss (B,), and matrices K (B, C, C).
 
-        K·F, with F the guided features, is the gradient of that share with respect to F.
+        K·F, with F the guided features, is the gradient of `beta` (B,) times that share with
+        respect to F.
         """
         total = image.new_zeros(image.shape[0])
         factors = {}
@@ -51,11 +52,12 @@ class StyleTerm:
             for name, weight in self.layers:
                 target = region.grams[name]
                 positions = positions_of(region, name, size, self.stride[name])
-                difference = sums[index, name] / positions - target.value
+                difference = (sums[index, name] / positions).sub_(target.value)
                 share = weight * region.share * self.octave.weight
                 scale = share * style_scale(self.kind, target)
                 total = total + losses.squared_sum(difference) * scale
-                factors[index, name] = difference * (4.0 / positions * scale).view(-1, 1, 1)
+                slope = (4.0 / positions) * beta * scale
+                factors[index, name] = difference.mul_(slope.view(-1, 1, 1))
         return total, factors
 
     def gradients(

@@ -223,7 +223,7 @@ def test_a_folder_that_holds_its_own_outputs(batch: Run) -> None:
 
 
 def test_engines() -> None:
-    one, three = (choose_engine(Screen(quiet=True), "local", n, None) for n in (1, 3))
+    one, three = (choose_engine(Screen(quiet=True), "local", n, None, 1) for n in (1, 3))
     assert isinstance(one, SerialEngine)
     assert isinstance(three, PoolEngine) and three.workers == 3
 

@@ -10,6 +10,7 @@ from stylecli.transfer.terms import Octave, Region, target_of
 from stylecli.transfer.tiles import Tile, tiles_of
 
 SIZE: Size = (24, 20)
+BETA = torch.tensor([2.0, 0.5], dtype=torch.float64)
 LAYERS = (("fine", 0.75), ("coarse", 0.25))
 STRIDE = {"fine": 1, "coarse": 2}
 CHANNELS = {"fine": 3, "coarse": 5}
@@ -77,9 +78,9 @@ def test_guided_gram_matrices_and_their_gradient(kind: LossKind, shares: tuple[f
     term = term_of(*(region(n, share) for n, share in enumerate(shares)), kind=kind)
     variables = {name: x.clone().requires_grad_() for name, x in features().items()}
     expected = naive_loss(term, variables)
-    gradients = torch.autograd.grad(expected.sum(), list(variables.values()))
+    gradients = torch.autograd.grad((BETA * expected).sum(), list(variables.values()))
     sums = sums_of(term, features())
-    value, factors = term.value(sums, torch.zeros(2, 3, *SIZE, dtype=torch.float64))
+    value, factors = term.value(sums, torch.zeros(2, 3, *SIZE, dtype=torch.float64), BETA)
     torch.testing.assert_close(value, expected.detach(), rtol=1e-12, atol=0)
     makes = term.gradients(features(), WHOLE, factors)
     for (name, make), wanted in zip(makes.items(), gradients, strict=True):
@@ -105,7 +106,7 @@ def test_a_region_of_ones_is_the_whole_picture() -> None:
     found = []
     for one in (Region(wanted), Region(wanted, 1.0, guides, counts)):
         term = term_of(one)
-        value, factors = term.value(sums_of(term, features()), image)
+        value, factors = term.value(sums_of(term, features()), image, BETA)
         found.append((value, term.gradients(features(), WHOLE, factors)["coarse"]()))
     torch.testing.assert_close(found[0][0], found[1][0])
     torch.testing.assert_close(found[0][1], found[1][1])
@@ -126,7 +127,7 @@ def test_tiles_add_up_and_leave_their_halo_alone(guided: bool) -> None:
         term.add_sums(sums, seen(tile), tile)
     for key, wanted in sums_of(term, found).items():
         torch.testing.assert_close(sums[key], wanted)
-    _, factors = term.value(sums, torch.zeros(2, 3, *SIZE, dtype=torch.float64))
+    _, factors = term.value(sums, torch.zeros(2, 3, *SIZE, dtype=torch.float64), BETA)
     at_once = term.gradients(found, WHOLE, factors)
     for name, make in at_once.items():
         total = torch.zeros_like(found[name])
