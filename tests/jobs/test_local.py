@@ -190,7 +190,9 @@ def test_workers_end_with_a_batch_that_is_killed(driver: subprocess.Popen[bytes]
     wait_for_the_endless_one()
     assert not workers_are_gone()
     driver.kill()
+    driver.wait()
     wait_until(workers_are_gone)
+    wait_until(lambda: not is_alive(-driver.pid))  # nor is the process that they are copies of
 
 
 @pytest.mark.parametrize("early", [False, True])

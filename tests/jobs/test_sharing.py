@@ -1,0 +1,126 @@
+"""How many processes share a batch, and what each gets of its memory."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from stylecli.jobs import Job, local, sharing
+from stylecli.jobs.batch import Queue
+from stylecli.jobs.local import LocalEngine, PoolEngine
+from stylecli.jobs.sharing import WORTH_IT, count_workers, with_share
+from stylecli.jobs.working import Group, group_jobs
+from stylecli.settings import Compute, Settings
+from stylecli.transfer.memory import PROCESS
+
+MUCH = int(WORTH_IT)
+
+
+@pytest.fixture(autouse=True)
+def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    monkeypatch.setattr(sharing, "memory_limit", lambda _, own: own or 64 * 2**30)
+
+
+def group(cost: int = MUCH, pixels: int = 1000, **compute: Any) -> Group:
+    job = Job(
+        content=Path("c.png"),
+        styles=(Path("s.png"),),
+        output=Path("o.png"),
+        compute=Compute(**{"device": "cpu", **compute}),
+    )
+    return Group((0,), (job,), pixels, cost)
+
+
+def test_one_for_each_core_or_group() -> None:
+    assert [count_workers([group()] * n) for n in (1, 2, 3, 4, 9)] == [1, 2, 3, 4, 4]
+
+
+def test_little_work_is_not_shared() -> None:
+    assert count_workers([]) == 1
+    assert count_workers([group(MUCH // 2 - 1)] * 2) == 1
+    assert count_workers([group(MUCH // 2)] * 2) == 2
+
+
+def test_as_many_as_there_is_memory_for() -> None:
+    large = group(pixels=10**6)  # 6.6 GB, and the process itself
+    need = PROCESS + 6_600_000_000
+    for allowed, workers in ((need - 1, 1), (2 * need - 1, 1), (2 * need, 2), (9 * need, 4)):
+        groups = [replace_memory(large, allowed)] * 9
+        assert count_workers(groups) == workers
+    groups = [group(), replace_memory(large, 3 * need), *[group()] * 7]
+    assert count_workers(groups) == 3
+
+
+def replace_memory(given: Group, allowed: int) -> Group:
+    job = given.jobs[0]
+    compute = replace(job.compute, max_memory=str(allowed))
+    return replace(given, jobs=(replace(job, compute=compute),))
+
+
+def test_a_gpu_is_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharing, "resolve_device", torch.device)
+    assert count_workers([group(), group(device="cuda:0")]) == 1
+
+
+def test_shares_of_the_memory() -> None:
+    shared = with_share(group(max_memory="2G"), 4)
+    assert shared.jobs[0].compute.max_bytes == 2**29
+    assert replace(shared, jobs=()) == replace(group(), jobs=())
+    assert with_share(group(), 4) == group()
+
+
+def test_workers_get_their_shares(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Asked(Exception):
+        pass
+
+    def queue(groups: Any, *_: Any) -> None:
+        raise Asked(*groups)
+
+    monkeypatch.setattr(local, "Queue", queue)
+    with pytest.raises(Asked) as asked:
+        next(PoolEngine(2).run([group(max_memory="2G")], existing="skip", on_fraction=print))
+    assert asked.value.args == (with_share(group(max_memory="2G"), 2),)
+
+
+@pytest.mark.parametrize(("cost", "wanted"), [(1, "serial"), (MUCH, ("pool", 2))])
+def test_the_engine(cost: int, wanted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Serial:
+        def __init__(self, **heard: Any) -> None:
+            assert heard == {"on_message": print}
+
+        def run(self, *_: Any, **__: Any) -> str:
+            return "serial"
+
+    class Pool:
+        def __init__(self, workers: int) -> None:
+            self.workers = workers
+
+        def run(self, *_: Any, **__: Any) -> tuple[str, int]:
+            return "pool", self.workers
+
+    monkeypatch.setattr(local, "SerialEngine", Serial)
+    monkeypatch.setattr(local, "PoolEngine", Pool)
+    engine = LocalEngine(on_message=print)
+    assert engine.run([group(cost)] * 2, existing="skip", on_fraction=print) == wanted
+
+
+def test_costs_and_the_longest_first(tmp_path: Path, style_path: Path) -> None:
+    jobs = []
+    for name, side, iterations in (("a", 40, 8), ("b", 80, 8), ("c", 40, 80), ("d", 0, 8)):
+        path = tmp_path / f"{name}.png"
+        if side:
+            Image.new("RGB", (side, side)).save(path)
+        settings = Settings(iterations=iterations)
+        jobs.append(Job(content=path, styles=(style_path,), output=path, settings=settings))
+    groups = group_jobs(jobs, range(4))
+    small, large, long, missing = groups
+    assert [each.pixels for each in groups] == [1600, 6400, 1600, 0]
+    assert 0 == missing.cost < small.cost < large.cost < long.cost == 10 * small.cost
+    twice = group_jobs([jobs[0], jobs[0]], range(2))
+    assert (twice[0].pixels, twice[0].cost) == (3200, 2 * small.cost)
+    queue = Queue(groups, "skip", 2)
+    assert [queue.take()[0].group for _ in groups] == [long, large, small, missing]
