@@ -32,9 +32,9 @@ def draw_sheet(
 ) -> Image.Image:
     """A sheet of `cells` by (row, column), with names left and above."""
     side = cell_side(len(rows), len(columns))
-    shapes = [cell.picture.size for cell in cells.values() if cell.picture is not None]
-    tallest = max((side * h // max(w, h) for w, h in shapes), default=side)
-    widest = max((side * w // max(w, h) for w, h in shapes), default=side)
+    shapes = [_fitted(cell.picture, side) for cell in cells.values() if cell.picture is not None]
+    tallest = max((height for _, height in shapes), default=side)
+    widest = max((width for width, _ in shapes), default=side)
     lines = max((len(cell.lines) for cell in cells.values()), default=0)
     left = _GAP + max((_width(name) for name in rows), default=0) + _GAP
     top = _GAP + 2 * _LINE + _LINE + _GAP
@@ -72,12 +72,18 @@ def _draw_cell(
         draw.rectangle((x, y, x + width, y + height), fill=_EMPTY)
         draw.text((x + width / 2, y + height / 2), "failed", _FAINT, font(_FONT), anchor="mm")
     else:
-        small = cell.picture.convert("RGB")
-        small.thumbnail((side, side), Image.Resampling.LANCZOS)
-        sheet.paste(small, (x, y))
+        size = _fitted(cell.picture, side)
+        sheet.paste(cell.picture.convert("RGB").resize(size, Image.Resampling.LANCZOS), (x, y))
     for number, line in enumerate(cell.lines):
         at = x, y + height + 3 + number * _LINE
         draw.text(at, line, fill=_FAINT, font=font(_SMALL))
+
+
+def _fitted(picture: Image.Image, side: int) -> tuple[int, int]:
+    """The picture's size in a cell, where a small one is not enlarged."""
+    width, height = picture.size
+    scale = min(1.0, side / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def _width(text: str) -> int:

@@ -34,6 +34,13 @@ def test_large_pictures_are_reduced_and_undistorted() -> None:
     assert (right - left, bottom - top) == (SIDE, SIDE // 2)
 
 
+def test_small_pictures_take_no_more_room_than_they_need() -> None:
+    def height(size: tuple[int, int]) -> int:
+        return draw_sheet({(0, 0): SheetCell(Image.new("RGB", size))}, [""], [""], "").height
+
+    assert height((200, 100)) == height((2 * SIDE, SIDE)) - SIDE // 2 + 100
+
+
 def test_many_cells_make_small_ones() -> None:
     assert cell_side(3, 3) == SIDE
     assert cell_side(1, 100) < 120
