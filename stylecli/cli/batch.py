@@ -156,13 +156,10 @@ def choose_engine(
         return RayEngine(address=address, workers=workers or 1, on_message=screen.say)
     if (workers or jobs // MANY) > 1:  # workers load PyTorch while this process does
         get_ready()
-    from stylecli.jobs.local import LocalEngine, PoolEngine, SerialEngine
+    from stylecli.jobs.local import LocalEngine, SerialEngine
 
-    if workers is None:
-        return LocalEngine(on_message=screen.say, on_download=screen.download)
-    if workers > 1:
-        return PoolEngine(workers)
-    return SerialEngine(on_message=screen.say, on_download=screen.download)
+    serial = SerialEngine(on_message=screen.say, on_download=screen.download)
+    return LocalEngine(serial, workers)
 
 
 def run_plan(

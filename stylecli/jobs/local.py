@@ -4,12 +4,12 @@ import contextlib
 import signal
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
-from typing import Any, Final
+from typing import Final
 
 import torch
 
 from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
-from stylecli.errors import MemoryLimitError
+from stylecli.errors import MemoryLimitError, StylecliError
 from stylecli.jobs.batch import Queue, Task
 from stylecli.jobs.outcome import Outcome
 from stylecli.jobs.processes import context, deaf_to_ctrl_c, end_with_parent
@@ -91,16 +91,24 @@ class PoolEngine:
 
 
 class LocalEngine:
-    """This process or several, whichever is faster for the groups at hand."""
+    """As many processes as `workers` says; without it as many as are faster for the groups."""
 
-    def __init__(self, **heard: Any) -> None:
-        self.heard = heard  # what a `SerialEngine` takes
+    def __init__(self, serial: SerialEngine, workers: int | None = None) -> None:
+        self.serial, self.workers = serial, workers
 
     def run(self, groups: Sequence[Group], *, existing: Existing, on_fraction: OnFraction) -> Ended:
         """Groups as they end."""
-        workers = count_workers(groups)
-        engine = PoolEngine(workers) if workers > 1 else SerialEngine(**self.heard)
-        return engine.run(groups, existing=existing, on_fraction=on_fraction)
+        workers = self.workers or count_workers(groups)
+        if workers == 1:
+            return self.serial.run(groups, existing=existing, on_fraction=on_fraction)
+        self._fetch_encoders(groups)
+        return PoolEngine(workers).run(groups, existing=existing, on_fraction=on_fraction)
+
+    def _fetch_encoders(self, groups: Sequence[Group]) -> None:
+        """Once, and where progress is heard, not by every worker; they tell of what is wrong."""
+        for job in {job.settings.encoder: job for group in groups for job in group.jobs}.values():
+            with contextlib.suppress(StylecliError):
+                self.serial.studio.encoder(job.settings)
 
 
 class _Hand:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from stylecli.jobs import Job, local, sharing
 from stylecli.jobs.batch import Queue
-from stylecli.jobs.local import LocalEngine, PoolEngine
+from stylecli.jobs.local import LocalEngine, PoolEngine, SerialEngine
 from stylecli.jobs.sharing import WORTH_IT, count_workers, with_share
 from stylecli.jobs.working import Group, group_jobs
 from stylecli.settings import Compute, Settings
@@ -35,8 +35,23 @@ def group(cost: int = MUCH, pixels: int = 1000, **compute: Any) -> Group:
     return Group((0,), (job,), pixels, cost)
 
 
-def test_one_for_each_core_or_group() -> None:
-    assert [count_workers([group()] * n) for n in (1, 2, 3, 4, 9)] == [1, 2, 3, 4, 4]
+@pytest.mark.parametrize(
+    ("costs", "workers"),
+    [
+        ([1], 1),
+        ([1, 1], 2),
+        ([1, 1, 1], 3),
+        ([1, 1, 1, 1], 4),
+        ([1, 1, 1, 1, 1], 1),  # three of four would wait for the fifth
+        ([1] * 8, 4),
+        ([1] * 9, 2),
+        ([8, 1], 1),  # the second would have little to do
+        ([8, 8, 1], 2),
+        ([2, 1, 1, 8, 1], 1),
+    ],
+)
+def test_as_many_as_end_first(costs: list[int], workers: int) -> None:
+    assert count_workers([group(cost * MUCH) for cost in costs]) == workers
 
 
 def test_little_work_is_not_shared() -> None:
@@ -49,10 +64,10 @@ def test_as_many_as_there_is_memory_for() -> None:
     large = group(pixels=10**6)  # 6.6 GB, and the process itself
     need = PROCESS + 6_600_000_000
     for allowed, workers in ((need - 1, 1), (2 * need - 1, 1), (2 * need, 2), (9 * need, 4)):
-        groups = [replace_memory(large, allowed)] * 9
+        groups = [replace_memory(large, allowed)] * 8
         assert count_workers(groups) == workers
-    groups = [group(), replace_memory(large, 3 * need), *[group()] * 7]
-    assert count_workers(groups) == 3
+    groups = [group(), replace_memory(large, 2 * need), group(), group()]
+    assert count_workers(groups) == 2
 
 
 def replace_memory(given: Group, allowed: int) -> Group:
@@ -86,14 +101,15 @@ def test_workers_get_their_shares(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked.value.args == (with_share(group(max_memory="2G"), 2),)
 
 
-@pytest.mark.parametrize(("cost", "wanted"), [(1, "serial"), (MUCH, ("pool", 2))])
-def test_the_engine(cost: int, wanted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Serial:
-        def __init__(self, **heard: Any) -> None:
-            assert heard == {"on_message": print}
-
-        def run(self, *_: Any, **__: Any) -> str:
-            return "serial"
+@pytest.mark.parametrize(
+    ("workers", "cost", "wanted"),
+    [(None, 1, "serial"), (1, MUCH, "serial"), (None, MUCH, ("pool", 2)), (3, 1, ("pool", 3))],
+)
+def test_the_engine(
+    workers: int | None, cost: int, wanted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several workers find the encoder there: this process has seen to it, and told of it."""
+    said: list[str] = []
 
     class Pool:
         def __init__(self, workers: int) -> None:
@@ -102,10 +118,21 @@ def test_the_engine(cost: int, wanted: Any, monkeypatch: pytest.MonkeyPatch) -> 
         def run(self, *_: Any, **__: Any) -> tuple[str, int]:
             return "pool", self.workers
 
-    monkeypatch.setattr(local, "SerialEngine", Serial)
+    monkeypatch.setattr(SerialEngine, "run", lambda *_, **__: "serial")
     monkeypatch.setattr(local, "PoolEngine", Pool)
-    engine = LocalEngine(on_message=print)
-    assert engine.run([group(cost)] * 2, existing="skip", on_fraction=print) == wanted
+    missing = with_encoder(group(cost), "none.pth")
+    engine = LocalEngine(SerialEngine(on_message=said.append), workers)
+    groups = [group(cost), missing]
+    found: Any = engine.run(groups, existing="skip", on_fraction=print)
+    assert found == wanted
+    loading = ["Loading encoder compact", "Loading encoder none.pth"]
+    assert said == ([] if wanted == "serial" else loading)
+
+
+def with_encoder(given: Group, encoder: str) -> Group:
+    job = given.jobs[0]
+    settings = replace(job.settings, encoder=encoder)
+    return replace(given, jobs=(replace(job, settings=settings),))
 
 
 def test_costs_and_the_longest_first(tmp_path: Path, style_path: Path) -> None:
