@@ -11,29 +11,33 @@ from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from typing import Final
 
-# Where Linux has it, one process imports torch and all workers are copies of it, which takes
-# milliseconds and shares its memory; elsewhere each begins afresh.
-_METHOD: Final = "forkserver" if sys.platform == "linux" else "spawn"
 _LOADED: Final = ["stylecli.jobs.local"]
 
 
 def context() -> ForkServerContext | SpawnContext:
-    """Where workers come from."""
-    if _METHOD == "spawn":
-        return multiprocessing.get_context("spawn")
-    found = multiprocessing.get_context("forkserver")
-    found.set_forkserver_preload(_LOADED)
-    return found
+    """Where workers come from: on Linux all are copies of one process, else each begins afresh."""
+    if get_ready():
+        return multiprocessing.get_context("forkserver")
+    return multiprocessing.get_context("spawn")
 
 
-def get_ready() -> None:
-    """Let the process that workers are copies of import what they need, while this one goes on."""
-    context()
-    if _METHOD == "forkserver":
-        from multiprocessing import forkserver
+def get_ready() -> bool:
+    """Let the process that workers are copies of import torch, while this one goes on.
 
+    A copy takes milliseconds and shares its memory. False where there is no such process: on
+    other systems, and without a folder for the socket that it is spoken to through.
+    """
+    if sys.platform != "linux":
+        return False
+    from multiprocessing import forkserver
+
+    try:
         with deaf_to_ctrl_c():
+            forkserver.set_forkserver_preload(_LOADED)
             forkserver.ensure_running()
+    except OSError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
