@@ -164,9 +164,9 @@ def _publish(file: Path) -> None:
     ENCODERS["vgg19"] = EncoderSpec("vgg19", plan, *layers, name, len(data), digest, url)
 
 
-if __name__ != "__main__":  # as a script it stands alone
+if __name__ not in ("__main__", "__mp_main__"):  # as a script, and in its workers, it stands alone
     from .scale import FULL, count
-else:
+elif __name__ == "__main__":
     from stylecli.cli.app import main as program
 
     if sys.argv[1] == "fake":

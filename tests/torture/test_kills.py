@@ -7,6 +7,7 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from stylecli.jobs.checkpoint import load_checkpoint
@@ -85,9 +86,10 @@ def test_runs_that_save_as_they_go(real: Nursery, folder: Path) -> None:
     assert resumed > 0 or not FULL
 
 
-def test_batches(real: Nursery, folder: Path) -> None:
+@pytest.mark.parametrize(("workers", "short", "full"), [(1, 2, 150), (2, 1, 30)])
+def test_batches(real: Nursery, folder: Path, workers: int, short: int, full: int) -> None:
     """Killed up to three times, and then let end."""
-    chance, kills = random.Random(SEED), scaled(2, 150)
+    chance, kills = random.Random(SEED), scaled(short, full)
     (photos := folder / "photos").mkdir()
     with Image.open(folder / "content.png") as content:
         for number in range(4):
@@ -95,6 +97,7 @@ def test_batches(real: Nursery, folder: Path) -> None:
                 photos / f"{number}.png"
             )
     words = ["batch", "photos", "--style", "style.png", "--skip-existing", "--iterations", "12"]
+    words += ["--workers", str(workers)]
     started = time.monotonic()
     assert real.run(folder, *words, *TINY, "-o", "whole") == (0, "")
     span = time.monotonic() - started
