@@ -4,7 +4,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -15,6 +15,7 @@ from stylecli.cli.progress import Screen, describe_seconds, open_screen
 from stylecli.errors import InputError, UsageError
 from stylecli.files import reason
 from stylecli.images.formats import shown
+from stylecli.jobs.job import TOGETHER
 from stylecli.jobs.manifest import Manifest
 from stylecli.jobs.naming import DEFAULT_TEMPLATE, FIELDS, Naming
 from stylecli.jobs.planning import BatchPlan, BatchRequest, Pairing, plan_batch
@@ -23,8 +24,6 @@ from stylecli.jobs.processes import get_ready
 if TYPE_CHECKING:
     from stylecli.jobs.batch import Engine, Summary
     from stylecli.jobs.outcome import Outcome
-
-MANY: Final = 8  # pictures; as many are made together at most, so twice that are two groups
 
 Contents = Annotated[
     list[str] | None,
@@ -154,7 +153,8 @@ def choose_engine(
         from stylecli.jobs.ray_engine import RayEngine
 
         return RayEngine(address=address, workers=workers or 1, on_message=screen.say)
-    if (workers or jobs // MANY) > 1:  # workers load PyTorch while this process does
+    # Workers load PyTorch while this process does, where there may be some: two groups of jobs.
+    if (workers or jobs // TOGETHER) > 1:
         get_ready()
     from stylecli.jobs.local import LocalEngine, SerialEngine
 

@@ -13,7 +13,7 @@ from stylecli.errors import MemoryLimitError, StylecliError
 from stylecli.jobs.batch import Queue, Task
 from stylecli.jobs.outcome import Outcome
 from stylecli.jobs.processes import context, deaf_to_ctrl_c, end_with_parent
-from stylecli.jobs.sharing import count_workers, with_share
+from stylecli.jobs.sharing import count_workers, threads_each, with_share
 from stylecli.jobs.studio import Studio
 from stylecli.jobs.working import Existing, Group, work
 from stylecli.transfer.progress import OnFraction
@@ -84,10 +84,9 @@ class PoolEngine:
 
     def _hire(self, hands: list["_Hand"], waiting: int) -> None:
         """As many as there is work for, up to the number of workers."""
-        threads = max(1, torch.get_num_threads() // self.workers)
         idle = sum(hand.task is None for hand in hands)
         for _ in range(min(waiting - idle, self.workers - len(hands))):
-            hands.append(_Hand(threads))
+            hands.append(_Hand(threads_each(self.workers)))
 
 
 class LocalEngine:

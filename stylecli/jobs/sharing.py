@@ -8,6 +8,7 @@ from typing import Final
 import torch
 
 from stylecli.jobs.working import Group
+from stylecli.settings import Compute
 from stylecli.transfer.device import resolve_device
 from stylecli.transfer.memory import PROCESS, memory_limit
 
@@ -37,16 +38,20 @@ def _time(groups: Sequence[Group], workers: int) -> float:
     loads = [0] * workers
     for cost in sorted((group.cost for group in groups), reverse=True):
         heapq.heapreplace(loads, loads[0] + cost)
-    return float(max(loads) / (torch.get_num_threads() // workers) ** SPEED_UP)
+    return float(max(loads) / threads_each(workers) ** SPEED_UP)
+
+
+def threads_each(workers: int) -> int:
+    """A worker's share of the cores."""
+    return max(1, torch.get_num_threads() // workers)
 
 
 def with_share(group: Group, workers: int) -> Group:
     """The group with a worker's share of the memory that its jobs are allowed."""
-    jobs = []
-    for job in group.jobs:
-        allowed = job.compute.max_bytes
-        if allowed is not None:
-            compute = replace(job.compute, max_memory=str(allowed // workers))
-            job = replace(job, compute=compute)
-        jobs.append(job)
-    return replace(group, jobs=tuple(jobs))
+
+    def shared(compute: Compute) -> Compute:
+        allowed = compute.max_bytes
+        return compute if allowed is None else replace(compute, max_memory=str(allowed // workers))
+
+    jobs = tuple(replace(job, compute=shared(job.compute)) for job in group.jobs)
+    return replace(group, jobs=jobs)

@@ -33,9 +33,9 @@ def dot(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 def dots(rows: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Products of B matrices (B, m, n) with vectors (B, n), padded to pieces, as (B, m)."""
     pieces = rows.view(*rows.shape[:2], -1, PIECE), y.view(len(y), -1, PIECE)
-    return torch.stack([_dots_of_one(*one) for one in zip(*pieces, strict=True)])
+    return each_alone(_dots_of_one, *pieces)
 
 
 def _dots_of_one(rows: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     # As fast as a product that may be split; with the factors the other way about, half as fast.
-    return torch.bmm(y.unsqueeze(1), rows.permute(1, 2, 0)).sum(0).squeeze(0)
+    return torch.bmm(y[0].unsqueeze(1), rows[0].permute(1, 2, 0)).sum(0)

@@ -31,14 +31,19 @@ def gram_sum(features: torch.Tensor) -> torch.Tensor:
     """
     rows = features.permute(0, 2, 3, 1)  # (B, h, w, C), a view where channels are last
     if not rows.is_contiguous() and rows.shape[2] <= _WIDEST:
-        return torch.stack([_products(one).sum(0) for one in rows])
+        return _summed_products(rows)
     flat = rows.flatten(1, 2)
     whole = flat.shape[1] - flat.shape[1] % _CHUNK
     total = _products(flat[:, whole:])
     if whole:
         chunks = flat[:, :whole].view(len(flat), -1, _CHUNK, flat.shape[2])
-        total += torch.stack([_products(one).sum(0) for one in chunks])
+        total += _summed_products(chunks)
     return total
+
+
+def _summed_products(chunks: torch.Tensor) -> torch.Tensor:
+    """Σ over n of RᵀR of (B, n, positions, C), as (B, C, C), a picture at a time."""
+    return torch.stack([_products(one).sum(0) for one in chunks])
 
 
 def _products(rows: torch.Tensor) -> torch.Tensor:

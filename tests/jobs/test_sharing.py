@@ -25,11 +25,12 @@ def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharing, "memory_limit", lambda _, own: own or 64 * 2**30)
 
 
-def group(cost: int = MUCH, pixels: int = 1000, **compute: Any) -> Group:
+def group(cost: int = MUCH, pixels: int = 1000, encoder: str = "compact", **compute: Any) -> Group:
     job = Job(
         content=Path("c.png"),
         styles=(Path("s.png"),),
         output=Path("o.png"),
+        settings=Settings(encoder=encoder),
         compute=Compute(**{"device": "cpu", **compute}),
     )
     return Group((0,), (job,), pixels, cost)
@@ -61,19 +62,14 @@ def test_little_work_is_not_shared() -> None:
 
 
 def test_as_many_as_there_is_memory_for() -> None:
-    large = group(pixels=10**6)  # 6.6 GB, and the process itself
+    pixels = 10**6  # 6.6 GB, and the process itself
     need = PROCESS + 6_600_000_000
     for allowed, workers in ((need - 1, 1), (2 * need - 1, 1), (2 * need, 2), (9 * need, 4)):
-        groups = [replace_memory(large, allowed)] * 8
+        groups = [group(pixels=pixels, max_memory=str(allowed))] * 8
         assert count_workers(groups) == workers
-    groups = [group(), replace_memory(large, 2 * need), group(), group()]
+    large = group(pixels=pixels, max_memory=str(2 * need))
+    groups = [group(), large, group(), group()]
     assert count_workers(groups) == 2
-
-
-def replace_memory(given: Group, allowed: int) -> Group:
-    job = given.jobs[0]
-    compute = replace(job.compute, max_memory=str(allowed))
-    return replace(given, jobs=(replace(job, compute=compute),))
 
 
 def test_a_gpu_is_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,19 +116,12 @@ def test_the_engine(
 
     monkeypatch.setattr(SerialEngine, "run", lambda *_, **__: "serial")
     monkeypatch.setattr(local, "PoolEngine", Pool)
-    missing = with_encoder(group(cost), "none.pth")
     engine = LocalEngine(SerialEngine(on_message=said.append), workers)
-    groups = [group(cost), missing]
+    groups = [group(cost), group(cost, encoder="none.pth")]
     found: Any = engine.run(groups, existing="skip", on_fraction=print)
     assert found == wanted
     loading = ["Loading encoder compact", "Loading encoder none.pth"]
     assert said == ([] if wanted == "serial" else loading)
-
-
-def with_encoder(given: Group, encoder: str) -> Group:
-    job = given.jobs[0]
-    settings = replace(job.settings, encoder=encoder)
-    return replace(given, jobs=(replace(job, settings=settings),))
 
 
 def test_costs_and_the_longest_first(tmp_path: Path, style_path: Path) -> None:

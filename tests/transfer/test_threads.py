@@ -1,6 +1,6 @@
 """A picture does not depend on the number of threads: sums are made of pieces of one length."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -17,11 +17,7 @@ MEASURED = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(autouse=True)
-def same_threads_after() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")  # sets the number again afterwards
 
 
 def on_each(compute: Callable[[], torch.Tensor]) -> list[torch.Tensor]:
