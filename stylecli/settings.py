@@ -32,7 +32,7 @@ Color = Literal["style", "content", "match", "histogram"]
 
 MAX_SIZE: Final = 32768  # long side in pixels; past it even one row of tiles is no longer practical
 MAX_ITERATIONS: Final = 100_000
-MAX_OCTAVES: Final = 5
+MAX_OCTAVES: Final = 11  # down to 32 pixels from the largest size
 MAX_SEED: Final = 2**63 - 1
 DEFAULT_STRENGTH: Final = 0.5
 LAYER_FIELDS: Final = ("content_layers", "style_layers")  # written as relu1_1:5,relu2_1
@@ -51,7 +51,9 @@ class Settings:
 
     `strength` in [0, 1] stands for `alpha` and `beta`, and excludes them. Layers are
     (name, weight) pairs; `None` means the encoder's own defaults. `size` is the long side of
-    the output in pixels, `None` the content's own size. `iterations` counts over all scales.
+    the output in pixels, `None` the content's own size. `octaves` are the sizes at which styles
+    are compared, each half of the one before, `None` as many as have 32 pixels: large strokes are
+    then the same at every size. `iterations` counts over all scales.
     `style_weights` are the shares of several styles, in any unit; `style_scale` the size of
     their strokes, one for all or one each; `style_size` the long side in pixels at which styles
     are looked at, instead of the output's. `color` says whose colours the picture has.
@@ -68,7 +70,7 @@ class Settings:
     losses: LossKind = "relative"
     content_layers: LayerWeights | None = None
     style_layers: LayerWeights | None = None
-    octaves: int = 3
+    octaves: int | None = None
     pooling: Pooling = "max"
     padding: Padding = "replicate"
     size: int | None = None

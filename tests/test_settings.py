@@ -90,7 +90,7 @@ def test_numbers_in_their_range(name: str, low: float, high: float) -> None:
 @pytest.mark.parametrize(
     ("name", "low", "high"),
     [
-        ("octaves", 1, 5),
+        ("octaves", 1, 11),
         ("size", 1, MAX_SIZE),
         ("style_size", 1, MAX_SIZE),
         ("iterations", 1, MAX_ITERATIONS),
@@ -176,7 +176,7 @@ def test_there_and_back(settings: Settings) -> None:
 def test_what_is_none_is_left_out() -> None:
     plain = Settings().to_dict()
     optional = {f.name for f in dataclasses.fields(Settings) if f.default is None}
-    assert not plain.keys() & optional and plain["octaves"] == 3
+    assert not plain.keys() & optional and plain["chroma_tv"] == 5.0
     assert EVERYTHING.to_dict()["style_layers"] == "relu1_1:5,relu2_1:0.25"
     assert EVERYTHING.to_dict()["style_weights"] == [3.0, 1.0]
 

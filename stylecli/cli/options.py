@@ -68,7 +68,12 @@ PARAMETERS: Final[tuple[inspect.Parameter, ...]] = (
         metavar="NAME:WEIGHT,...|fine|coarse",
         shown="the encoder's",
     ),
-    _setting("octaves", OBJECTIVE, "Sizes at which style is compared: full, half, quarter, ..."),
+    _setting(
+        "octaves",
+        OBJECTIVE,
+        "Sizes at which style is compared: full, half, quarter, ...; 1 is classic.",
+        shown="down to 32 pixels",
+    ),
     _setting("pooling", OBJECTIVE, "Pooling inside the encoder."),
     _setting("padding", OBJECTIVE, "Padding of the encoder's first layer."),
     _setting(

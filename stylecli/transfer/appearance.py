@@ -14,8 +14,9 @@ from stylecli.encoder import Encoder
 from stylecli.layers import LayerWeights
 from stylecli.settings import Settings
 from stylecli.transfer.losses import gram
+from stylecli.transfer.octaves import SMALLEST_OCTAVE
 from stylecli.transfer.resample import Size, fit, halve, reductions, resize
-from stylecli.transfer.targets import SMALLEST_OCTAVE, weights_of
+from stylecli.transfer.targets import weights_of
 from stylecli.transfer.trunk import Trunk
 
 LONG_SIDE: Final = 512  # pixels at which pictures are looked at, at most

@@ -15,7 +15,7 @@ from stylecli.layers import LayerWeights
 from stylecli.transfer import losses
 from stylecli.transfer.batch import each_alone
 from stylecli.transfer.laplacian import colour_basis, mix
-from stylecli.transfer.resample import halve, halve_transposed
+from stylecli.transfer.resample import halve, halve_transposed, mirror, mirror_transposed
 from stylecli.transfer.style import Key, StyleTerm
 from stylecli.transfer.terms import Octave, Target, Terms, Weights
 from stylecli.transfer.tiles import Tile, strides, tiles_of
@@ -57,9 +57,10 @@ class Objective:
         reduced, back = image, []
         for octave in self.octaves[1:]:
             reduced = halve(reduced)
-            one_style, _, own = self._octave(reduced, octave, ())
+            margin = octave.margin
+            one_style, _, own = self._octave(mirror(reduced, margin), octave, ())
             style = style + one_style
-            back.append(own)
+            back.append(mirror_transposed(own, margin))
         for coarse, fine in pairwise(reversed([gradient, *back])):
             fine += halve_transposed(coarse, (fine.shape[-2], fine.shape[-1]))
         variation = self._variation(image, gradient)
@@ -69,27 +70,31 @@ class Objective:
     @torch.no_grad()
     def measure(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Content and style loss (B,) of the first octave alone, without a way back."""
-        trunk = self.trunk
-        term = StyleTerm(self.octaves[0], self.shared.style, self.shared.kind, strides(trunk.steps))
+        octave, trunk = self.octaves[0], self.style_trunk
+        term = StyleTerm(octave, self.shared.kind, strides(trunk.steps))
         sums: dict[Key, torch.Tensor] = {}
-        content = torch.zeros_like(self.alpha)
-        for tile in tiles_of((image.shape[-2], image.shape[-1]), self.tile, trunk.steps):
-            tape = trunk.forward(tile.cut(image), keep=False)
+        continued = mirror(image, octave.margin)
+        for tile in tiles_of(octave.size, self.tile, trunk.steps, octave.margin):
+            tape = trunk.forward(tile.cut(continued), keep=False)
             term.add_sums(sums, tape.features, tile)
-            content = content + self._content(tape, tile, term.stride, self.shared.content, {})
-        return content, term.value(sums, image, self.beta)[0]
+        content, trunk = torch.zeros_like(self.alpha), self.trunk
+        stride = strides(trunk.steps)
+        for tile in tiles_of(octave.size, self.tile, trunk.steps):
+            tape = trunk.forward(tile.cut(image), keep=False)
+            content = content + self._content(tape, tile, stride, self.shared.content, {})
+        return content, term.value(sums, self.beta)[0]
 
     def _octave(
         self, image: torch.Tensor, octave: Octave, layers: LayerWeights
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Style and content loss (B,) of one octave and their gradient at its own size.
+        """Style and content loss (B,) of one octave and their gradient, of the image with margin.
 
         One tile is run forward once; several are run twice, since the Gram matrices of the
         whole picture must be known before any tile can go backward.
         """
         trunk = self.trunk if layers else self.style_trunk
-        tiles = tiles_of((image.shape[-2], image.shape[-1]), self.tile, trunk.steps)
-        term = StyleTerm(octave, self.shared.style, self.shared.kind, strides(trunk.steps))
+        tiles = tiles_of(octave.size, self.tile, trunk.steps, octave.margin)
+        term = StyleTerm(octave, self.shared.kind, strides(trunk.steps))
         tape: Tape | None = None
         sums: dict[Key, torch.Tensor] = {}
         for tile in tiles:
@@ -97,7 +102,7 @@ class Objective:
             term.add_sums(sums, tape.features, tile)
         if len(tiles) > 1:
             tape = None
-        style, factors = term.value(sums, image, self.beta)
+        style, factors = term.value(sums, self.beta)
         content, gradient = image.new_zeros(image.shape[0]), torch.zeros_like(image)
         for tile in tiles:
             if tape is None:

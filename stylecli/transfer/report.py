@@ -60,7 +60,7 @@ def pyramid_of(
             plan = next(plans(targets.trunk, size, tile=compute.tile_side, limit=limit))
         except MemoryLimitError:
             break
-        objective = targets.first_octave(subject, size, plan.tile)
+        objective = targets.one_octave(subject, size, plan.tile, len(found))
         content, style = objective.measure(image)
         found.append((float(content), float(style)))
         image, size = halve(image), half(size)

@@ -22,10 +22,10 @@ def half(size: Size) -> Size:
     return (size[0] + 1) // 2, (size[1] + 1) // 2
 
 
-def reductions(size: Size, most: int, smallest: int) -> list[Size]:
-    """A size, its half, its quarter, ...: `most` of them, as long as sides reach `smallest`."""
+def reductions(size: Size, most: int | None, smallest: float) -> list[Size]:
+    """A size, its half, its quarter, ... as long as sides reach `smallest`: `most`, or all."""
     sizes = [size]
-    while len(sizes) < most and min(half(sizes[-1])) >= smallest:
+    while (most is None or len(sizes) < most) and min(half(sizes[-1])) >= smallest:
         sizes.append(half(sizes[-1]))
     return sizes
 
@@ -60,6 +60,27 @@ def halve_transposed(gradient: torch.Tensor, size: Size) -> torch.Tensor:
     if width % 2:
         full[..., -2] += full[..., -1]
     return full[..., :height, :width]
+
+
+def mirror(image: torch.Tensor, margin: int) -> torch.Tensor:
+    """(B, C, H, W) continued on all sides by `margin` pixels, mirrored; at most a side."""
+    if not margin:
+        return image
+    for dim in (-2, -1):
+        first, last = image.narrow(dim, 0, margin), image.narrow(dim, -margin, margin)
+        image = torch.cat([first.flip(dim), image, last.flip(dim)], dim)
+    return image
+
+
+def mirror_transposed(gradient: torch.Tensor, margin: int) -> torch.Tensor:
+    """The transpose of `mirror`: (B, C, H + 2·margin, W + 2·margin) to (B, C, H, W)."""
+    for dim in (-1, -2):
+        n = gradient.shape[dim] - 2 * margin
+        inner = gradient.narrow(dim, margin, n).clone()
+        inner.narrow(dim, 0, margin).add_(gradient.narrow(dim, 0, margin).flip(dim))
+        inner.narrow(dim, -margin, margin).add_(gradient.narrow(dim, -margin, margin).flip(dim))
+        gradient = inner
+    return gradient
 
 
 def fit(size: Size, long_side: int) -> Size:

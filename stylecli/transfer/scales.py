@@ -9,6 +9,7 @@ from stylecli.transfer.resample import Size, fit
 
 OVERHEAD: Final = 20_000  # an iteration costs at least what this many pixels do
 COARSEST: Final = 128  # long side of the first scale, to within a factor of √2
+LEAST_SCALES: Final = 3  # a picture of fewer gets as many iterations as one of these
 ITERATIONS: Final[dict[Quality, tuple[int, ...]]] = {
     "draft": (75, 50, 25, 20),
     "normal": (150, 100, 60, 60),
@@ -38,7 +39,9 @@ def schedule(size: Size, settings: Settings, needed: int = 1) -> tuple[Scale, ..
     """The scales up to `size`, coarsest first, each twice the one before.
 
     Scales with a side under `needed` pixels are left out: a long strip starts later. From the
-    fourth scale on each gets the last count of its preset: by then strokes are in place.
+    fourth scale on each gets the last count of its preset: by then strokes are in place. With
+    fewer than three, the last gets what is left of the first three counts: a small picture is
+    cheap, and comes no nearer to its style in fewer iterations than a large one.
     `settings.iterations` is spread in the same proportions, at least 1 a scale.
     """
     long_side = max(size)
@@ -47,6 +50,7 @@ def schedule(size: Size, settings: Settings, needed: int = 1) -> tuple[Scale, ..
     sizes = [*(each for each in reduced if min(each) >= needed), size]
     base = ITERATIONS[settings.quality]
     counts = [base[min(index, len(base) - 1)] for index in range(len(sizes))]
+    counts[-1] += sum(base[len(sizes) : LEAST_SCALES])
     if settings.iterations is not None:
         counts = _spread(settings.iterations, counts)
     pairs = zip(sizes, counts, strict=True)

@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch.nn import functional as F
 
-from stylecli.layers import LayerWeights
+from stylecli.encoder import Step
 from stylecli.settings import LossKind
 from stylecli.transfer import losses
-from stylecli.transfer.resample import Size
+from stylecli.transfer.resample import Size, mirror
 from stylecli.transfer.terms import Octave, Region, Target
-from stylecli.transfer.tiles import Tile
+from stylecli.transfer.tiles import Tile, strides, tiles_of
 
 Key = tuple[int, str]  # a region and a layer
 Features = Mapping[str, torch.Tensor]
@@ -21,37 +22,35 @@ Features = Mapping[str, torch.Tensor]
 class StyleTerm:
     """The style loss of one octave, for pictures whose features come tile by tile.
 
-    `layers` are names with their shares of 1; `stride` the pixels from one position to the next.
+    `stride` are the pixels from one position to the next, by layer.
     """
 
     octave: Octave
-    layers: LayerWeights
     kind: LossKind
     stride: Mapping[str, int]
 
     def add_sums(self, sums: dict[Key, torch.Tensor], features: Features, tile: Tile) -> None:
         """Add the tile's part of every region's Gram matrices, (B, C, C), to `sums`."""
         for index, region in enumerate(self.octave.regions):
-            for name, _ in self.layers:
+            for name, _ in self.octave.layers:
                 own = losses.gram_sum(self._guided(region, name, features, tile))
                 key = index, name
                 sums[key] = sums[key] + own if key in sums else own
 
     def value(
-        self, sums: Mapping[Key, torch.Tensor], image: torch.Tensor, beta: torch.Tensor
+        self, sums: Mapping[Key, torch.Tensor], beta: torch.Tensor
     ) -> tuple[torch.Tensor, dict[Key, torch.Tensor]]:
         """This octave's share of the style loss (B,), and matrices K (B, C, C).
 
         K·F, with F the guided features, is the gradient of `beta` (B,) times that share with
         respect to F.
         """
-        total = image.new_zeros(image.shape[0])
+        total = torch.zeros_like(beta)
         factors = {}
-        size = image.shape[-2], image.shape[-1]
         for index, region in enumerate(self.octave.regions):
-            for name, weight in self.layers:
+            for name, weight in self.octave.layers:
                 target = region.grams[name]
-                positions = positions_of(region, name, size, self.stride[name])
+                positions = positions_of(region, name, self.octave.size, self.stride[name])
                 difference = (sums[index, name] / positions).sub_(target.value)
                 share = weight * region.share * self.octave.weight
                 scale = share * style_scale(self.kind, target)
@@ -69,7 +68,7 @@ class StyleTerm:
         """
         return {
             name: functools.partial(self._gradient, name, features[name], tile, factors)
-            for name, _ in self.layers
+            for name, _ in self.octave.layers
         }
 
     def _gradient(
@@ -104,6 +103,24 @@ def positions_of(region: Region, name: str, size: Size, stride: int) -> float:
     if region.positions is not None:
         return region.positions[name]
     return float((size[0] // stride) * (size[1] // stride))
+
+
+def guides_of(
+    mask: torch.Tensor, names: Sequence[str], steps: tuple[Step, ...], margin: int
+) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
+    """A mask (1, 1, H, W) at the positions of each layer, and Σ of its squares.
+
+    The guides are of the mask continued by `margin`, the sums over the positions that count.
+    """
+    stride = strides(steps)
+    (whole,) = tiles_of((mask.shape[-2], mask.shape[-1]), None, steps, margin)
+    mask = mirror(mask, margin)
+    guides, squares = {}, {}
+    for name in names:
+        guides[name] = F.avg_pool2d(mask, stride[name]) if stride[name] > 1 else mask
+        counted = whole.of_whole(guides[name], stride[name])
+        squares[name] = max(float(counted.square().sum()), 1e-3)
+    return guides, squares
 
 
 def style_scale(kind: LossKind, target: Target) -> torch.Tensor:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import torch
-from torch.nn import functional as F
 
 from stylecli.encoder import Encoder
 from stylecli.encoder.registry import content_layers, style_layers
@@ -14,14 +13,14 @@ from stylecli.errors import InputError
 from stylecli.layers import LayerWeights
 from stylecli.settings import Settings
 from stylecli.transfer.objective import Objective
-from stylecli.transfer.resample import Size, fit, halve, reductions, resize
-from stylecli.transfer.style import Features, Key, StyleTerm, blend, positions_of
+from stylecli.transfer.octaves import Level, level_at, levels
+from stylecli.transfer.resample import Size, fit, halve, mirror, resize
+from stylecli.transfer.style import Features, Key, StyleTerm, blend, guides_of, positions_of
 from stylecli.transfer.subject import Part, Source, Subject
 from stylecli.transfer.terms import Octave, Region, Target, Weights, target_of
 from stylecli.transfer.tiles import strides, tiles_of
 from stylecli.transfer.trunk import Trunk
 
-SMALLEST_OCTAVE: Final = 32  # pixels of the short side; relu5_1 has 2×2 positions there
 REMEMBERED: Final = 64  # styles, at a size each, whose Gram matrices are kept: about 2 MB each
 
 
@@ -66,24 +65,34 @@ class Targets:
         Several subjects have the same number of parts, and no masks. Raises `InputError` where
         a picture is too small for the deepest layer.
         """
-        return self._objective(subjects, self._reductions(size), tile)
+        sources = (one for subject in subjects for part in subject.parts for one in part.sources)
+        found = levels(
+            size,
+            self.octaves,
+            self.weights.style,
+            self.style_trunk.steps,
+            kind=self.weights.kind,
+            least_scale=min(source.scale for source in sources),
+        )
+        return self._objective(subjects, found, tile)
 
-    def first_octave(self, subject: Subject, size: Size, tile: int | None) -> Objective:
-        """The objective at `size` alone, to measure a picture with."""
-        return self._objective([subject], [size], tile)
+    def one_octave(self, subject: Subject, size: Size, tile: int | None, index: int) -> Objective:
+        """The relative losses at `size` alone, to measure a picture as the octave of that index."""
+        level = level_at(size, index, self.weights.style, self.style_trunk.steps, "relative")
+        return self._objective([subject], [level], tile)
 
     def _objective(
-        self, subjects: Sequence[Subject], sizes: Sequence[Size], tile: int | None
+        self, subjects: Sequence[Subject], found: Sequence[Level], tile: int | None
     ) -> Objective:
-        check_size(sizes[0], self.size_needed, "the picture at its smallest scale")
-        content = self._content(subjects, sizes[0], tile)
+        check_size(found[0].size, self.size_needed, "the picture at its smallest scale")
+        content = self._content(subjects, found[0].size, tile)
         regions = [
-            self._regions([subject.parts[index] for subject in subjects], sizes, tile)
+            self._regions([subject.parts[index] for subject in subjects], found, tile)
             for index in range(len(subjects[0].parts))
         ]
         octaves = [
-            Octave(reduced, tuple(part[index] for part in regions), 1.0 / len(sizes))
-            for index, reduced in enumerate(sizes)
+            Octave(size, tuple(part[index] for part in regions), 1.0 / len(found), layers, margin)
+            for index, (size, layers, margin) in enumerate(found)
         ]
         weights = [subject.weights for subject in subjects]
         return Objective(self.trunk, self.style_trunk, weights, content, octaves, tile)
@@ -96,15 +105,11 @@ class Targets:
         features = tiled_features(self.trunk, pictures, names, tile)
         return {name: target_of(value) for name, value in features.items()}
 
-    def _reductions(self, size: Size) -> list[Size]:
-        smallest = max(SMALLEST_OCTAVE, self.style_trunk.smallest_side)
-        return reductions(size, self.octaves, smallest)
-
     def _regions(
-        self, parts: Sequence[Part], sizes: Sequence[Size], tile: int | None
+        self, parts: Sequence[Part], found: Sequence[Level], tile: int | None
     ) -> list[Region]:
-        """The same part of every subject as one region, at each size."""
-        blended = [self._blended(part, sizes, tile) for part in parts]
+        """The same part of every subject as one region, at each level."""
+        blended = [self._blended(part, found, tile) for part in parts]
         grams = [
             {name: target_of(torch.cat([one[level][name] for one in blended])) for name in names}
             for level, names in enumerate(blended[0])
@@ -112,22 +117,22 @@ class Targets:
         mask = parts[0].mask
         if mask is None:
             return [Region(one) for one in grams]
-        mask = resize(mask, sizes[0])
+        mask = resize(mask, found[0].size)
         share, regions = float(mask.mean()), []
-        for one in grams:
-            regions.append(Region(one, share, *self._guides(mask)))
+        for one, level in zip(grams, found, strict=True):
+            regions.append(Region(one, share, *self._guides(mask, level.margin)))
             mask = halve(mask)
         return regions
 
-    def _blended(self, part: Part, sizes: Sequence[Size], tile: int | None) -> list[Features]:
-        """The Gram matrices of a part's styles, mixed in shares of 1, at each size."""
+    def _blended(self, part: Part, found: Sequence[Level], tile: int | None) -> list[Features]:
+        """The Gram matrices of a part's styles, mixed in shares of 1, at each level."""
         total = sum(source.weight for source in part.sources)
         shares = [source.weight / total for source in part.sources]
-        levels = zip(*(self._grams(source, sizes, tile) for source in part.sources), strict=True)
-        return [blend(level, shares) for level in levels]
+        grams = zip(*(self._grams(source, found, tile) for source in part.sources), strict=True)
+        return [blend(level, shares) for level in grams]
 
-    def _grams(self, source: Source, sizes: Sequence[Size], tile: int | None) -> list[Features]:
-        sides = tuple(max(size) for size in sizes)
+    def _grams(self, source: Source, found: Sequence[Level], tile: int | None) -> list[Features]:
+        sides = tuple((max(level.size), level.margin) for level in found)
         key = (*map(id, source.given), source.scale, sides, tile)
         known = self._known.pop(key, None)
         if known is None or not known.belong_to(source):
@@ -139,11 +144,17 @@ class Targets:
             self._known[key] = known
         return known.grams
 
-    def _measured(self, source: Source, sides: Sequence[int], tile: int | None) -> list[Features]:
-        """Gram matrices (1, C, C) of the style, reduced from size to size as the picture is."""
+    def _measured(
+        self, source: Source, sides: Sequence[tuple[int, int]], tile: int | None
+    ) -> list[Features]:
+        """Gram matrices (1, C, C) of the style, reduced from size to size as the picture is.
+
+        `sides` are the picture's long sides, and their margins. All layers, since other pictures
+        of the same long side may have more of them.
+        """
         found = []
-        picture = resize(source.picture, self._style_size(source, sides[0]))
-        for index, side in enumerate(sides):
+        picture = resize(source.picture, self._style_size(source, sides[0][0]))
+        for index, (side, margin) in enumerate(sides):
             if index:
                 reduced = halve(picture)
                 enough = min(reduced.shape[-2:]) >= self.style_trunk.smallest_side
@@ -151,7 +162,7 @@ class Targets:
                 picture = reduced if enough else resize(source.picture, own)
             size = picture.shape[-2], picture.shape[-1]
             mask = None if source.mask is None else resize(source.mask, size)
-            found.append(self._gram(picture, mask, tile))
+            found.append(self._gram(picture, mask, tile, margin))
         return found
 
     def _style_size(self, source: Source, side: int) -> Size:
@@ -162,15 +173,18 @@ class Targets:
         return size if min(size) >= floor else fit(size, -(-max(size) * floor // min(size)))
 
     @torch.no_grad()
-    def _gram(self, picture: torch.Tensor, mask: torch.Tensor | None, tile: int | None) -> Features:
+    def _gram(
+        self, picture: torch.Tensor, mask: torch.Tensor | None, tile: int | None, margin: int
+    ) -> Features:
         """Gram matrices (1, C, C) of a picture, or of the masked part of it, tile by tile."""
-        region = Region({}) if mask is None else Region({}, 1.0, *self._guides(mask))
+        region = Region({}) if mask is None else Region({}, 1.0, *self._guides(mask, margin))
         size = picture.shape[-2], picture.shape[-1]
-        stride = strides(self.style_trunk.steps)
-        w = self.weights
-        term = StyleTerm(Octave(size, (region,), 1.0), w.style, w.kind, stride)
+        steps, stride = self.style_trunk.steps, strides(self.style_trunk.steps)
+        octave = Octave(size, (region,), 1.0, self.weights.style, margin)
+        term = StyleTerm(octave, self.weights.kind, stride)
         sums: dict[Key, torch.Tensor] = {}
-        for each in tiles_of(size, tile, self.style_trunk.steps):
+        picture = mirror(picture, margin)
+        for each in tiles_of(size, tile, steps, margin):
             features = self.style_trunk.forward(each.cut(picture), keep=False).features
             term.add_sums(sums, features, each)
         return {
@@ -178,15 +192,11 @@ class Targets:
             for (_, name), total in sums.items()
         }
 
-    def _guides(self, mask: torch.Tensor) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
-        """A mask (1, 1, H, W) at the positions of each style layer, and Σ of its squares."""
-        stride = strides(self.style_trunk.steps)
-        guides = {
-            name: F.avg_pool2d(mask, stride[name]) if stride[name] > 1 else mask
-            for name, _ in self.weights.style
-        }
-        squares = {name: float(guide.square().sum()) for name, guide in guides.items()}
-        return guides, {name: max(square, 1e-3) for name, square in squares.items()}
+    def _guides(
+        self, mask: torch.Tensor, margin: int
+    ) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
+        names = [name for name, _ in self.weights.style]
+        return guides_of(mask, names, self.style_trunk.steps, margin)
 
 
 @torch.no_grad()

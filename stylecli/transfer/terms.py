@@ -63,8 +63,13 @@ class Region:
 
 @dataclass(frozen=True)
 class Octave:
-    """The style at one reduction: the picture's size there, half of the one before, and weight."""
+    """The style at one reduction: the picture's size there, half of the one before, and weight.
+
+    `layers` and `margin` are those of its `Level`.
+    """
 
     size: Size
     regions: tuple[Region, ...]
     weight: float
+    layers: LayerWeights
+    margin: int = 0

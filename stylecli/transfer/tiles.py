@@ -8,6 +8,7 @@ pooling grid. The result is that of one pass, up to rounding.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -64,12 +65,22 @@ class Tile:
         return features[..., rows, columns]
 
 
-def tiles_of(size: Size, tile: int | None, steps: tuple[Step, ...]) -> tuple[Tile, ...]:
-    """Tiles of at most `tile` owned pixels a side for a picture; `None` is one for all."""
-    grid = 2 ** sum(step.kind == "pool" for step in steps)
-    margin = halo(steps)
-    down, across = (_spans(side, tile, grid, margin) for side in size)
+def tiles_of(
+    size: Size, tile: int | None, steps: tuple[Step, ...], margin: int = 0
+) -> tuple[Tile, ...]:
+    """Tiles of at most `tile` owned pixels a side for a picture; `None` is one for all.
+
+    With a `margin` they are those of the picture continued by so many pixels, a multiple of
+    `grid`, on all sides: pixels that tiles see and do not own.
+    """
+    cell, reach = grid(steps), halo(steps)
+    down, across = (_spans(side, tile, cell, reach, margin) for side in size)
     return tuple(Tile(row, column) for row in down for column in across)
+
+
+def grid(steps: tuple[Step, ...]) -> int:
+    """Pixels that the deepest position stands for: what tiles are aligned to."""
+    return int(2 ** sum(step.kind == "pool" for step in steps))
 
 
 def halo(steps: tuple[Step, ...]) -> int:
@@ -92,17 +103,17 @@ def strides(steps: tuple[Step, ...]) -> dict[str, int]:
     return found
 
 
-def _spans(side: int, tile: int | None, grid: int, margin: int) -> tuple[Span, ...]:
+def _spans(side: int, tile: int | None, cell: int, reach: int, margin: int) -> tuple[Span, ...]:
     """Spans of nearly equal length; the last one takes what the grid leaves over."""
+    whole = side + 2 * margin
     if tile is None or side <= tile:
-        return (Span(0, side, 0, side, True),)
+        return (Span(0, whole, margin, margin + side, not margin),)
     count = -(-side // tile)
-    step = -(-side // (count * grid)) * grid
-    starts = [start for start in range(0, side, step) if start == 0 or side - start >= grid]
-    edges = [*starts, side]
+    step = -(-side // (count * cell)) * cell
+    starts = [start for start in range(0, side, step) if start == 0 or side - start >= cell]
+    edges = [margin + edge for edge in (*starts, side)]
     return tuple(
-        Span(max(0, a - margin), min(side, b + margin), a, b, b == side)
-        for a, b in zip(edges, edges[1:], strict=False)
+        Span(max(0, a - reach), min(whole, b + reach), a, b, b == whole) for a, b in pairwise(edges)
     )
 
 

@@ -18,7 +18,8 @@ from stylecli.jobs.run import Checkpoints
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.progress import Progress
 
-WIDE = Settings(size=192, iterations=6)  # two scales, 96x36 and 192x72, three iterations each
+WIDE = Settings(size=192, iterations=6)  # two scales, 96x36 and 192x72
+PLACES = [(1, 1), (1, 2), (2, 1), (2, 2), (2, 3), (2, 4)]  # scale and iteration of each
 SMALL = Settings(iterations=4)
 MakeJob = Callable[..., Job]
 
@@ -83,11 +84,11 @@ def test_stopped_anywhere(
         known[optimizer] = unstopped(job)
     path = stop_after(job, done)
     state = load_checkpoint(path).state
-    assert (state["scale"], state["iteration"]) == ((done - 1) // 3, (done - 1) % 3 + 1)
+    assert (state["scale"] + 1, state["iteration"]) == PLACES[done - 1]
     heard: list[Progress] = []
     assert go_on(path, [heard.append]) == known[optimizer]
     places = [(each.scale, each.iteration) for each in heard]
-    assert places == [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3)][done:]
+    assert places == PLACES[done:]
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 import pytest
 import torch
-from torch.nn import functional as F
 
 from stylecli.encoder import Encoder
 from stylecli.settings import LossKind
@@ -16,8 +15,11 @@ from stylecli.transfer.style import multiply_channels
 from stylecli.transfer.terms import Octave, Region, Terms, Weights, target_of
 from stylecli.transfer.trunk import Trunk
 
+from .naive import continued, counted, halved
+
 CPU = torch.device("cpu")
 STYLE = (("relu1_1", 0.5), ("relu2_1", 0.3), ("relu3_1", 0.2))
+STRIDE = {"relu1_1": 1, "relu2_1": 2, "relu3_1": 4}
 OCTAVES: tuple[tuple[Size, float], ...] = (((25, 31), 0.5), ((13, 16), 0.3), ((7, 8), 0.2))
 
 
@@ -32,6 +34,7 @@ class Case:
     encoder: Encoder
     weights: Weights
     octaves: tuple[tuple[Size, float], ...]
+    margin: int = 4  # of the octaves below the first
 
     def __post_init__(self) -> None:
         size = self.octaves[0][0]
@@ -39,11 +42,16 @@ class Case:
         names = [name for name, _ in self.weights.content]
         self.content = self.encoder(content, names)
         self.grams = []
-        for reduced, _ in self.octaves:
-            features = self.encoder(
-                resize(style, reduced), [name for name, _ in self.weights.style]
-            )
+        for index, (reduced, _) in enumerate(self.octaves):
+            features = self.features(resize(style, reduced), index)
             self.grams.append({name: losses.gram(x) for name, x in features.items()})
+
+    def features(self, picture: torch.Tensor, octave: int) -> dict[str, torch.Tensor]:
+        """Style features at the positions of a picture, which is continued for them."""
+        margin = self.margin if octave else 0
+        names = [name for name, _ in self.weights.style]
+        found = self.encoder(continued(picture, margin), names)
+        return {n: counted(found[n], picture.shape, margin, STRIDE[n]) for n in names}
 
     def objective(self, tile: int | None = None) -> Objective:
         style = [name for name, _ in self.weights.style]
@@ -54,8 +62,14 @@ class Case:
             [self.weights],
             {name: target_of(x) for name, x in self.content.items()},
             [
-                Octave(size, (Region({n: target_of(x) for n, x in grams.items()}),), weight)
-                for (size, weight), grams in zip(self.octaves, self.grams, strict=True)
+                Octave(
+                    size,
+                    (Region({n: target_of(x) for n, x in self.grams[index].items()}),),
+                    weight,
+                    self.weights.style,
+                    self.margin if index else 0,
+                )
+                for index, (size, weight) in enumerate(self.octaves)
             ],
             tile,
         )
@@ -84,10 +98,10 @@ class Case:
 
     def _style(self, image: torch.Tensor) -> torch.Tensor:
         total = torch.zeros(len(image), dtype=torch.float64)
-        for (size, share), grams in zip(self.octaves, self.grams, strict=True):
+        for index, (size, share) in enumerate(self.octaves):
             while tuple(image.shape[-2:]) != size:
-                image = naive_halve(image)
-            features = self.encoder(image, list(grams))
+                image = halved(image)
+            grams, features = self.grams[index], self.features(image, index)
             for name, weight in self.weights.style:
                 gram, positions = losses.gram(features[name]), features[name][0, 0].numel()
                 if self.weights.kind == "relative":
@@ -96,15 +110,6 @@ class Case:
                     one = losses.gatys_style(gram, grams[name], positions)
                 total = total + share * weight * one
         return total
-
-
-def naive_halve(image: torch.Tensor) -> torch.Tensor:
-    """Every second pixel after (1, 3, 3, 1)/8 both ways, edges continued; differentiable."""
-    height, width = image.shape[-2:]
-    padded = F.pad(image, (1, 1 + width % 2, 1, 1 + height % 2), mode="replicate")
-    row = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=image.dtype) / 8
-    kernel = torch.outer(row, row).expand(3, 1, 4, 4)
-    return F.conv2d(padded, kernel, stride=2, groups=3)
 
 
 def check(case: Case, tile: int | None = None) -> None:
@@ -130,6 +135,12 @@ def test_value_and_gradient_are_the_definitions(
     content = (("conv2_2", 2.0), ("relu3_3", 1.0))
     weights = Weights(1.5, 7.0, 0.3, 0.8, content, STYLE, kind)
     check(Case(build(pooling), weights, OCTAVES[:octaves]))
+
+
+@pytest.mark.parametrize("margin", [0, 8])
+def test_value_and_gradient_with_any_margin(build: Callable[..., Encoder], margin: int) -> None:
+    weights = Weights(1.5, 7.0, 0.3, 0.8, (("relu3_3", 1.0),), STYLE)
+    check(Case(build(), weights, (((38, 51), 0.6), ((19, 26), 0.4)), margin))
 
 
 @pytest.mark.parametrize("kind", ["relative", "gatys"])

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch.nn import functional as F
 
 from stylecli.encoder import Encoder
 from stylecli.settings import LossKind, Settings
@@ -13,6 +12,8 @@ from stylecli.transfer.objective import Objective
 from stylecli.transfer.resample import Size, fit, resize
 from stylecli.transfer.subject import Part, Source, Subject
 from stylecli.transfer.targets import Targets
+
+from .naive import continued, counted, halved
 
 Build = Callable[..., Encoder]
 CPU = torch.device("cpu")
@@ -23,7 +24,8 @@ PLAIN = Settings(alpha=1.5, beta=7.0, tv=0.3, chroma_tv=0.8)
 
 @pytest.fixture(autouse=True)
 def _small_octaves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stylecli.transfer.targets.SMALLEST_OCTAVE", 8)
+    monkeypatch.setattr("stylecli.transfer.octaves.SMALLEST_OCTAVE", 8)
+    monkeypatch.setattr("stylecli.transfer.octaves.FEWEST_POSITIONS", 1)
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -45,18 +47,17 @@ def parts_of() -> tuple[Part, ...]:
     return Part((first, second), left), Part((third,), 1.0 - left)
 
 
-def halved(picture: torch.Tensor) -> torch.Tensor:
-    """Every second pixel after (1, 3, 3, 1)/8 both ways, edges continued."""
-    height, width = picture.shape[-2:]
-    padded = F.pad(picture, (1, 1 + width % 2, 1, 1 + height % 2), mode="replicate")
-    row = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=picture.dtype) / 8
-    channels = picture.shape[1]
-    kernel = torch.outer(row, row).expand(channels, 1, 4, 4)
-    return F.conv2d(padded, kernel, stride=2, groups=channels)
+def guided_gram(
+    encoder: Encoder, picture: torch.Tensor, mask: torch.Tensor | None, name: str, margin: int
+) -> torch.Tensor:
+    """Σ T² F Fᵀ / Σ T², with T the mask's mean over each position's cell of pixels.
 
-
-def guided_gram(features: torch.Tensor, mask: torch.Tensor | None, stride: int) -> torch.Tensor:
-    """Σ T² F Fᵀ / Σ T², with T the mask's mean over each position's cell of pixels."""
+    The encoder, though not the sum, sees `margin` more pixels; and a mask is applied to features,
+    so that it need not be continued.
+    """
+    stride = STRIDE[name]
+    features = encoder(continued(picture, margin), [name])[name]
+    features = counted(features, picture.shape, margin, stride)
     if mask is None:
         return losses.gram(features)
     height, width = features.shape[-2:]
@@ -70,27 +71,27 @@ def naive_style(
 ) -> torch.Tensor:
     """Σ over octaves and regions, by the definition, from pictures."""
     total = torch.zeros(len(image), dtype=torch.float64)
-    names, shares = list(STRIDE), {"relu1_1": 3 / 6, "relu2_1": 2 / 6, "relu3_1": 1 / 6}
+    shares = {"relu1_1": 3 / 6, "relu2_1": 2 / 6, "relu3_1": 1 / 6}
     for part in parts:
         mask = resize(part.mask, SIZE)
         area, picture = float(mask.mean()), image
         sizes = [fit(tuple(s.picture.shape[-2:]), round(70 * s.scale)) for s in part.sources]
         styles = [resize(s.picture, size) for s, size in zip(part.sources, sizes, strict=True)]
         for level in range(3):
+            margin = 4 if level else 0
             if level:
                 picture, mask = halved(picture), halved(mask)
                 styles = [halved(style) for style in styles]
-            features = encoder(picture, names)
-            for name, stride in STRIDE.items():
+            for name in STRIDE:
                 wanted = torch.zeros((), dtype=torch.float64)
                 weights = sum(source.weight for source in part.sources)
                 for source, style in zip(part.sources, styles, strict=True):
                     own = None
                     if source.mask is not None:
                         own = resize(source.mask, tuple(style.shape[-2:]))
-                    gram = guided_gram(encoder(style, [name])[name], own, stride)
+                    gram = guided_gram(encoder, style, own, name, margin)
                     wanted = wanted + source.weight / weights * gram
-                found = guided_gram(features[name], mask, stride)
+                found = guided_gram(encoder, picture, mask, name, margin)
                 one = losses.relative_distance(found, wanted)
                 if kind == "gatys":
                     one = losses.gatys_style(found, wanted, 1)

@@ -12,11 +12,18 @@ from stylecli.transfer.resample import fit, halve, resize
 from stylecli.transfer.subject import Part, Source, Subject
 from stylecli.transfer.targets import Targets
 
+from .naive import continued, counted
+
 Build = Callable[..., Encoder]
 CPU = torch.device("cpu")
 COMPUTE = Compute(device="cpu", precision="fp32")
 SHARES = {"relu1_1": 0.5, "relu2_1": 0.3, "relu3_1": 0.2}
 SETTINGS = Settings(style_layers=tuple(SHARES.items()))
+
+
+@pytest.fixture(autouse=True)
+def _all_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stylecli.transfer.octaves.FEWEST_POSITIONS", 1)
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -53,10 +60,13 @@ def style_losses(
     """At full, half and quarter size; `mask` is on the image."""
     long_side = round(max(image.shape) * scale)
     style, found = resize(style, fit((style.shape[-2], style.shape[-1]), long_side)), []
-    for _ in range(3):
-        total = 0.0
+    for octave in range(3):
+        total, margin = 0.0, 4 if octave else 0
         for index, (name, share) in enumerate(SHARES.items()):
-            own, wanted = (encoder(x, [name])[name] for x in (image, style))
+            own, wanted = (
+                counted(encoder(continued(x, margin), [name])[name], x.shape, margin, 2**index)
+                for x in (image, style)
+            )
             positions = float(own[0, 0].numel())
             if mask is not None:
                 guide = torch.nn.functional.avg_pool2d(mask, 2**index)

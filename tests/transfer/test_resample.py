@@ -10,8 +10,12 @@ from stylecli.transfer.resample import (
     half,
     halve,
     halve_transposed,
+    mirror,
+    mirror_transposed,
     resize,
 )
+
+from .naive import continued
 
 PAIRS = [
     ((9, 13), (5, 7)),
@@ -44,6 +48,17 @@ def test_transposes(size: Size) -> None:
     )
     for forward, backward in pairs:
         torch.testing.assert_close(forward, backward, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(("size", "margin"), [((5, 7), 3), ((4, 9), 4), ((1, 2), 1), ((3, 3), 0)])
+def test_mirror(size: Size, margin: int) -> None:
+    """What lies beyond an edge, as deep as it lies within; and its transpose."""
+    image = random(2, 3, *size)
+    found = mirror(image, margin)
+    assert torch.equal(found, continued(image, margin))
+    other = random(*found.shape, seed=1)
+    back = mirror_transposed(other, margin)
+    torch.testing.assert_close(inner(found, other), inner(image, back), rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("size", [(8, 12), (2, 6), (64, 10)])

@@ -36,9 +36,20 @@ def test_any_size_ends_in_itself_and_starts_small(size: Size) -> None:
 @pytest.mark.parametrize("quality", QUALITIES)
 def test_iterations_of_the_presets(quality: Quality) -> None:
     settings, base = Settings(quality=quality), ITERATIONS[quality]
-    for long_side, count in ((100, 1), (256, 2), (512, 3), (1024, 4), (4096, 6)):
+    for long_side, count in ((512, 3), (1024, 4), (4096, 6)):
         found = [scale.iterations for scale in schedule((64, long_side), settings)]
         assert found == [*base, base[-1], base[-1]][:count]
+
+
+@pytest.mark.parametrize("quality", QUALITIES)
+@pytest.mark.parametrize(("long_side", "count"), [(100, 1), (256, 2)])
+def test_small_pictures_get_as_many_iterations_as_larger_ones(
+    quality: Quality, long_side: int, count: int
+) -> None:
+    first, second, third, _ = ITERATIONS[quality]
+    found = schedule((64, long_side), Settings(quality=quality))
+    expected = [first + second + third] if count == 1 else [first, second + third]
+    assert [scale.iterations for scale in found] == expected
 
 
 def test_better_quality_is_more_work() -> None:

@@ -44,7 +44,7 @@ def region(seed: int, share: float) -> Region:
 
 
 def term_of(*regions: Region, kind: LossKind = "relative") -> StyleTerm:
-    return StyleTerm(Octave(SIZE, regions, 0.5), LAYERS, kind, STRIDE)
+    return StyleTerm(Octave(SIZE, regions, 0.5, LAYERS), kind, STRIDE)
 
 
 def sums_of(term: StyleTerm, found: dict[str, torch.Tensor]) -> dict[Key, torch.Tensor]:
@@ -59,7 +59,7 @@ def naive_loss(term: StyleTerm, found: dict[str, torch.Tensor]) -> torch.Tensor:
     for picture in range(2):
         value = torch.zeros((), dtype=torch.float64)
         for one in term.octave.regions:
-            for name, weight in term.layers:
+            for name, weight in term.octave.layers:
                 x, wanted = found[name][picture], one.grams[name].value[picture]
                 guide = torch.ones_like(x[0]) if one.guides is None else one.guides[name][0, 0]
                 guided = (x * guide).flatten(1)
@@ -80,7 +80,7 @@ def test_guided_gram_matrices_and_their_gradient(kind: LossKind, shares: tuple[f
     expected = naive_loss(term, variables)
     gradients = torch.autograd.grad((BETA * expected).sum(), list(variables.values()))
     sums = sums_of(term, features())
-    value, factors = term.value(sums, torch.zeros(2, 3, *SIZE, dtype=torch.float64), BETA)
+    value, factors = term.value(sums, BETA)
     torch.testing.assert_close(value, expected.detach(), rtol=1e-12, atol=0)
     makes = term.gradients(features(), WHOLE, factors)
     for (name, make), wanted in zip(makes.items(), gradients, strict=True):
@@ -102,11 +102,10 @@ def test_a_region_of_ones_is_the_whole_picture() -> None:
     guides = {name: torch.ones_like(x[:1, :1]) for name, x in features().items()}
     counts = {name: float(guide.numel()) for name, guide in guides.items()}
     wanted = {name: target_of(gram) for name, gram in grams(5).items()}
-    image = torch.zeros(2, 3, *SIZE, dtype=torch.float64)
     found = []
     for one in (Region(wanted), Region(wanted, 1.0, guides, counts)):
         term = term_of(one)
-        value, factors = term.value(sums_of(term, features()), image, BETA)
+        value, factors = term.value(sums_of(term, features()), BETA)
         found.append((value, term.gradients(features(), WHOLE, factors)["coarse"]()))
     torch.testing.assert_close(found[0][0], found[1][0])
     torch.testing.assert_close(found[0][1], found[1][1])
@@ -127,7 +126,7 @@ def test_tiles_add_up_and_leave_their_halo_alone(guided: bool) -> None:
         term.add_sums(sums, seen(tile), tile)
     for key, wanted in sums_of(term, found).items():
         torch.testing.assert_close(sums[key], wanted)
-    _, factors = term.value(sums, torch.zeros(2, 3, *SIZE, dtype=torch.float64), BETA)
+    _, factors = term.value(sums, BETA)
     at_once = term.gradients(found, WHOLE, factors)
     for name, make in at_once.items():
         total = torch.zeros_like(found[name])

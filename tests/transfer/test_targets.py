@@ -8,9 +8,10 @@ from stylecli.errors import InputError, UsageError
 from stylecli.settings import Settings
 from stylecli.transfer import losses
 from stylecli.transfer.objective import Objective
+from stylecli.transfer.octaves import SMALLEST_OCTAVE
 from stylecli.transfer.resample import Size, resize
 from stylecli.transfer.subject import Part, Source, Subject
-from stylecli.transfer.targets import SMALLEST_OCTAVE, Targets, check_size, weights_of
+from stylecli.transfer.targets import Targets, check_size, weights_of
 from stylecli.transfer.terms import Target
 
 CPU = torch.device("cpu")
@@ -56,7 +57,7 @@ def test_content_and_style_are_measured_at_the_pictures_size(
 def test_octaves_halve_and_stop_at_the_smallest(build: Callable[..., Encoder]) -> None:
     pictures = random(1, 3, 64, 64), [random(1, 3, 64, 64)]
 
-    def sizes(octaves: int, size: Size) -> list[Size]:
+    def sizes(octaves: int | None, size: Size) -> list[Size]:
         targets = targets_of(build(), Settings(octaves=octaves))
         found = objective_of(targets, *pictures, size).octaves
         assert sum(octave.weight for octave in found) == pytest.approx(1.0)
@@ -67,8 +68,21 @@ def test_octaves_halve_and_stop_at_the_smallest(build: Callable[..., Encoder]) -
     assert sizes(1, (128, 160)) == [(128, 160)]
     assert sizes(3, (128, 160)) == [(128, 160), (64, 80), (32, 40)]
     assert sizes(5, (128, 160)) == [(128, 160), (64, 80), (32, 40)]
+    assert sizes(None, (128, 160)) == [(128, 160), (64, 80), (32, 40)]
+    assert [max(one) for one in sizes(None, (1000, 300))] == [1000, 500, 250, 125]
     assert sizes(3, (62, 160)) == [(62, 160)]
     assert sizes(3, (20, 20)) == [(20, 20)]
+
+
+@pytest.mark.parametrize(("scale", "count"), [(2.0, 3), (1.0, 3), (0.5, 2), (0.25, 1)])
+def test_octaves_stop_where_the_style_at_its_scale_does(
+    build: Callable[..., Encoder], scale: float, count: int
+) -> None:
+    targets, picture = targets_of(build(), Settings()), random(1, 3, 64, 64)
+    parts = Part((Source(picture), Source(picture, scale=scale))), Part((Source(picture),))
+    subject = Subject(picture, parts, targets.weights)
+    sides = [octave.size[0] for octave in targets.objective([subject], (128, 128)).octaves]
+    assert sides == [128, 64, 32][:count]
 
 
 def test_several_styles_are_blended_in_equal_parts(build: Callable[..., Encoder]) -> None:

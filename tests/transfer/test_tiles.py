@@ -8,6 +8,8 @@ from stylecli.encoder import Encoder
 from stylecli.transfer.resample import Size
 from stylecli.transfer.tiles import halo, strides, tiles_of
 
+from .naive import counted
+
 SIZES = [(45, 70), (33, 16), (4, 100), (71, 64)]
 
 
@@ -48,6 +50,31 @@ def test_owned_features_are_the_whole_pictures(
             stride = strides(steps)[name]
             wanted = one.of_whole(whole[name], stride)
             torch.testing.assert_close(one.owned(features[name], stride), wanted)
+
+
+@pytest.mark.parametrize("tile", [None, 8, 24])
+@pytest.mark.parametrize("size", SIZES)
+def test_a_margin_is_seen_and_not_owned(
+    build: Callable[..., Encoder], size: Size, tile: int | None
+) -> None:
+    encoder, layers, margin = build(), ("relu1_1", "relu2_1", "relu3_3"), 8
+    generator = torch.Generator().manual_seed(0)
+    sides = (size[0] + 2 * margin, size[1] + 2 * margin)
+    image = torch.rand((1, 3, *sides), generator=generator, dtype=torch.float64)
+    whole, steps = encoder(image, layers), encoder.steps_to(layers)
+    tiles = tiles_of(size, tile, steps, margin)
+    count = {name: torch.zeros_like(whole[name][:, :1]) for name in layers}
+    for one in tiles:
+        features = encoder(one.cut(image), layers)
+        for name in layers:
+            stride = strides(steps)[name]
+            wanted = one.of_whole(whole[name], stride)
+            torch.testing.assert_close(one.owned(features[name], stride), wanted)
+            one.of_whole(count[name], stride).add_(1)
+    for name in layers:
+        inside = counted(count[name], torch.Size(size), margin, strides(steps)[name])
+        assert bool((inside == 1).all())
+        assert float(count[name].sum()) == inside.numel()
 
 
 def test_one_tile_where_the_picture_fits(compact: Encoder) -> None:
