@@ -84,9 +84,9 @@ def textbook(
 def ours(
     encoder: Encoder, content: torch.Tensor, style: torch.Tensor, octaves: int, tile: int
 ) -> Callable[[int], object]:
-    """Whole iterations of ours: objective, gradient, step."""
+    """Whole iterations of ours: objective, gradient, step; 0 octaves are all."""
     device, dtype = resolve(Compute())
-    settings = Settings(octaves=octaves)
+    settings = Settings(octaves=octaves or None)
     targets = Targets(encoder, settings, dtype=dtype, device=device)
     subject = Subject(content, (Part((Source(style),)),), targets.weights)
     size = content.shape[-2], content.shape[-1]
