@@ -11,6 +11,7 @@ from typing import Final
 import torch
 
 PIECE: Final = 1024  # values; libraries split no sum as short as this
+_BLOCK: Final = 4096  # pieces that are multiplied at a time: a product copies what it is made of
 
 
 def each_alone(function: Callable[..., torch.Tensor], *batches: torch.Tensor) -> torch.Tensor:
@@ -26,8 +27,8 @@ def padded(values: int) -> int:
 
 def dot(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Products of vectors padded to pieces, (B, n) each, as (B,)."""
-    products = (x * y).view(len(x), -1, PIECE)
-    return each_alone(lambda own: own.sum(2).sum(1), products)
+    pieces = x.view(len(x), -1, PIECE), y.view(len(y), -1, PIECE)
+    return each_alone(_dot_of_one, *pieces)
 
 
 def dots(rows: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -36,6 +37,13 @@ def dots(rows: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     return each_alone(_dots_of_one, *pieces)
 
 
+def _dot_of_one(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    blocks = zip(torch.split(x, _BLOCK, 1), torch.split(y, _BLOCK, 1), strict=True)
+    return torch.cat([(one * other).sum(2) for one, other in blocks], 1).sum(1)
+
+
 def _dots_of_one(rows: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     # As fast as a product that may be split; with the factors the other way about, half as fast.
-    return torch.bmm(y[0].unsqueeze(1), rows[0].permute(1, 2, 0)).sum(0)
+    blocks = zip(torch.split(rows[0], _BLOCK, 1), torch.split(y[0], _BLOCK), strict=True)
+    products = [torch.bmm(one.unsqueeze(1), own.permute(1, 2, 0)) for own, one in blocks]
+    return torch.cat(products).sum(0)

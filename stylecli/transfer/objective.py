@@ -13,6 +13,7 @@ import torch
 
 from stylecli.layers import LayerWeights
 from stylecli.transfer import losses
+from stylecli.transfer.allocator import give_back
 from stylecli.transfer.batch import each_alone
 from stylecli.transfer.laplacian import colour_basis, mix
 from stylecli.transfer.resample import halve, halve_transposed, mirror, mirror_transposed
@@ -111,6 +112,9 @@ class Objective:
             content = content + self._content(tape, tile, term.stride, layers, wanted)
             tile.cut(gradient).add_(trunk.backward(tape, wanted))
             tape = None
+        if len(tiles) > 1:  # memory is short, and tiles of many sizes break it into pieces
+            del wanted
+            give_back()
         return style, content, gradient
 
     def _content(

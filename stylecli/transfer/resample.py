@@ -66,21 +66,33 @@ def mirror(image: torch.Tensor, margin: int) -> torch.Tensor:
     """(B, C, H, W) continued on all sides by `margin` pixels, mirrored; at most a side."""
     if not margin:
         return image
+    height, width = image.shape[-2:]
+    wide = image.new_empty((*image.shape[:2], height + 2 * margin, width + 2 * margin))
+    wide[..., margin : margin + height, margin : margin + width] = image
     for dim in (-2, -1):
-        first, last = image.narrow(dim, 0, margin), image.narrow(dim, -margin, margin)
-        image = torch.cat([first.flip(dim), image, last.flip(dim)], dim)
-    return image
+        for beyond, within in _edges(wide, dim, margin):
+            beyond.copy_(within.flip(dim))
+    return wide
 
 
 def mirror_transposed(gradient: torch.Tensor, margin: int) -> torch.Tensor:
-    """The transpose of `mirror`: (B, C, H + 2·margin, W + 2·margin) to (B, C, H, W)."""
+    """The transpose of `mirror`: a view of the gradient, which is written to, without margins."""
     for dim in (-1, -2):
-        n = gradient.shape[dim] - 2 * margin
-        inner = gradient.narrow(dim, margin, n).clone()
-        inner.narrow(dim, 0, margin).add_(gradient.narrow(dim, 0, margin).flip(dim))
-        inner.narrow(dim, -margin, margin).add_(gradient.narrow(dim, -margin, margin).flip(dim))
-        gradient = inner
-    return gradient
+        for beyond, within in _edges(gradient, dim, margin):
+            within.add_(beyond.flip(dim))
+    height, width = (side - 2 * margin for side in gradient.shape[-2:])
+    return gradient[..., margin : margin + height, margin : margin + width]
+
+
+def _edges(
+    wide: torch.Tensor, dim: int, margin: int
+) -> tuple[tuple[torch.Tensor, torch.Tensor], ...]:
+    """At both ends of an axis, what is beyond the picture and as much of what is within."""
+    end = wide.shape[dim] - margin
+    return (
+        (wide.narrow(dim, 0, margin), wide.narrow(dim, margin, margin)),
+        (wide.narrow(dim, end, margin), wide.narrow(dim, end - margin, margin)),
+    )
 
 
 def fit(size: Size, long_side: int) -> Size:

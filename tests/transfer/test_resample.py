@@ -57,7 +57,7 @@ def test_mirror(size: Size, margin: int) -> None:
     found = mirror(image, margin)
     assert torch.equal(found, continued(image, margin))
     other = random(*found.shape, seed=1)
-    back = mirror_transposed(other, margin)
+    back = mirror_transposed(other.clone(), margin)
     torch.testing.assert_close(inner(found, other), inner(image, back), rtol=1e-12, atol=0)
 
 
