@@ -13,7 +13,7 @@ import pytest
 
 from stylecli.jobs.checkpoint import load_checkpoint
 
-from .nursery import Nursery, end_by, parts, said, scaled, wait_until
+from .nursery import Nursery, end_by, parts, said, scaled, untraced, wait_until
 from .scale import FULL, SEED, entries_of
 
 FAKE_PROGRAM = Path(__file__).parents[1] / "cli" / "fake_program.py"
@@ -115,7 +115,7 @@ def test_a_loop_in_a_shell_ends_at_the_first_ctrl_c(folder: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", begin, loop],
         cwd=folder,
-        env={**os.environ, "FAKE_CORE": "wait"},
+        env={**untraced(), "FAKE_CORE": "wait"},
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
