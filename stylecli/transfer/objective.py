@@ -58,7 +58,7 @@ class Objective:
         reduced, back = image, []
         for octave in self.octaves[1:]:
             reduced = halve(reduced)
-            margin = octave.margin
+            margin = octave.level.margin
             one_style, _, own = self._octave(mirror(reduced, margin), octave, ())
             style = style + one_style
             back.append(mirror_transposed(own, margin))
@@ -70,19 +70,25 @@ class Objective:
 
     @torch.no_grad()
     def measure(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Content and style loss (B,) of the first octave alone, without a way back."""
-        octave, trunk = self.octaves[0], self.style_trunk
-        term = StyleTerm(octave, self.shared.kind, strides(trunk.steps))
+        """Content and style loss (B,) of the first octave alone, without a way back.
+
+        In one pass, unless the style is looked at with a margin and the content is not.
+        """
+        size, _, margin = self.octaves[0].level
+        trunk, stride = self.trunk, strides(self.trunk.steps)
+        term = StyleTerm(self.octaves[0], self.shared.kind, stride)
         sums: dict[Key, torch.Tensor] = {}
-        continued = mirror(image, octave.margin)
-        for tile in tiles_of(octave.size, self.tile, trunk.steps, octave.margin):
-            tape = trunk.forward(tile.cut(continued), keep=False)
-            term.add_sums(sums, tape.features, tile)
-        content, trunk = torch.zeros_like(self.alpha), self.trunk
-        stride = strides(trunk.steps)
-        for tile in tiles_of(octave.size, self.tile, trunk.steps):
+        content = torch.zeros_like(self.alpha)
+        for tile in tiles_of(size, self.tile, trunk.steps):
             tape = trunk.forward(tile.cut(image), keep=False)
+            if not margin:
+                term.add_sums(sums, tape.features, tile)
             content = content + self._content(tape, tile, stride, self.shared.content, {})
+        if margin:
+            trunk, image = self.style_trunk, mirror(image, margin)
+            for tile in tiles_of(size, self.tile, trunk.steps, margin):
+                tape = trunk.forward(tile.cut(image), keep=False)
+                term.add_sums(sums, tape.features, tile)
         return content, term.value(sums, self.beta)[0]
 
     def _octave(
@@ -94,7 +100,7 @@ class Objective:
         whole picture must be known before any tile can go backward.
         """
         trunk = self.trunk if layers else self.style_trunk
-        tiles = tiles_of(octave.size, self.tile, trunk.steps, octave.margin)
+        tiles = tiles_of(octave.level.size, self.tile, trunk.steps, octave.level.margin)
         term = StyleTerm(octave, self.shared.kind, strides(trunk.steps))
         tape: Tape | None = None
         sums: dict[Key, torch.Tensor] = {}

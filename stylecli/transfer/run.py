@@ -134,7 +134,7 @@ def _descend(
         else:
             descent.iterate(step=False)
         report(iteration)
-        if plan.tile is not None:  # memory is short, and tiles of many sizes break it into pieces
+        if plan.tile is not None:  # what the step took: see `Objective`
             give_back()
     return descent
 

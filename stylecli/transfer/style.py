@@ -32,7 +32,7 @@ class StyleTerm:
     def add_sums(self, sums: dict[Key, torch.Tensor], features: Features, tile: Tile) -> None:
         """Add the tile's part of every region's Gram matrices, (B, C, C), to `sums`."""
         for index, region in enumerate(self.octave.regions):
-            for name, _ in self.octave.layers:
+            for name, _ in self.octave.level.layers:
                 own = losses.gram_sum(self._guided(region, name, features, tile))
                 key = index, name
                 sums[key] = sums[key] + own if key in sums else own
@@ -48,9 +48,9 @@ class StyleTerm:
         total = torch.zeros_like(beta)
         factors = {}
         for index, region in enumerate(self.octave.regions):
-            for name, weight in self.octave.layers:
+            for name, weight in self.octave.level.layers:
                 target = region.grams[name]
-                positions = positions_of(region, name, self.octave.size, self.stride[name])
+                positions = positions_of(region, name, self.octave.level.size, self.stride[name])
                 difference = (sums[index, name] / positions).sub_(target.value)
                 share = weight * region.share * self.octave.weight
                 scale = share * style_scale(self.kind, target)
@@ -68,7 +68,7 @@ class StyleTerm:
         """
         return {
             name: functools.partial(self._gradient, name, features[name], tile, factors)
-            for name, _ in self.octave.layers
+            for name, _ in self.octave.level.layers
         }
 
     def _gradient(

@@ -91,8 +91,8 @@ class Targets:
             for index in range(len(subjects[0].parts))
         ]
         octaves = [
-            Octave(size, tuple(part[index] for part in regions), 1.0 / len(found), layers, margin)
-            for index, (size, layers, margin) in enumerate(found)
+            Octave(level, tuple(part[index] for part in regions), 1.0 / len(found))
+            for index, level in enumerate(found)
         ]
         weights = [subject.weights for subject in subjects]
         return Objective(self.trunk, self.style_trunk, weights, content, octaves, tile)
@@ -180,7 +180,7 @@ class Targets:
         region = Region({}) if mask is None else Region({}, 1.0, *self._guides(mask, margin))
         size = picture.shape[-2], picture.shape[-1]
         steps, stride = self.style_trunk.steps, strides(self.style_trunk.steps)
-        octave = Octave(size, (region,), 1.0, self.weights.style, margin)
+        octave = Octave(Level(size, self.weights.style, margin), (region,), 1.0)
         term = StyleTerm(octave, self.weights.kind, stride)
         sums: dict[Key, torch.Tensor] = {}
         picture = mirror(picture, margin)

@@ -9,7 +9,7 @@ import torch
 from stylecli.layers import LayerWeights
 from stylecli.settings import LossKind
 from stylecli.transfer import losses
-from stylecli.transfer.resample import Size
+from stylecli.transfer.octaves import Level
 
 
 class Terms(NamedTuple):
@@ -63,13 +63,8 @@ class Region:
 
 @dataclass(frozen=True)
 class Octave:
-    """The style at one reduction: the picture's size there, half of the one before, and weight.
+    """The style at one level, which is half the size of the one before, and its weight."""
 
-    `layers` and `margin` are those of its `Level`.
-    """
-
-    size: Size
+    level: Level
     regions: tuple[Region, ...]
     weight: float
-    layers: LayerWeights
-    margin: int = 0

@@ -10,6 +10,7 @@ from stylecli.settings import LossKind
 from stylecli.transfer import losses
 from stylecli.transfer.laplacian import colour_basis
 from stylecli.transfer.objective import Objective, chroma_matrix
+from stylecli.transfer.octaves import Level
 from stylecli.transfer.resample import Size, resize
 from stylecli.transfer.style import multiply_channels
 from stylecli.transfer.terms import Octave, Region, Terms, Weights, target_of
@@ -63,11 +64,9 @@ class Case:
             {name: target_of(x) for name, x in self.content.items()},
             [
                 Octave(
-                    size,
+                    Level(size, self.weights.style, self.margin if index else 0),
                     (Region({n: target_of(x) for n, x in self.grams[index].items()}),),
                     weight,
-                    self.weights.style,
-                    self.margin if index else 0,
                 )
                 for index, (size, weight) in enumerate(self.octaves)
             ],

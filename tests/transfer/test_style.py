@@ -4,6 +4,7 @@ import torch
 from stylecli.encoder import Step
 from stylecli.settings import LossKind
 from stylecli.transfer import losses
+from stylecli.transfer.octaves import Level
 from stylecli.transfer.resample import Size
 from stylecli.transfer.style import Key, StyleTerm, blend, positions_of, style_scale
 from stylecli.transfer.terms import Octave, Region, target_of
@@ -44,7 +45,7 @@ def region(seed: int, share: float) -> Region:
 
 
 def term_of(*regions: Region, kind: LossKind = "relative") -> StyleTerm:
-    return StyleTerm(Octave(SIZE, regions, 0.5, LAYERS), kind, STRIDE)
+    return StyleTerm(Octave(Level(SIZE, LAYERS), regions, 0.5), kind, STRIDE)
 
 
 def sums_of(term: StyleTerm, found: dict[str, torch.Tensor]) -> dict[Key, torch.Tensor]:
@@ -59,7 +60,7 @@ def naive_loss(term: StyleTerm, found: dict[str, torch.Tensor]) -> torch.Tensor:
     for picture in range(2):
         value = torch.zeros((), dtype=torch.float64)
         for one in term.octave.regions:
-            for name, weight in term.octave.layers:
+            for name, weight in term.octave.level.layers:
                 x, wanted = found[name][picture], one.grams[name].value[picture]
                 guide = torch.ones_like(x[0]) if one.guides is None else one.guides[name][0, 0]
                 guided = (x * guide).flatten(1)

@@ -48,7 +48,7 @@ def test_content_and_style_are_measured_at_the_pictures_size(
     found = objective.content["relu3_3"]
     torch.testing.assert_close(found.value, wanted)
     torch.testing.assert_close(found.squared_norm, wanted.square().sum((1, 2, 3)))
-    assert objective.octaves[0].size == (40, 56)
+    assert objective.octaves[0].level.size == (40, 56)
     features = encoder(resize(style, (56, 37)), ["relu1_1", "relu2_1", "relu3_1"])  # undistorted
     for name, x in features.items():
         torch.testing.assert_close(grams_of(objective)[name].value, losses.gram(x))
@@ -62,7 +62,7 @@ def test_octaves_halve_and_stop_at_the_smallest(build: Callable[..., Encoder]) -
         found = objective_of(targets, *pictures, size).octaves
         assert sum(octave.weight for octave in found) == pytest.approx(1.0)
         assert len({octave.weight for octave in found}) == 1
-        return [octave.size for octave in found]
+        return [octave.level.size for octave in found]
 
     assert SMALLEST_OCTAVE == 32
     assert sizes(1, (128, 160)) == [(128, 160)]
@@ -81,7 +81,7 @@ def test_octaves_stop_where_the_style_at_its_scale_does(
     targets, picture = targets_of(build(), Settings()), random(1, 3, 64, 64)
     parts = Part((Source(picture), Source(picture, scale=scale))), Part((Source(picture),))
     subject = Subject(picture, parts, targets.weights)
-    sides = [octave.size[0] for octave in targets.objective([subject], (128, 128)).octaves]
+    sides = [octave.level.size[0] for octave in targets.objective([subject], (128, 128)).octaves]
     assert sides == [128, 64, 32][:count]
 
 

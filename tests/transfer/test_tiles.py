@@ -34,35 +34,19 @@ def test_every_position_is_owned_once(build: Callable[..., Encoder], size: Size,
         assert bool((count == 1).all())
 
 
-@pytest.mark.parametrize(("size", "tile"), list(itertools.product(SIZES, (8, 24))))
+@pytest.mark.parametrize("margin", [0, 8])
+@pytest.mark.parametrize(("size", "tile"), list(itertools.product(SIZES, (None, 8, 24))))
 def test_owned_features_are_the_whole_pictures(
-    build: Callable[..., Encoder], size: Size, tile: int
+    build: Callable[..., Encoder], size: Size, tile: int | None, margin: int
 ) -> None:
+    """And each is owned once, but for a margin, which is only seen."""
     encoder, layers = build(), ("relu1_1", "relu2_1", "relu3_3")
-    generator = torch.Generator().manual_seed(0)
-    image = torch.rand((1, 3, *size), generator=generator, dtype=torch.float64)
-    whole, steps = encoder(image, layers), encoder.steps_to(layers)
-    tiles = tiles_of(size, tile, steps)
-    assert len(tiles) > 1
-    for one in tiles:
-        features = encoder(one.cut(image), layers)
-        for name in layers:
-            stride = strides(steps)[name]
-            wanted = one.of_whole(whole[name], stride)
-            torch.testing.assert_close(one.owned(features[name], stride), wanted)
-
-
-@pytest.mark.parametrize("tile", [None, 8, 24])
-@pytest.mark.parametrize("size", SIZES)
-def test_a_margin_is_seen_and_not_owned(
-    build: Callable[..., Encoder], size: Size, tile: int | None
-) -> None:
-    encoder, layers, margin = build(), ("relu1_1", "relu2_1", "relu3_3"), 8
     generator = torch.Generator().manual_seed(0)
     sides = (size[0] + 2 * margin, size[1] + 2 * margin)
     image = torch.rand((1, 3, *sides), generator=generator, dtype=torch.float64)
     whole, steps = encoder(image, layers), encoder.steps_to(layers)
     tiles = tiles_of(size, tile, steps, margin)
+    assert (len(tiles) > 1) == (tile is not None)
     count = {name: torch.zeros_like(whole[name][:, :1]) for name in layers}
     for one in tiles:
         features = encoder(one.cut(image), layers)
