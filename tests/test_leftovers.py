@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from stylecli import files
-from stylecli.files import remove_leftovers
+from stylecli import atomic
+from stylecli.atomic import remove_leftovers
 
-HOST = files._host()
+HOST = atomic._host()
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_what_cannot_be_removed_is_no_error(tmp_path: Path, dead: int) -> None:
 
 def test_what_a_killed_process_leaves(tmp_path: Path) -> None:
     code = (
-        "import os, pathlib, signal, sys; from stylecli.files import write_atomically\n"
+        "import os, pathlib, signal, sys; from stylecli.atomic import write_atomically\n"
         "kill = lambda file: os.kill(os.getpid(), signal.SIGKILL)\n"
         "write_atomically(pathlib.Path(sys.argv[1]), kill)"
     )

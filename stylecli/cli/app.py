@@ -11,9 +11,9 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from stylecli.atomic import reason
 from stylecli.cli.signals import Stopped, die, stoppable
 from stylecli.errors import MemoryLimitError, OutputError, StylecliError
-from stylecli.files import reason
 
 _STREAM_ERRORS: Final = (errno.ENOSPC, errno.EPIPE, errno.EIO, errno.EFBIG, errno.EDQUOT)
 

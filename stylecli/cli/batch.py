@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from stylecli.atomic import reason
 from stylecli.cli.declaring import BATCH, DEVICE, declared
 from stylecli.cli.given import Given, takes_options
 from stylecli.cli.output import print_json
 from stylecli.cli.progress import Screen, describe_seconds, open_screen
 from stylecli.errors import InputError, UsageError
-from stylecli.files import reason
 from stylecli.images.formats import shown
 from stylecli.jobs.job import TOGETHER
 from stylecli.jobs.manifest import Manifest

@@ -10,7 +10,7 @@ from stylecli.cli.output import print_json, print_line
 from stylecli.cli.progress import open_screen
 from stylecli.errors import UsageError
 from stylecli.settings import Compute, Settings
-from stylecli.validation import check_range
+from stylecli.settings.validation import check_range
 
 DIFFERENT: Final = 8  # exit code of `--check`
 DEFAULT_ENCODER: Final = Settings().encoder

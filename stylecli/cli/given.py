@@ -18,10 +18,10 @@ from stylecli.cli.options import PARAMETERS
 from stylecli.images.formats import OutputOptions
 from stylecli.jobs.axes import NAMES, Axis, parse_axis
 from stylecli.jobs.job import Means
-from stylecli.jobs.recipe_file import checked, read_settings
-from stylecli.layers import parse_layers
-from stylecli.notation import parse_numbers
 from stylecli.settings import EXCLUDED_BY, LAYER_FIELDS, NUMBER_FIELDS, Compute, Settings
+from stylecli.settings.notation import parse_numbers
+from stylecli.settings.parsing import parse_layers
+from stylecli.settings.toml_file import checked, read_settings
 
 
 @dataclass(frozen=True, kw_only=True)

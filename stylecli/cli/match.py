@@ -19,7 +19,7 @@ from stylecli.cli.output import print_json, print_line
 from stylecli.cli.progress import Screen, open_screen
 from stylecli.errors import OutputError, UsageError
 from stylecli.settings import MAX_SEED, Compute
-from stylecli.validation import check_range
+from stylecli.settings.validation import check_range
 
 if TYPE_CHECKING:
     from stylecli.jobs.gallery import Gallery, Match

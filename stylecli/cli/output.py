@@ -5,8 +5,8 @@ import os
 import sys
 from typing import Any
 
+from stylecli.atomic import reason
 from stylecli.errors import OutputError
-from stylecli.files import reason
 from stylecli.images.formats import shown
 
 

@@ -30,7 +30,7 @@ from stylecli.errors import Halted, UsageError
 from stylecli.jobs.checks import check_job
 from stylecli.jobs.job import STREAM, Job, path_of
 from stylecli.jobs.recipe import finite
-from stylecli.jobs.recipe_file import write_settings
+from stylecli.settings.toml_file import write_settings
 
 if TYPE_CHECKING:
     from stylecli.jobs.checkpoint import Checkpoint

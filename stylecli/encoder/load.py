@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save
 
+from stylecli.atomic import write_atomically
 from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.encoder.checksum import check_file, sha256_of
 from stylecli.encoder.plan import Plan
@@ -23,7 +24,6 @@ from stylecli.encoder.store import (
 )
 from stylecli.encoder.vgg import Encoder
 from stylecli.errors import OutputError, WeightsError
-from stylecli.files import write_atomically
 from stylecli.settings import Padding, Pooling
 
 Weights = dict[str, torch.Tensor]

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from stylecli.errors import OutputError, SettingsError
 from stylecli.settings import MAX_SIZE
-from stylecli.validation import did_you_mean
+from stylecli.settings.validation import did_you_mean
 
 # An allow-list: Pillow also knows formats that start other programs, such as EPS.
 READABLE: Final = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")

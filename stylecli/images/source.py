@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from stylecli.atomic import reason
 from stylecli.errors import InputError
-from stylecli.files import reason
 from stylecli.images.formats import MAX_FILE_BYTES, shown
 
 # Without O_NONBLOCK, opening a FIFO would wait for a writer that may never come.

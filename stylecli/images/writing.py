@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from stylecli.atomic import reason, write_atomically
 from stylecli.errors import OutputError
-from stylecli.files import reason, write_atomically
 from stylecli.images.exif import build_exif, serialised
 from stylecli.images.formats import DEEP, LONGEST_SIDE, OutputOptions, format_of, shown
 from stylecli.images.icc import srgb_profile

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from stylecli.atomic import remove_leftovers
 from stylecli.errors import OutputError
-from stylecli.files import remove_leftovers
 from stylecli.images.formats import shown
 from stylecli.jobs.digests import Digests
 from stylecli.jobs.existing import complete_recipe

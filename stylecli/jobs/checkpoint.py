@@ -16,8 +16,8 @@ from safetensors import SafetensorError
 from safetensors.torch import save
 
 from stylecli._version import __version__
+from stylecli.atomic import replace_file
 from stylecli.errors import InputError, UsageError
-from stylecli.files import replace_file
 from stylecli.images.formats import OutputOptions, shown
 from stylecli.jobs.job import STREAM, Job
 from stylecli.jobs.tensor_file import SENSELESS, UNREADABLE, read_tensors

@@ -5,9 +5,9 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from stylecli.atomic import reason
 from stylecli.encoder.registry import content_layers, get_spec, is_path, style_layers
 from stylecli.errors import InputError, OutputError
-from stylecli.files import reason
 from stylecli.images.formats import check_output_suffix, shown
 from stylecli.jobs.job import STREAM, Job
 from stylecli.settings import Settings

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from stylecli.atomic import reason
 from stylecli.errors import InputError
-from stylecli.files import reason
 from stylecli.images.formats import shown
 from stylecli.jobs.job import path_of
 

@@ -6,8 +6,8 @@ from typing import Any, BinaryIO, Final
 
 from PIL import Image
 
+from stylecli.atomic import write_atomically
 from stylecli.errors import UsageError
-from stylecli.files import write_atomically
 from stylecli.images import to_pil, write_picture
 from stylecli.images.formats import WRITABLE, OutputOptions, shown
 from stylecli.transfer.progress import Progress

@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import save
 
 from stylecli._version import __version__
+from stylecli.atomic import replace_file
 from stylecli.errors import InputError
-from stylecli.files import replace_file
 from stylecli.images.formats import shown
 from stylecli.jobs.tensor_file import UNREADABLE, read_tensors
 from stylecli.transfer.embedding import Embedding

@@ -8,8 +8,8 @@ from dataclasses import asdict, astuple, fields
 from pathlib import Path
 from typing import Final
 
+from stylecli.atomic import replace_file
 from stylecli.errors import UsageError
-from stylecli.files import replace_file
 from stylecli.images.formats import shown
 from stylecli.images.plot import Curve, draw_curves
 from stylecli.jobs.recipe import finite

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from stylecli.atomic import reason
 from stylecli.errors import OutputError
-from stylecli.files import reason
 from stylecli.images.formats import shown
 from stylecli.jobs.outcome import Outcome
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from stylecli.errors import UsageError
 from stylecli.images.formats import WRITABLE, shown
-from stylecli.validation import did_you_mean
+from stylecli.settings.validation import did_you_mean
 
 DEFAULT_TEMPLATE: Final = "{content}_{style}"
 FIELDS: Final = ("content", "style", "index", "seed", "size", "strength")

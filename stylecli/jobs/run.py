@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stylecli import transfer
+from stylecli.atomic import remove_leftovers
 from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.errors import Halted, InputError, is_out_of_memory
-from stylecli.files import remove_leftovers
 from stylecli.jobs.checkpoint import (
     Checkpoint,
     check_encoder,

@@ -10,9 +10,9 @@ import torch
 
 from stylecli import encoder as encoders
 from stylecli import images, transfer
+from stylecli.atomic import reason
 from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.errors import OutputError, is_out_of_memory
-from stylecli.files import reason
 from stylecli.images.picture import Picture
 from stylecli.jobs.checks import target_of
 from stylecli.jobs.composing import Masks, compose, recolour

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from PIL import Image
 
-from stylecli.files import replace_file
+from stylecli.atomic import replace_file
 from stylecli.images import read_picture, to_pil
 from stylecli.images.sheet import SheetCell, draw_sheet
 from stylecli.images.writing import on_white

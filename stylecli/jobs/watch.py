@@ -20,8 +20,8 @@ from typing import Any, Final, Self
 
 import torch
 
+from stylecli.atomic import reason
 from stylecli.errors import OutputError
-from stylecli.files import reason
 from stylecli.images import to_pil
 from stylecli.jobs.recipe import finite
 from stylecli.transfer.progress import Progress

@@ -11,8 +11,8 @@ from typing import Final
 import torch
 
 from stylecli.encoder import Encoder
-from stylecli.layers import LayerWeights
 from stylecli.settings import Settings
+from stylecli.settings.parsing import LayerWeights
 from stylecli.transfer.losses import gram
 from stylecli.transfer.octaves import SMALLEST_OCTAVE
 from stylecli.transfer.resample import Size, fit, halve, reductions, resize

@@ -11,7 +11,7 @@ from typing import Final
 
 import torch
 
-from stylecli.layers import LayerWeights
+from stylecli.settings.parsing import LayerWeights
 from stylecli.transfer import losses
 from stylecli.transfer.allocator import give_back
 from stylecli.transfer.batch import each_alone

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from stylecli.encoder import Step
-from stylecli.layers import LayerWeights
 from stylecli.settings import LossKind
+from stylecli.settings.parsing import LayerWeights
 from stylecli.transfer.resample import Size, reductions
 from stylecli.transfer.tiles import grid, strides
 

@@ -10,8 +10,8 @@ import torch
 from stylecli.encoder import Encoder
 from stylecli.encoder.registry import content_layers, style_layers
 from stylecli.errors import InputError
-from stylecli.layers import LayerWeights
 from stylecli.settings import Settings
+from stylecli.settings.parsing import LayerWeights
 from stylecli.transfer.objective import Objective
 from stylecli.transfer.octaves import Level, level_at, levels
 from stylecli.transfer.resample import Size, fit, halve, mirror, resize

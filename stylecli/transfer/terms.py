@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import torch
 
-from stylecli.layers import LayerWeights
 from stylecli.settings import LossKind
+from stylecli.settings.parsing import LayerWeights
 from stylecli.transfer import losses
 from stylecli.transfer.octaves import Level
 

@@ -11,8 +11,8 @@ from PIL import Image
 
 from stylecli.images import read_picture, read_recipe, write_picture
 from stylecli.jobs import parse_recipe
-from stylecli.jobs.recipe_file import write_settings
 from stylecli.settings import Settings
+from stylecli.settings.toml_file import write_settings
 
 PICTURES = ("content.png", "style.png")
 SOURCES = ("like", "config", "environment", "option")  # the strongest last

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stylecli import files
+from stylecli import atomic
 from stylecli.encoder import download
 from stylecli.encoder.download import address_of
 from stylecli.encoder.registry import get_spec
@@ -134,7 +134,7 @@ def test_what_killed_downloads_left_is_removed(
     server: Server, target: Path, published: bytes
 ) -> None:
     target.parent.mkdir(parents=True)
-    (target.parent / f"{files._PREFIX}{files._host()}-999999999-abc.part").touch()
+    (target.parent / f"{atomic._PREFIX}{atomic._host()}-999999999-abc.part").touch()
     download.download_weights(get_spec("vgg19"), target)
     assert os.listdir(target.parent) == [target.name]
 

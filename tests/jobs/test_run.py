@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from stylecli import files
+from stylecli import atomic
 from stylecli.errors import InputError, MemoryLimitError, OutputError, UsageError
 from stylecli.images import OutputOptions, read_picture, read_recipe
 from stylecli.jobs import STREAM, Job, parse_recipe, run_job
@@ -141,7 +141,7 @@ def test_other_errors_pass(core: Any, job: Any) -> None:
 
 
 def test_what_killed_runs_left_is_removed(core: Any, job: Any, tmp_path: Path) -> None:
-    left = tmp_path / f"{files._PREFIX}{files._host()}-999999999-abc.part"  # of no process
+    left = tmp_path / f"{atomic._PREFIX}{atomic._host()}-999999999-abc.part"  # of no process
     left.touch()
     run_job(job())
     assert not left.exists() and (tmp_path / "out.png").exists()

@@ -25,9 +25,9 @@ from stylecli.jobs.gallery import load_gallery
 from stylecli.jobs.naming import FIELDS, Naming
 from stylecli.jobs.planning import BatchRequest, plan_batch
 from stylecli.jobs.recipe import parse_recipe
-from stylecli.jobs.recipe_file import read_settings
 from stylecli.jobs.sweep import SweepRequest, plan_sweep
 from stylecli.settings import Compute, Settings
+from stylecli.settings.toml_file import read_settings
 
 from .fuzzing import fuzz, mutate_bytes, mutate_json, mutate_text
 from .scale import SECONDS, SEED

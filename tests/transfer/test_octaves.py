@@ -4,7 +4,7 @@ import pytest
 
 from stylecli.encoder import Encoder
 from stylecli.encoder.registry import STROKES
-from stylecli.layers import LayerWeights
+from stylecli.settings.parsing import LayerWeights
 from stylecli.transfer.octaves import FEWEST_POSITIONS, Level, level_at, levels, useful_layers
 from stylecli.transfer.resample import Size
 

@@ -9,8 +9,8 @@ from typing import BinaryIO
 
 import pytest
 
+from stylecli.atomic import reason, write_atomically
 from stylecli.errors import OutputError
-from stylecli.files import reason, write_atomically
 
 
 def new(file: BinaryIO) -> None:
@@ -68,7 +68,7 @@ def test_a_really_full_disk(target: Path) -> None:
 
 def test_killed_midway(target: Path) -> None:
     code = (
-        "import os, signal, sys, pathlib; from stylecli.files import write_atomically\n"
+        "import os, signal, sys, pathlib; from stylecli.atomic import write_atomically\n"
         "def write(file):\n"
         "    file.write(b'x' * 100000); file.flush(); os.kill(os.getpid(), signal.SIGKILL)\n"
         "write_atomically(pathlib.Path(sys.argv[1]), write)"

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from stylecli.errors import SettingsError
-from stylecli.notation import format_number
-from stylecli.validation import check_range, told
+from stylecli.settings.notation import format_number
+from stylecli.settings.validation import check_range, told
 
 LayerWeights = tuple[tuple[str, float], ...]
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from stylecli.errors import InputError, OutputError, SettingsError
-from stylecli.jobs.recipe_file import MAX_BYTES, checked, read_settings, write_settings
 from stylecli.settings import MAX_SEED, Settings
+from stylecli.settings.toml_file import MAX_BYTES, checked, read_settings, write_settings
 
 ODD_NAME = 'C:\\a "b"\t\x01\x7f\n# ☃ \U0001f600 é.png'
 

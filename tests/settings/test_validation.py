@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from stylecli.errors import SettingsError
-from stylecli.validation import (
+from stylecli.settings.validation import (
     check_choice,
     check_integer,
     check_range,

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from stylecli.errors import SettingsError
-from stylecli.layers import LayerWeights, check_layers, format_layers, parse_layers
+from stylecli.settings.parsing import LayerWeights, check_layers, format_layers, parse_layers
 
 
 @pytest.mark.parametrize(

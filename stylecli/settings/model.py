@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, Self, get_args
 
 from stylecli.errors import SettingsError
-from stylecli.layers import LayerWeights, check_layers, format_layers, parse_layers
-from stylecli.validation import (
+from stylecli.settings.parsing import LayerWeights, check_layers, format_layers, parse_layers
+from stylecli.settings.validation import (
     check_choice,
     check_integer,
     check_range,

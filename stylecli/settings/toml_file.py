@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from stylecli.atomic import reason, replace_file
 from stylecli.errors import InputError, OutputError, SettingsError
-from stylecli.files import reason, replace_file
 from stylecli.images.formats import shown
 from stylecli.settings import Settings
 
