@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from stylecli.errors import OutputError
+from stylecli.messages import reason
 
 _PREFIX: Final = ".stylecli-"
 _SUFFIX: Final = ".part"
@@ -48,11 +49,6 @@ def remove_leftovers(folder: Path) -> None:
             if found and found[1] == _host() and not _is_alive(int(found[2])):
                 with contextlib.suppress(OSError):
                     os.unlink(entry.path)
-
-
-def reason(error: OSError) -> str:
-    """The system's own words for an error, in lower case and without the number."""
-    return (error.strerror or str(error) or type(error).__name__).lower()
 
 
 def _end_of_links(path: Path) -> Path:

@@ -9,8 +9,9 @@ from typing import BinaryIO
 
 import pytest
 
-from stylecli.atomic import reason, write_atomically
+from stylecli.atomic import write_atomically
 from stylecli.errors import OutputError
+from stylecli.messages import reason
 
 
 def new(file: BinaryIO) -> None:

@@ -11,9 +11,9 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from stylecli.atomic import reason
 from stylecli.cli.signals import Stopped, die, stoppable
 from stylecli.errors import MemoryLimitError, OutputError, StylecliError
+from stylecli.messages import reason
 
 _STREAM_ERRORS: Final = (errno.ENOSPC, errno.EPIPE, errno.EIO, errno.EFBIG, errno.EDQUOT)
 
@@ -95,7 +95,7 @@ def _flushed(code: int) -> int:
 
 
 def _complain(sentence: str) -> None:
-    from stylecli.images.formats import shown  # a name in it must not command the terminal
+    from stylecli.messages import shown
 
     with contextlib.suppress(OSError, ValueError):
         print(f"stylize: {shown(sentence)}", file=sys.stderr, flush=True)

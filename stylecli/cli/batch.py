@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from stylecli.atomic import reason
 from stylecli.cli.declaring import BATCH, DEVICE, declared
 from stylecli.cli.given import Given, takes_options
 from stylecli.cli.output import print_json
 from stylecli.cli.progress import Screen, describe_seconds, open_screen
 from stylecli.errors import InputError, UsageError
-from stylecli.images.formats import shown
 from stylecli.jobs.job import TOGETHER
 from stylecli.jobs.manifest import Manifest
 from stylecli.jobs.naming import DEFAULT_TEMPLATE, FIELDS, Naming
 from stylecli.jobs.planning import BatchPlan, BatchRequest, Pairing, plan_batch
 from stylecli.jobs.processes import get_ready
+from stylecli.messages import reason, shown
 
 if TYPE_CHECKING:
     from stylecli.jobs.batch import Engine, Summary

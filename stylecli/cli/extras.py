@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 from stylecli.cli.declaring import FILES, OUTPUT, RUN, declared
 from stylecli.cli.progress import Screen
 from stylecli.errors import UsageError
-from stylecli.images.formats import WRITABLE, shown
+from stylecli.images.formats import WRITABLE
 from stylecli.jobs.checks import check_beside
 from stylecli.jobs.job import STREAM, Job
+from stylecli.messages import shown
 
 if TYPE_CHECKING:
     from stylecli.transfer.progress import ProgressCallback

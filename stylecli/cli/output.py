@@ -5,9 +5,8 @@ import os
 import sys
 from typing import Any
 
-from stylecli.atomic import reason
 from stylecli.errors import OutputError
-from stylecli.images.formats import shown
+from stylecli.messages import reason, shown
 
 
 def print_json(values: Any) -> None:

@@ -21,7 +21,7 @@ from stylecli.cli.picture import paint_picture
 from stylecli.cli.sweep import run_sweep
 from stylecli.cli.weights import weights_app
 from stylecli.errors import UsageError
-from stylecli.settings.validation import did_you_mean
+from stylecli.messages import did_you_mean
 
 DEFAULT: Final = "picture"  # the hidden name of the command that has none
 HELP: Final = ("-h", "--help")

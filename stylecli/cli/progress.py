@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from stylecli.images.formats import shown
+from stylecli.messages import shown
 
 if TYPE_CHECKING:
     from stylecli.transfer.progress import Progress

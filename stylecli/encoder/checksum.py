@@ -4,9 +4,9 @@ import hashlib
 import os
 from pathlib import Path
 
-from stylecli.atomic import reason
 from stylecli.encoder.registry import EncoderSpec
 from stylecli.errors import WeightsError
+from stylecli.messages import reason
 
 
 def sha256_of(path: Path) -> str:

@@ -10,10 +10,11 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from stylecli.atomic import reason, remove_leftovers, write_atomically
+from stylecli.atomic import remove_leftovers, write_atomically
 from stylecli.encoder.callbacks import DownloadCallback
 from stylecli.encoder.registry import EncoderSpec
 from stylecli.errors import OutputError, WeightsError
+from stylecli.messages import reason
 
 TIMEOUT: Final = 30.0  # seconds to connect, and for each read
 CHUNK: Final = 1 << 20

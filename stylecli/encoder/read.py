@@ -9,9 +9,9 @@ from typing import Any, Final
 import torch
 from safetensors import SafetensorError, safe_open
 
-from stylecli.atomic import reason
 from stylecli.encoder.plan import VGG16_BLOCKS, VGG19_BLOCKS, Plan, vgg_plan
 from stylecli.errors import WeightsError
+from stylecli.messages import reason
 
 MAX_CHANNELS: Final = 4096  # far past any VGG; keeps a forged shape from asking for all memory
 _KEY: Final = re.compile(r"(?:features\.)?(\d{1,3}\.(?:weight|bias))")

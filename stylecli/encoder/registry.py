@@ -8,8 +8,8 @@ from typing import Final
 
 from stylecli.encoder.plan import VGG16_BLOCKS, VGG19_BLOCKS, Plan, vgg_plan
 from stylecli.errors import UsageError
+from stylecli.messages import did_you_mean
 from stylecli.settings.parsing import LayerWeights
-from stylecli.settings.validation import did_you_mean
 
 BUNDLED: Final = Path(__file__).parent / "weights"
 # Factors on the weights of the style layers, from the shallowest to the deepest: shallow layers

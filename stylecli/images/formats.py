@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from stylecli.errors import OutputError, SettingsError
+from stylecli.messages import did_you_mean, shown
 from stylecli.settings import MAX_SIZE
-from stylecli.settings.validation import did_you_mean
 
 # An allow-list: Pillow also knows formats that start other programs, such as EPS.
 READABLE: Final = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
@@ -66,9 +66,3 @@ def format_of(path: Path) -> str:
         f"cannot write {shown(path)}: {problem} this program writes"
         f"{did_you_mean(suffix, WRITABLE)}; use one of {', '.join(WRITABLE)}."
     )
-
-
-def shown(name: object) -> str:
-    """A file name fit for a message: control characters and broken encodings escaped."""
-    text = str(name).encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

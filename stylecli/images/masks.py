@@ -5,8 +5,8 @@ from typing import Final
 import torch
 
 from stylecli.errors import InputError
-from stylecli.images.formats import shown
 from stylecli.images.picture import Picture
+from stylecli.messages import shown
 
 MAX_REGIONS: Final = 8
 _GREY: Final = 1.5 / 255  # channels that differ by less are one grey

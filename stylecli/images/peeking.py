@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from stylecli.images.exif import orientation_of, read_exif
-from stylecli.images.formats import shown
 from stylecli.images.opening import guarded, open_image
 from stylecli.images.source import read_bytes
+from stylecli.messages import shown
 
 
 def peek_size(path: Path) -> tuple[int, int]:

@@ -14,11 +14,11 @@ from PIL import Image
 from stylecli.errors import InputError
 from stylecli.images.deep import Samples, has_deep_tags, read_deep, read_grey
 from stylecli.images.exif import dpi_of, orientation_of, read_exif, safe_exif, upright
-from stylecli.images.formats import shown
 from stylecli.images.icc import Notes, deep_to_srgb, to_srgb
 from stylecli.images.opening import check_size, guarded, hushed, open_image
 from stylecli.images.picture import Metadata, Picture
 from stylecli.images.source import read_bytes, read_stream
+from stylecli.messages import shown
 
 _PLAIN_MODES: Final = ("L", "RGB", "CMYK", "LAB")  # what `to_srgb` takes; the rest become RGB
 _ANIMATED: Final = "it has several frames or pages, of which the first is used"

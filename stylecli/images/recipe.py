@@ -8,9 +8,9 @@ from PIL import Image
 
 from stylecli.errors import OutputError
 from stylecli.images.exif import EXIF_IFD, USER_COMMENT, read_exif
-from stylecli.images.formats import shown
 from stylecli.images.opening import guarded, open_image
 from stylecli.images.source import read_bytes
+from stylecli.messages import shown
 
 KEYWORD: Final = "stylecli"
 MAX_RECIPE_BYTES: Final = 2**16

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from stylecli.atomic import reason
 from stylecli.errors import InputError
-from stylecli.images.formats import MAX_FILE_BYTES, shown
+from stylecli.images.formats import MAX_FILE_BYTES
+from stylecli.messages import reason, shown
 
 # Without O_NONBLOCK, opening a FIFO would wait for a writer that may never come.
 _FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)

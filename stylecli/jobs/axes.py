@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Final, get_args, get_type_hints
 
 from stylecli.errors import SettingsError, UsageError
+from stylecli.messages import told
 from stylecli.settings import LAYER_FIELDS, NUMBER_FIELDS, Settings
 from stylecli.settings.notation import format_number, format_numbers, parse_numbers
 from stylecli.settings.parsing import format_layers, parse_layers
-from stylecli.settings.validation import told
 
 NAMES: Final = tuple(field.name for field in fields(Settings))
 LISTS: Final = (*LAYER_FIELDS, *NUMBER_FIELDS)

@@ -18,9 +18,10 @@ from safetensors.torch import save
 from stylecli._version import __version__
 from stylecli.atomic import replace_file
 from stylecli.errors import InputError, UsageError
-from stylecli.images.formats import OutputOptions, shown
+from stylecli.images.formats import OutputOptions
 from stylecli.jobs.job import STREAM, Job
 from stylecli.jobs.tensor_file import SENSELESS, UNREADABLE, read_tensors
+from stylecli.messages import shown
 from stylecli.settings import Compute, Settings
 
 SUFFIX: Final = ".checkpoint"

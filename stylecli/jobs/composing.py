@@ -7,7 +7,7 @@ import torch
 
 from stylecli.errors import InputError
 from stylecli.images import colour, masks
-from stylecli.images.formats import shown
+from stylecli.messages import shown
 from stylecli.settings import Settings
 from stylecli.transfer import Request, Style
 from stylecli.transfer.resample import resize

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from stylecli.atomic import reason
 from stylecli.errors import InputError
-from stylecli.images.formats import shown
 from stylecli.jobs.job import path_of
+from stylecli.messages import reason, shown
 
 # By suffix: a folder of photographs holds more than pictures, and opening all of it takes long.
 SUFFIXES: Final = frozenset(

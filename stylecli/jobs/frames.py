@@ -9,7 +9,8 @@ from PIL import Image
 from stylecli.atomic import write_atomically
 from stylecli.errors import UsageError
 from stylecli.images import to_pil, write_picture
-from stylecli.images.formats import WRITABLE, OutputOptions, shown
+from stylecli.images.formats import WRITABLE, OutputOptions
+from stylecli.messages import shown
 from stylecli.transfer.progress import Progress
 from stylecli.transfer.resample import Size, fit, resize
 

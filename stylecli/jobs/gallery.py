@@ -15,8 +15,8 @@ from safetensors.torch import save
 from stylecli._version import __version__
 from stylecli.atomic import replace_file
 from stylecli.errors import InputError
-from stylecli.images.formats import shown
 from stylecli.jobs.tensor_file import UNREADABLE, read_tensors
+from stylecli.messages import shown
 from stylecli.transfer.embedding import Embedding
 from stylecli.transfer.verification import Verification
 

@@ -10,9 +10,9 @@ from typing import Final
 
 from stylecli.atomic import replace_file
 from stylecli.errors import UsageError
-from stylecli.images.formats import shown
 from stylecli.images.plot import Curve, draw_curves
 from stylecli.jobs.recipe import finite
+from stylecli.messages import shown
 from stylecli.transfer.progress import Losses, Progress
 
 SUFFIXES: Final = (".png", ".csv", ".jsonl")

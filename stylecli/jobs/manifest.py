@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from stylecli.atomic import reason
 from stylecli.errors import OutputError
-from stylecli.images.formats import shown
 from stylecli.jobs.outcome import Outcome
+from stylecli.messages import reason, shown
 
 NAME: Final = "manifest.jsonl"
 

@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from stylecli.errors import UsageError
-from stylecli.images.formats import WRITABLE, shown
-from stylecli.settings.validation import did_you_mean
+from stylecli.images.formats import WRITABLE
+from stylecli.messages import did_you_mean, shown
 
 DEFAULT_TEMPLATE: Final = "{content}_{style}"
 FIELDS: Final = ("content", "style", "index", "seed", "size", "strength")

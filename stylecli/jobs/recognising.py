@@ -10,9 +10,9 @@ import torch
 from stylecli import encoder as encoders
 from stylecli.errors import InputError, UsageError
 from stylecli.images import read_picture
-from stylecli.images.formats import shown
 from stylecli.jobs.finding import find_pictures
 from stylecli.jobs.gallery import SUFFIX, Gallery, Match, load_gallery
+from stylecli.messages import shown
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.appearance import LONG_SIDE, Distances, Eye
 from stylecli.transfer.device import resolve_device

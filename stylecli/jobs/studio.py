@@ -10,7 +10,6 @@ import torch
 
 from stylecli import encoder as encoders
 from stylecli import images, transfer
-from stylecli.atomic import reason
 from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.errors import OutputError, is_out_of_memory
 from stylecli.images.picture import Picture
@@ -22,6 +21,7 @@ from stylecli.jobs.job import STREAM, Job
 from stylecli.jobs.measuring import Meter
 from stylecli.jobs.memory import memory_guard
 from stylecli.jobs.recipe import Ingredient, Recipe, finite
+from stylecli.messages import reason
 from stylecli.settings import Compute, Settings
 from stylecli.transfer import Request
 from stylecli.transfer.progress import ProgressCallback, Result

@@ -20,10 +20,10 @@ from typing import Any, Final, Self
 
 import torch
 
-from stylecli.atomic import reason
 from stylecli.errors import OutputError
 from stylecli.images import to_pil
 from stylecli.jobs.recipe import finite
+from stylecli.messages import reason
 from stylecli.transfer.progress import Progress
 from stylecli.transfer.resample import fit, resize
 

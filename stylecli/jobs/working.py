@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from stylecli.errors import MemoryLimitError, OutputError, StylecliError, is_out_of_memory
-from stylecli.images.formats import shown
 from stylecli.images.peeking import peek_size
 from stylecli.jobs.checks import check_job
 from stylecli.jobs.existing import complete_recipe, is_torn
 from stylecli.jobs.job import TOGETHER, Job
 from stylecli.jobs.outcome import Outcome
 from stylecli.jobs.studio import JobResult, Prepared, Studio
+from stylecli.messages import shown
 from stylecli.transfer.progress import OnFraction, Progress
 from stylecli.transfer.resample import Size
 from stylecli.transfer.scales import output_size, schedule

@@ -12,15 +12,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, Self, get_args
 
 from stylecli.errors import SettingsError
+from stylecli.messages import did_you_mean, told
 from stylecli.settings.parsing import LayerWeights, check_layers, format_layers, parse_layers
-from stylecli.settings.validation import (
-    check_choice,
-    check_integer,
-    check_range,
-    check_text,
-    did_you_mean,
-    told,
-)
+from stylecli.settings.validation import check_choice, check_integer, check_range, check_text
 
 LossKind = Literal["relative", "gatys"]
 Pooling = Literal["max", "average"]

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from stylecli.errors import SettingsError
+from stylecli.messages import told
 from stylecli.settings.notation import format_number
-from stylecli.settings.validation import check_range, told
+from stylecli.settings.validation import check_range
 
 LayerWeights = tuple[tuple[str, float], ...]
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from stylecli.atomic import reason, replace_file
+from stylecli.atomic import replace_file
 from stylecli.errors import InputError, OutputError, SettingsError
-from stylecli.images.formats import shown
+from stylecli.messages import reason, shown
 from stylecli.settings import Settings
 
 MAX_BYTES: Final = 1_000_000

@@ -1,28 +1,9 @@
 """Checks of values from outside, each with a sentence that names the value and its range."""
 
-from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 from stylecli.errors import SettingsError
-
-_LONGEST: Final = 200  # characters of a value in a message
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` for the nearest known word, or nothing."""
-    import difflib  # costs 5 ms, needed only on the way to an error
-
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
-def told(value: Any) -> str:
-    """A value for a message: cut where it is long, and no failure where it has no text."""
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # a number of 5000 digits, lists a thousand deep
-        return f"{type(value).__name__} past all bounds"
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+from stylecli.messages import did_you_mean, told
 
 
 def check_range(name: str, value: Any, low: float, high: float) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from stylecli.errors import OutputError, SettingsError
-from stylecli.images.formats import OutputOptions, check_output_suffix, format_of, shown
+from stylecli.images.formats import OutputOptions, check_output_suffix, format_of
+from stylecli.messages import shown
 
 
 @pytest.mark.parametrize(

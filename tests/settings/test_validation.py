@@ -4,13 +4,8 @@ from typing import Any
 import pytest
 
 from stylecli.errors import SettingsError
-from stylecli.settings.validation import (
-    check_choice,
-    check_integer,
-    check_range,
-    check_text,
-    did_you_mean,
-)
+from stylecli.messages import did_you_mean
+from stylecli.settings.validation import check_choice, check_integer, check_range, check_text
 
 
 def test_the_nearest_word_is_suggested() -> None:

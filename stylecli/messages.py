@@ -1,0 +1,34 @@
+"""Text for people: control characters escaped, long values cut, near misses suggested."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+_LONGEST: Final = 200  # characters of a value in a message
+
+
+def shown(name: object) -> str:
+    """A file name fit for a message: control characters and broken encodings escaped."""
+    text = str(name).encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def told(value: Any) -> str:
+    """A value for a message: cut where it is long, and no failure where it has no text."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of 5000 digits, lists a thousand deep
+        return f"{type(value).__name__} past all bounds"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?` for the nearest known word, or nothing."""
+    import difflib  # costs 5 ms, needed only on the way to an error
+
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def reason(error: OSError) -> str:
+    """The system's own words for an error, in lower case and without the number."""
+    return (error.strerror or str(error) or type(error).__name__).lower()
