@@ -14,8 +14,8 @@ from pathlib import Path
 import torch
 
 from stylecli.images import read_picture
+from stylecli.images.discovery import find_pictures
 from stylecli.jobs import Job, Studio
-from stylecli.jobs.finding import find_pictures
 from stylecli.jobs.gallery import Gallery
 from stylecli.jobs.recognising import (
     CROP,

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 from stylecli.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from stylecli.images.embedded_text import read_recipe
     from stylecli.images.formats import OutputOptions, check_output_suffix
     from stylecli.images.picture import Metadata, Picture
     from stylecli.images.reading import picture_from_pil, read_picture
-    from stylecli.images.recipe import read_recipe
     from stylecli.images.writing import to_pil, write_picture
 
 __all__ = [
@@ -33,7 +33,7 @@ _HOME: Final = {
     "check_output_suffix": "formats",
     "picture_from_pil": "reading",
     "read_picture": "reading",
-    "read_recipe": "recipe",
+    "read_recipe": "embedded_text",
     "to_pil": "writing",
     "write_picture": "writing",
 }

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from stylecli.images.shaper import Shaper, apply_shaper, parse_shaper
+from stylecli.images.icc_matrix import Shaper, apply_shaper, parse_shaper
 
 Notes = tuple[str, ...]
 

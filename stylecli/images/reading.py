@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stylecli.errors import InputError
-from stylecli.images.deep import Samples, has_deep_tags, read_deep, read_grey
 from stylecli.images.exif import dpi_of, orientation_of, read_exif, safe_exif, upright
+from stylecli.images.high_bit_depth import Samples, has_deep_tags, read_deep, read_grey
 from stylecli.images.icc import Notes, deep_to_srgb, to_srgb
-from stylecli.images.opening import check_size, guarded, hushed, open_image
+from stylecli.images.input_bytes import read_bytes, read_stream
 from stylecli.images.picture import Metadata, Picture
-from stylecli.images.source import read_bytes, read_stream
+from stylecli.images.safe_open import check_size, guarded, hushed, open_image
 from stylecli.messages import shown
 
 _PLAIN_MODES: Final = ("L", "RGB", "CMYK", "LAB")  # what `to_srgb` takes; the rest become RGB

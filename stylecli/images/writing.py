@@ -11,13 +11,13 @@ from PIL import Image
 
 from stylecli.atomic import write_atomically
 from stylecli.errors import OutputError
+from stylecli.images.embedded_text import KEYWORD, check_recipe, to_comment
 from stylecli.images.exif import build_exif, serialised
 from stylecli.images.formats import DEEP, LONGEST_SIDE, OutputOptions, format_of
 from stylecli.images.icc import srgb_profile
 from stylecli.images.picture import Metadata
-from stylecli.images.png import write_png
-from stylecli.images.recipe import KEYWORD, check_recipe, to_comment
-from stylecli.images.tiff import write_tiff
+from stylecli.images.png_writer import write_png
+from stylecli.images.tiff_writer import write_tiff
 from stylecli.messages import reason, shown
 
 _JPEG_SEGMENT: Final = 65533  # bytes

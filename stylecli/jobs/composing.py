@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from stylecli.errors import InputError
-from stylecli.images import colour, masks
+from stylecli.images import color_transfer, masks
 from stylecli.messages import shown
 from stylecli.settings import Settings
 from stylecli.transfer import Request, Style
@@ -40,7 +40,7 @@ def compose(
     pictures = [_recoloured(style, content, settings) for style in styles]
     scales = _scales(settings, content, len(pictures))
     weights = settings.style_weights or (1.0,) * len(pictures)
-    seen = colour.luminance(content) if settings.color == "content" else content
+    seen = color_transfer.luminance(content) if settings.color == "content" else content
     if divided is None:
         whole = [Style(*each) for each in zip(pictures, weights, scales, strict=True)]
         return Request(seen, whole, settings, init)
@@ -63,14 +63,14 @@ def recolour(settings: Settings, image: torch.Tensor, content: torch.Tensor) -> 
         return image
     original = resize(content[None], (image.shape[-2], image.shape[-1]))[0]
     if settings.color == "content":
-        return colour.transfer_luminance(image, original)
-    return colour.match_histograms(image, original)
+        return color_transfer.transfer_luminance(image, original)
+    return color_transfer.match_histograms(image, original)
 
 
 def _recoloured(style: torch.Tensor, content: torch.Tensor, settings: Settings) -> torch.Tensor:
     if settings.color == "content":
-        return colour.match_luminance(style, content)
-    return colour.match_moments(style, content) if settings.color == "match" else style
+        return color_transfer.match_luminance(style, content)
+    return color_transfer.match_moments(style, content) if settings.color == "match" else style
 
 
 def _scales(settings: Settings, content: torch.Tensor, styles: int) -> tuple[float, ...]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from stylecli.encoder.checksum import sha256_of
 from stylecli.encoder.registry import get_spec, is_path
-from stylecli.images.source import digest_of
+from stylecli.images.input_bytes import digest_of
 
 
 class Digests:

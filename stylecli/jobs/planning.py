@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from stylecli.errors import InputError, StylecliError, UsageError
+from stylecli.images.discovery import BadLine, Found, Line, find_pictures, read_lines
 from stylecli.images.formats import check_output_suffix
-from stylecli.jobs.finding import BadLine, Found, Line, find_pictures, read_lines
 from stylecli.jobs.job import Job, Means
 from stylecli.jobs.naming import Named, Naming, name_all, same_name
 from stylecli.jobs.outcome import Outcome

@@ -10,7 +10,7 @@ import torch
 from stylecli import encoder as encoders
 from stylecli.errors import InputError, UsageError
 from stylecli.images import read_picture
-from stylecli.jobs.finding import find_pictures
+from stylecli.images.discovery import find_pictures
 from stylecli.jobs.gallery import SUFFIX, Gallery, Match, load_gallery
 from stylecli.messages import shown
 from stylecli.settings import Compute, Settings

@@ -9,7 +9,7 @@ from stylecli._version import __version__
 from stylecli.encoder.registry import ENCODERS, get_spec
 from stylecli.errors import InputError
 from stylecli.images import read_recipe
-from stylecli.images.source import digest_of
+from stylecli.images.input_bytes import digest_of
 from stylecli.jobs.job import NAMED_STARTS, Job
 from stylecli.jobs.recipe import Ingredient, Recipe, parse_recipe
 from stylecli.messages import shown

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from stylecli.errors import MemoryLimitError, OutputError, StylecliError, is_out_of_memory
-from stylecli.images.peeking import peek_size
+from stylecli.images.header import peek_size
 from stylecli.jobs.checks import check_job
 from stylecli.jobs.existing import complete_recipe, is_torn
 from stylecli.jobs.job import TOGETHER, Job

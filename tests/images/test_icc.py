@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from stylecli.images.icc import srgb_profile
+from stylecli.images.icc_matrix import parse_shaper
 from stylecli.images.picture import Picture
 from stylecli.images.reading import picture_from_pil, read_picture
-from stylecli.images.shaper import parse_shaper
 
 Encode = Callable[..., bytes]
 Make = Callable[..., bytes]

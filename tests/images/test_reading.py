@@ -285,7 +285,7 @@ class TestRefusals:
         assert limit == Image.MAX_IMAGE_PIXELS and not ImageFile.LOAD_TRUNCATED_IMAGES
 
     def test_file_too_large(self, monkeypatch: pytest.MonkeyPatch, encode: Encode) -> None:
-        monkeypatch.setattr("stylecli.images.source.MAX_FILE_BYTES", 20)
+        monkeypatch.setattr("stylecli.images.input_bytes.MAX_FILE_BYTES", 20)
         with pytest.raises(InputError, match="larger than"):
             read(encode(Image.new("RGB", (9, 9)), "PNG"))
 

@@ -17,7 +17,7 @@ from stylecli.images.exif import build_exif, safe_exif, upright
 from stylecli.images.formats import OutputOptions
 from stylecli.images.icc import srgb_profile
 from stylecli.images.picture import Metadata
-from stylecli.images.png import write_png
+from stylecli.images.png_writer import write_png
 from stylecli.images.reading import read_picture
 from stylecli.images.writing import write_picture
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from stylecli.errors import InputError
-from stylecli.images import colour
+from stylecli.images import color_transfer
 from stylecli.jobs.composing import Masks, compose, recolour
 from stylecli.settings import Color, Settings
 from stylecli.transfer import Request
@@ -71,15 +71,15 @@ def test_style_size_is_counted_from_the_outputs(
 
 def test_colours_of_the_content(content: torch.Tensor, style: torch.Tensor) -> None:
     request = compose(Settings(color="content"), content, [style])
-    assert torch.equal(request.content, colour.luminance(content))
-    grey = colour.match_luminance(style, content)
+    assert torch.equal(request.content, color_transfer.luminance(content))
+    grey = color_transfer.match_luminance(style, content)
     assert torch.equal(request.styles[0].picture, grey)
 
 
 def test_a_style_recoloured_before(content: torch.Tensor, style: torch.Tensor) -> None:
     request = compose(Settings(color="match"), content, [style])
     assert request.content is content
-    assert torch.equal(request.styles[0].picture, colour.match_moments(style, content))
+    assert torch.equal(request.styles[0].picture, color_transfer.match_moments(style, content))
 
 
 @pytest.mark.parametrize("color", ["style", "match"])
@@ -93,9 +93,9 @@ def test_a_finished_image_takes_the_contents_colours(content: torch.Tensor) -> N
     image = torch.rand(3, 24, 32, generator=torch.Generator().manual_seed(0))
     small = resize(content[None], (24, 32))[0]
     found = recolour(Settings(color="content"), image, content)
-    assert torch.equal(found, colour.transfer_luminance(image, small))
+    assert torch.equal(found, color_transfer.transfer_luminance(image, small))
     found = recolour(Settings(color="histogram"), image, content)
-    assert torch.equal(found, colour.match_histograms(image, small))
+    assert torch.equal(found, color_transfer.match_histograms(image, small))
 
 
 def test_white_takes_the_style(content: torch.Tensor, style: torch.Tensor) -> None:

@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from stylecli.encoder.registry import get_spec
 from stylecli.errors import InputError
-from stylecli.images import source
+from stylecli.images import input_bytes
 from stylecli.jobs import Job, run_job
 from stylecli.jobs import digests as digests_module
 from stylecli.jobs import existing as existing_module
@@ -167,7 +167,7 @@ def test_each_file_is_hashed_once(content_path: Path, monkeypatch: pytest.Monkey
     read = counted(monkeypatch, digests_module, "digest_of")
     digests = Digests()
     first = digests.of(content_path)
-    assert digests.of(content_path) == first == source.digest_of(content_path)
+    assert digests.of(content_path) == first == input_bytes.digest_of(content_path)
     assert len(read) == 1
     content_path.write_bytes(content_path.read_bytes() + b"more")
     assert digests.of(content_path) != first

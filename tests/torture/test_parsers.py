@@ -15,12 +15,12 @@ from safetensors.torch import save
 
 from stylecli.encoder.read import read_weights
 from stylecli.errors import StylecliError
+from stylecli.images.discovery import read_lines
+from stylecli.images.embedded_text import from_comment, to_comment
 from stylecli.images.exif import build_exif
-from stylecli.images.recipe import from_comment, to_comment
-from stylecli.images.shaper import parse_shaper
+from stylecli.images.icc_matrix import parse_shaper
 from stylecli.jobs.axes import NAMES, parse_axis, text_of
 from stylecli.jobs.checkpoint import _digest, load_checkpoint
-from stylecli.jobs.finding import read_lines
 from stylecli.jobs.gallery import load_gallery
 from stylecli.jobs.naming import FIELDS, Naming
 from stylecli.jobs.planning import BatchRequest, plan_batch

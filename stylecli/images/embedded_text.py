@@ -8,8 +8,8 @@ from PIL import Image
 
 from stylecli.errors import OutputError
 from stylecli.images.exif import EXIF_IFD, USER_COMMENT, read_exif
-from stylecli.images.opening import guarded, open_image
-from stylecli.images.source import read_bytes
+from stylecli.images.input_bytes import read_bytes
+from stylecli.images.safe_open import guarded, open_image
 from stylecli.messages import shown
 
 KEYWORD: Final = "stylecli"

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from stylecli.errors import InputError
-from stylecli.images.peeking import peek_size
+from stylecli.images.header import peek_size
 from stylecli.images.reading import read_picture
 
 FORMATS = ("png", "jpg", "webp", "tif", "avif", "bmp", "gif")
@@ -57,6 +57,6 @@ def test_what_is_no_picture(tmp_path: Path) -> None:
 
 
 def test_a_picture_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stylecli.images.opening.MAX_SIDE", 19)
+    monkeypatch.setattr("stylecli.images.safe_open.MAX_SIDE", 19)
     with pytest.raises(InputError, match="one.png is too large with 20x12 pixels"):
         peek_size(write(tmp_path / "one.png"))

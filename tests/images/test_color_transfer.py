@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from stylecli.images.colour import (
+from stylecli.images.color_transfer import (
     luminance,
     match_histograms,
     match_luminance,

@@ -9,7 +9,7 @@ import torch
 from PIL import Image, PngImagePlugin
 
 from stylecli.errors import InputError, OutputError
-from stylecli.images.recipe import from_comment, read_recipe, to_comment
+from stylecli.images.embedded_text import from_comment, read_recipe, to_comment
 from stylecli.images.writing import write_picture
 
 SUFFIXES = ["png", "jpg", "webp", "tif", "avif"]

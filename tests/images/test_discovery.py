@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stylecli.errors import InputError
-from stylecli.jobs.finding import MAX_LINE, BadLine, Found, Line, find_pictures, read_lines
+from stylecli.images.discovery import MAX_LINE, BadLine, Found, Line, find_pictures, read_lines
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-from stylecli.images.opening import open_image
+from stylecli.images.safe_open import open_image
 
 Samples = NDArray[np.uint16]
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from stylecli.images.exif import orientation_of, read_exif
-from stylecli.images.opening import guarded, open_image
-from stylecli.images.source import read_bytes
+from stylecli.images.input_bytes import read_bytes
+from stylecli.images.safe_open import guarded, open_image
 from stylecli.messages import shown
 
 
