@@ -17,7 +17,7 @@ import torch
 from textbook import Textbook
 
 from stylecli.encoder import Encoder, load_encoder
-from stylecli.encoder.plan import VGG19_BLOCKS, vgg_plan
+from stylecli.encoder.architecture import VGG19_BLOCKS, vgg_plan
 from stylecli.images import read_picture
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.allocator import memory_kept

@@ -13,7 +13,7 @@ from stylecli.cli.options import Json
 from stylecli.cli.output import print_json, print_line
 from stylecli.cli.progress import open_screen
 from stylecli.cli.weights import state_of
-from stylecli.encoder.store import cache_folder, hub_folder, verify, weights_status
+from stylecli.encoder.cache import cache_folder, hub_folder, verify, weights_status
 from stylecli.errors import WeightsError
 
 PACKAGES: Final = ("torch", "torchvision", "pillow", "numpy", "safetensors", "typer", "tqdm")

@@ -7,8 +7,8 @@ import typer
 from stylecli.cli.options import Json
 from stylecli.cli.output import print_json, print_line
 from stylecli.cli.progress import open_screen
+from stylecli.encoder.cache import WeightsStatus, pull, verify, weights_path, weights_status
 from stylecli.encoder.registry import ENCODERS
-from stylecli.encoder.store import WeightsStatus, pull, verify, weights_path, weights_status
 
 weights_app = typer.Typer(help="List, fetch, check and find the encoders' weights.")
 

@@ -8,15 +8,7 @@ from typing import TYPE_CHECKING
 from stylecli.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from stylecli.encoder.load import load_encoder
-    from stylecli.encoder.registry import (
-        ENCODERS,
-        EncoderSpec,
-        content_layers,
-        resolve_layers,
-        style_layers,
-    )
-    from stylecli.encoder.store import (
+    from stylecli.encoder.cache import (
         WeightsStatus,
         cache_folder,
         hub_folder,
@@ -24,6 +16,14 @@ if TYPE_CHECKING:
         verify,
         weights_path,
         weights_status,
+    )
+    from stylecli.encoder.loading import load_encoder
+    from stylecli.encoder.registry import (
+        ENCODERS,
+        EncoderSpec,
+        content_layers,
+        resolve_layers,
+        style_layers,
     )
     from stylecli.encoder.vgg import Encoder, Step
 
@@ -48,19 +48,19 @@ __all__ = [
 _HOMES = {
     "Encoder": "vgg",
     "Step": "vgg",
-    "load_encoder": "load",
+    "load_encoder": "loading",
     "ENCODERS": "registry",
     "EncoderSpec": "registry",
     "content_layers": "registry",
     "resolve_layers": "registry",
     "style_layers": "registry",
-    "WeightsStatus": "store",
-    "cache_folder": "store",
-    "hub_folder": "store",
-    "pull": "store",
-    "verify": "store",
-    "weights_path": "store",
-    "weights_status": "store",
+    "WeightsStatus": "cache",
+    "cache_folder": "cache",
+    "hub_folder": "cache",
+    "pull": "cache",
+    "verify": "cache",
+    "weights_path": "cache",
+    "weights_status": "cache",
 }
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from stylecli.encoder.plan import VGG16_BLOCKS, VGG19_BLOCKS, Plan, vgg_plan
+from stylecli.encoder.architecture import VGG16_BLOCKS, VGG19_BLOCKS, Plan, vgg_plan
 from stylecli.errors import UsageError
 from stylecli.messages import did_you_mean
 from stylecli.settings.parsing import LayerWeights

@@ -11,13 +11,13 @@ from typing import Final
 import torch
 
 from stylecli.encoder import Encoder
+from stylecli.encoder.feature_extractor import Trunk
 from stylecli.settings import Settings
 from stylecli.settings.parsing import LayerWeights
 from stylecli.transfer.losses import gram
 from stylecli.transfer.octaves import SMALLEST_OCTAVE
 from stylecli.transfer.resample import Size, fit, halve, reductions, resize
 from stylecli.transfer.targets import weights_of
-from stylecli.transfer.trunk import Trunk
 
 LONG_SIDE: Final = 512  # pixels at which pictures are looked at, at most
 OCTAVES: Final = 3

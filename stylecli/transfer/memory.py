@@ -9,11 +9,11 @@ from typing import Final, Literal
 
 import torch
 
+from stylecli.encoder.feature_extractor import Trunk
 from stylecli.errors import MemoryLimitError
 from stylecli.transfer.laplacian import level_sizes
 from stylecli.transfer.resample import Size, fit
 from stylecli.transfer.tiles import halo
-from stylecli.transfer.trunk import Trunk
 
 HISTORY: Final = 20
 # Plans from the fastest to the leanest. A short history costs convergence, which is dearer than

@@ -11,6 +11,7 @@ from typing import Final
 
 import torch
 
+from stylecli.encoder.feature_extractor import Tape, Trunk
 from stylecli.settings.parsing import LayerWeights
 from stylecli.transfer import losses
 from stylecli.transfer.allocator import give_back
@@ -20,7 +21,6 @@ from stylecli.transfer.resample import halve, halve_transposed, mirror, mirror_t
 from stylecli.transfer.style import Key, StyleTerm
 from stylecli.transfer.terms import Octave, Target, Terms, Weights
 from stylecli.transfer.tiles import Tile, strides, tiles_of
-from stylecli.transfer.trunk import Tape, Trunk
 
 _STRIP: Final = 2**20  # pixels whose total variation is computed at a time
 

@@ -8,6 +8,7 @@ from typing import Final
 import torch
 
 from stylecli.encoder import Encoder
+from stylecli.encoder.feature_extractor import Trunk
 from stylecli.encoder.registry import content_layers, style_layers
 from stylecli.errors import InputError
 from stylecli.settings import Settings
@@ -19,7 +20,6 @@ from stylecli.transfer.style import Features, Key, StyleTerm, blend, guides_of, 
 from stylecli.transfer.subject import Part, Source, Subject
 from stylecli.transfer.terms import Octave, Region, Target, Weights, target_of
 from stylecli.transfer.tiles import strides, tiles_of
-from stylecli.transfer.trunk import Trunk
 
 REMEMBERED: Final = 64  # styles, at a size each, whose Gram matrices are kept: about 2 MB each
 

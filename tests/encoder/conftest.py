@@ -11,8 +11,11 @@ import pytest
 import torch
 
 from stylecli.encoder import ENCODERS, EncoderSpec
-from stylecli.encoder.plan import VGG19_BLOCKS, Plan, vgg_plan
+from stylecli.encoder.architecture import VGG19_BLOCKS, Plan, vgg_plan
 from stylecli.encoder.registry import default_layers
+
+from ..transfer.conftest import build as build
+from ..transfer.conftest import compact as compact
 
 
 def random_weights(plan: Plan, *, prefix: str = "features.") -> dict[str, torch.Tensor]:

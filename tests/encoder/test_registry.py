@@ -1,7 +1,7 @@
 import pytest
 
 from stylecli.encoder import content_layers, style_layers
-from stylecli.encoder.plan import VGG19_BLOCKS, vgg_plan
+from stylecli.encoder.architecture import VGG19_BLOCKS, vgg_plan
 from stylecli.encoder.registry import default_layers, get_spec, is_path
 from stylecli.errors import UsageError
 

@@ -4,7 +4,7 @@ from torch.nn import functional as F
 from torchvision.models import vgg as torchvision_vgg
 
 from stylecli.encoder import Encoder, EncoderSpec, load_encoder
-from stylecli.encoder.plan import VGG19_BLOCKS, Plan, vgg_plan
+from stylecli.encoder.architecture import VGG19_BLOCKS, Plan, vgg_plan
 from stylecli.encoder.registry import default_layers
 from stylecli.errors import UsageError
 from stylecli.settings import Padding, Pooling

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stylecli import encoder
-from stylecli.encoder.load import load_encoder
+from stylecli.encoder.loading import load_encoder
 
 from ..cli.conftest import _child_finds_the_package, child, fake_core, stylize
 from ..encoder.conftest import narrow_plan, published, server, state

@@ -162,7 +162,7 @@ def _publish(file: Path) -> None:
     import hashlib
 
     from stylecli.encoder import ENCODERS, EncoderSpec
-    from stylecli.encoder.plan import VGG19_BLOCKS, vgg_plan
+    from stylecli.encoder.architecture import VGG19_BLOCKS, vgg_plan
     from stylecli.encoder.registry import default_layers
 
     data, plan = file.read_bytes(), vgg_plan(VGG19_BLOCKS, width=2)

@@ -6,7 +6,7 @@ from typing import Any, Final
 import torch
 from safetensors.torch import save
 
-from stylecli.encoder.plan import VGG16_BLOCKS, vgg_plan
+from stylecli.encoder.architecture import VGG16_BLOCKS, vgg_plan
 
 SETTINGS_OF_A_JOB: Final = {
     "encoder": "compact",

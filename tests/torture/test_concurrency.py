@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from stylecli.encoder.store import hub_folder
+from stylecli.encoder.cache import hub_folder
 
 from .nursery import Nursery, end_by, parts, said, scaled, wait_until
 from .scale import entries_of

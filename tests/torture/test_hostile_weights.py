@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save, save_file
 
 from stylecli.encoder import cache_folder, hub_folder
-from stylecli.encoder.load import load_encoder
+from stylecli.encoder.loading import load_encoder
 
 from .scale import entries_of
 

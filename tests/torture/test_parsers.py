@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from stylecli.encoder.read import read_weights
+from stylecli.encoder.weights_file import read_weights
 from stylecli.errors import StylecliError
 from stylecli.images.discovery import read_lines
 from stylecli.images.embedded_text import from_comment, to_comment

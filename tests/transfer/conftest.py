@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from stylecli.encoder import Encoder, EncoderSpec, load_encoder
-from stylecli.encoder.plan import Plan
+from stylecli.encoder.architecture import Plan
 from stylecli.encoder.registry import default_layers
 from stylecli.settings import Compute, Padding, Pooling, Settings
 from stylecli.transfer import Result, stylize

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from stylecli.encoder import Encoder
+from stylecli.encoder.feature_extractor import Trunk
 from stylecli.errors import MemoryLimitError
 from stylecli.transfer import memory
 from stylecli.transfer.memory import (
@@ -20,7 +21,6 @@ from stylecli.transfer.memory import (
     readable,
 )
 from stylecli.transfer.resample import fit
-from stylecli.transfer.trunk import Trunk
 
 CPU = torch.device("cpu")
 GIB = 2**30

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from stylecli.encoder import Encoder
+from stylecli.encoder.feature_extractor import Trunk
 from stylecli.settings import LossKind
 from stylecli.transfer import losses
 from stylecli.transfer.laplacian import colour_basis
@@ -14,7 +15,6 @@ from stylecli.transfer.octaves import Level
 from stylecli.transfer.resample import Size, resize
 from stylecli.transfer.style import multiply_channels
 from stylecli.transfer.terms import Octave, Region, Terms, Weights, target_of
-from stylecli.transfer.trunk import Trunk
 
 from .naive import continued, counted, halved
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from stylecli.encoder.plan import VGG16_BLOCKS, VGG19_BLOCKS, vgg_plan
-from stylecli.encoder.read import read_weights
+from stylecli.encoder.architecture import VGG16_BLOCKS, VGG19_BLOCKS, vgg_plan
+from stylecli.encoder.weights_file import read_weights
 from stylecli.errors import WeightsError
 
 from .conftest import random_weights

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from stylecli.encoder import Encoder
+from stylecli.encoder.feature_extractor import Trunk
 from stylecli.errors import UsageError
 from stylecli.settings import Padding, Pooling
-from stylecli.transfer.trunk import Trunk
 
 CPU = torch.device("cpu")
 SIZES = [(16, 16), (13, 18), (9, 4), (5, 31)]

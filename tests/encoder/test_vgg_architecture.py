@@ -2,7 +2,7 @@ import pytest
 import torch
 from torchvision.models import vgg as torchvision_vgg
 
-from stylecli.encoder.plan import VGG16_BLOCKS, VGG19_BLOCKS, vgg_plan
+from stylecli.encoder.architecture import VGG16_BLOCKS, VGG19_BLOCKS, vgg_plan
 from stylecli.encoder.registry import COMPACT_PLAN, ENCODERS
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import torch
 from safetensors import SafetensorError, safe_open
 
-from stylecli.encoder.plan import VGG16_BLOCKS, VGG19_BLOCKS, Plan, vgg_plan
+from stylecli.encoder.architecture import VGG16_BLOCKS, VGG19_BLOCKS, Plan, vgg_plan
 from stylecli.errors import WeightsError
 from stylecli.messages import reason
 

@@ -9,12 +9,8 @@ import torch
 from safetensors.torch import save
 
 from stylecli.atomic import write_atomically
-from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
-from stylecli.encoder.checksum import check_file, sha256_of
-from stylecli.encoder.plan import Plan
-from stylecli.encoder.read import read_weights
-from stylecli.encoder.registry import SUFFIXES, EncoderSpec, default_layers, get_spec, is_path
-from stylecli.encoder.store import (
+from stylecli.encoder.architecture import Plan
+from stylecli.encoder.cache import (
     extract_path,
     fetch,
     find_extracts,
@@ -22,7 +18,11 @@ from stylecli.encoder.store import (
     missing,
     source_path,
 )
+from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
+from stylecli.encoder.checksum import check_file, sha256_of
+from stylecli.encoder.registry import SUFFIXES, EncoderSpec, default_layers, get_spec, is_path
 from stylecli.encoder.vgg import Encoder
+from stylecli.encoder.weights_file import read_weights
 from stylecli.errors import OutputError, WeightsError
 from stylecli.settings import Padding, Pooling
 

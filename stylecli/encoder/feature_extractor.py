@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from stylecli.encoder import Encoder, Step
-from stylecli.transfer.layers import (
+from stylecli.encoder.kernels import (
     Convolution,
     FirstConvolution,
     Selection,

@@ -9,7 +9,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from stylecli.encoder import ENCODERS, cache_folder, hub_folder, load_encoder
-from stylecli.encoder.plan import VGG19_BLOCKS, Plan, vgg_plan
+from stylecli.encoder.architecture import VGG19_BLOCKS, Plan, vgg_plan
 from stylecli.encoder.registry import BUNDLED, COMPACT_PLAN
 from stylecli.errors import UsageError, WeightsError
 
@@ -44,7 +44,7 @@ def test_damaged_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     content = bytearray((BUNDLED / "vgg19_compact.safetensors").read_bytes())
     content[-1] ^= 1
     (tmp_path / "vgg19_compact.safetensors").write_bytes(content)
-    monkeypatch.setattr("stylecli.encoder.store.BUNDLED", tmp_path)
+    monkeypatch.setattr("stylecli.encoder.cache.BUNDLED", tmp_path)
     with pytest.raises(WeightsError, match="damaged.*reinstall stylecli"):
         load_encoder("compact")
 
