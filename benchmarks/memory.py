@@ -13,13 +13,13 @@ import torch
 from side import encoder_of
 
 from stylecli.settings import Compute, Settings
-from stylecli.transfer.allocator import give_back, memory_kept
-from stylecli.transfer.descent import Descent
-from stylecli.transfer.device import resolve
-from stylecli.transfer.memory import predict_bytes
-from stylecli.transfer.run import make_optimizer
-from stylecli.transfer.subject import Part, Source, Subject
-from stylecli.transfer.targets import Targets
+from stylecli.transfer.coarse_to_fine import make_optimizer
+from stylecli.transfer.compute.device import resolve
+from stylecli.transfer.compute.malloc import give_back, memory_kept
+from stylecli.transfer.memory_plan import predict_bytes
+from stylecli.transfer.objective.targets import Targets
+from stylecli.transfer.optim.loop import Descent
+from stylecli.transfer.request import Part, Source, Subject
 
 CASES = (  # long side, history, tile or 0, pictures at once
     (256, 20, 0, 1),

@@ -21,7 +21,7 @@ from textbook import Textbook
 from stylecli.encoder import load_encoder
 from stylecli.settings import Compute, Settings
 from stylecli.transfer import Progress, stylize
-from stylecli.transfer.report import relative_pyramid
+from stylecli.transfer.evaluation import relative_pyramid
 
 EXACT = Compute(precision="fp32")
 Curve = list[tuple[float, float]]  # seconds, pyramid objective

@@ -20,14 +20,14 @@ from stylecli.encoder import Encoder, load_encoder
 from stylecli.encoder.architecture import VGG19_BLOCKS, vgg_plan
 from stylecli.images import read_picture
 from stylecli.settings import Compute, Settings
-from stylecli.transfer.allocator import memory_kept
-from stylecli.transfer.descent import Descent
-from stylecli.transfer.device import resolve
-from stylecli.transfer.memory import HISTORY
+from stylecli.transfer.coarse_to_fine import make_optimizer
+from stylecli.transfer.compute.device import resolve
+from stylecli.transfer.compute.malloc import memory_kept
+from stylecli.transfer.memory_plan import HISTORY
+from stylecli.transfer.objective.targets import Targets
+from stylecli.transfer.optim.loop import Descent
+from stylecli.transfer.request import Part, Source, Subject
 from stylecli.transfer.resample import fit, resize
-from stylecli.transfer.run import make_optimizer
-from stylecli.transfer.subject import Part, Source, Subject
-from stylecli.transfer.targets import Targets
 
 
 def main() -> None:

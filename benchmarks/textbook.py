@@ -8,7 +8,7 @@ import torch
 
 from stylecli.encoder import Encoder
 from stylecli.encoder.registry import content_layers, style_layers
-from stylecli.transfer.losses import relative_distance
+from stylecli.transfer.objective.losses import relative_distance
 
 HISTORY = 100
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     )
     from stylecli.jobs.in_memory import stylize
     from stylecli.settings import Compute, Settings
-    from stylecli.transfer.progress import Losses, Progress, Result
+    from stylecli.transfer.results import Losses, Progress, Result
 
 __all__ = [
     "Compute",
@@ -44,9 +44,9 @@ __all__ = [
 
 _HOMES: Final = {
     "Compute": "settings",
-    "Losses": "transfer.progress",
-    "Progress": "transfer.progress",
-    "Result": "transfer.progress",
+    "Losses": "transfer.results",
+    "Progress": "transfer.results",
+    "Result": "transfer.results",
     "Settings": "settings",
     "stylize": "jobs.in_memory",
     **dict.fromkeys((name for name in __all__ if name.endswith("Error")), "errors"),

@@ -89,7 +89,7 @@ def device() -> dict[str, Any]:
     import torch
 
     from stylecli.settings import Compute
-    from stylecli.transfer.device import precision_name, resolve
+    from stylecli.transfer.compute.device import precision_name, resolve
 
     chosen, dtype = resolve(Compute())
     return {

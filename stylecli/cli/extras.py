@@ -14,7 +14,7 @@ from stylecli.jobs.job import STREAM, Job
 from stylecli.messages import shown
 
 if TYPE_CHECKING:
-    from stylecli.transfer.progress import ProgressCallback
+    from stylecli.transfer.results import ProgressCallback
 
 PREVIEW_SUFFIX: Final = ".preview.jpg"
 NO_FRAMES: Final = frozenset(WRITABLE) - {".webp"} | {".mp4", ".mov", ".avi", ".mkv", ".webm"}

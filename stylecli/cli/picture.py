@@ -35,7 +35,7 @@ from stylecli.settings.toml_file import write_settings
 if TYPE_CHECKING:
     from stylecli.jobs.checkpoint import Checkpoint
     from stylecli.jobs.studio import JobResult
-    from stylecli.transfer.progress import ProgressCallback
+    from stylecli.transfer.results import ProgressCallback
 
 Content = Annotated[
     str, typer.Argument(metavar="CONTENT", help="The picture to paint; - is standard input.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 from stylecli.messages import shown
 
 if TYPE_CHECKING:
-    from stylecli.transfer.progress import Progress
+    from stylecli.transfer.results import Progress
 
 PLAIN_INTERVAL: Final = 10.0  # seconds between plain lines
 _BAR: Final = "{desc} |{bar}| {percentage:3.0f}%{postfix}"

@@ -16,7 +16,7 @@ from stylecli.jobs.manifest import Manifest
 from stylecli.jobs.outcome import Outcome
 from stylecli.jobs.working import Existing, Group, again, group_jobs
 from stylecli.messages import shown
-from stylecli.transfer.progress import OnFraction
+from stylecli.transfer.results import OnFraction
 
 OnOutcome = Callable[[Outcome], None]
 

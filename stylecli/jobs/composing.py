@@ -11,7 +11,7 @@ from stylecli.messages import shown
 from stylecli.settings import Settings
 from stylecli.transfer import Request, Style
 from stylecli.transfer.resample import resize
-from stylecli.transfer.scales import output_size
+from stylecli.transfer.schedule import output_size
 
 Part = tuple[int, int, torch.Tensor | None]  # a style, a region, and the part of the style
 

@@ -11,8 +11,8 @@ from stylecli.errors import UsageError
 from stylecli.images import to_pil, write_picture
 from stylecli.images.formats import WRITABLE, OutputOptions
 from stylecli.messages import shown
-from stylecli.transfer.progress import Progress
 from stylecli.transfer.resample import Size, fit, resize
+from stylecli.transfer.results import Progress
 
 ANIMATED: Final = (".webp", ".gif")
 LONGEST: Final = 1024  # pixels of an animation's long side

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from stylecli.transfer.progress import Progress
+from stylecli.transfer.results import Progress
 
 # Thresholds from runs of five photos with four paintings, whose losses end between 0.3 and 0.5
 # (content) and 0.009 and 0.03 (style).

@@ -17,7 +17,7 @@ from stylecli.jobs.composing import compose, recolour
 from stylecli.jobs.job import NAMED_STARTS
 from stylecli.jobs.memory import memory_guard
 from stylecli.settings import Compute, Precision, Settings
-from stylecli.transfer.progress import ProgressCallback, Result
+from stylecli.transfer.results import ProgressCallback, Result
 
 Source = str | Path | Image.Image | torch.Tensor | numpy.ndarray[Any, Any]
 

@@ -16,7 +16,7 @@ from stylecli.jobs.processes import context, deaf_to_ctrl_c, end_with_parent
 from stylecli.jobs.sharing import count_workers, threads_each, with_share
 from stylecli.jobs.studio import Studio
 from stylecli.jobs.working import Existing, Group, work
-from stylecli.transfer.progress import OnFraction
+from stylecli.transfer.results import OnFraction
 
 ATTEMPTS: Final = 2  # for a group whose process died
 Ended = Iterator[tuple[Group, list[Outcome]]]

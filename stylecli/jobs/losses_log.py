@@ -13,7 +13,7 @@ from stylecli.errors import UsageError
 from stylecli.images.plot import Curve, draw_curves
 from stylecli.jobs.recipe import finite
 from stylecli.messages import shown
-from stylecli.transfer.progress import Losses, Progress
+from stylecli.transfer.results import Losses, Progress
 
 SUFFIXES: Final = (".png", ".csv", ".jsonl")
 _NAMES: Final = tuple(field.name for field in fields(Losses))

@@ -24,7 +24,7 @@ from stylecli.jobs.batch import Queue, Task
 from stylecli.jobs.outcome import Outcome
 from stylecli.jobs.studio import Studio
 from stylecli.jobs.working import Existing, Group, as_given, located, work
-from stylecli.transfer.progress import OnFraction
+from stylecli.transfer.results import OnFraction
 
 ATTEMPTS: Final = 3  # for a group whose machine was lost, and for an actor to come to life
 HEARTBEAT: Final = 1.0  # seconds between looks at progress and at machines

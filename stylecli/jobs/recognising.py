@@ -15,10 +15,10 @@ from stylecli.jobs.gallery import SUFFIX, Gallery, Match, load_gallery
 from stylecli.messages import shown
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.appearance import LONG_SIDE, Distances, Eye
-from stylecli.transfer.device import resolve_device
+from stylecli.transfer.compute.device import resolve_device
 from stylecli.transfer.embedding import fit_embedding
-from stylecli.transfer.progress import OnFraction
 from stylecli.transfer.resample import fit, resize
+from stylecli.transfer.results import OnFraction
 from stylecli.transfer.verification import Verification, verify
 
 CROPS: Final = 24  # of each picture, to train with

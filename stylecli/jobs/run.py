@@ -21,7 +21,7 @@ from stylecli.jobs.checks import check_job
 from stylecli.jobs.job import STREAM, Job
 from stylecli.jobs.studio import JobResult, Prepared, Studio
 from stylecli.jobs.tensor_file import SENSELESS
-from stylecli.transfer.progress import Progress, ProgressCallback, Result
+from stylecli.transfer.results import Progress, ProgressCallback, Result
 
 
 def _never() -> bool:

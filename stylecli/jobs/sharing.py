@@ -9,8 +9,8 @@ import torch
 
 from stylecli.jobs.working import Group
 from stylecli.settings import Compute
-from stylecli.transfer.device import resolve_device
-from stylecli.transfer.memory import PROCESS, memory_limit
+from stylecli.transfer.compute.device import resolve_device
+from stylecli.transfer.memory_plan import PROCESS, memory_limit
 
 WORTH_IT: Final = 100e6  # of `Group.cost`: half a minute on two cores; to begin takes some 2 s
 # Threads wait for each other hundreds of times an iteration: measured on small pictures, two make

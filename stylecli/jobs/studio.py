@@ -24,9 +24,9 @@ from stylecli.jobs.recipe import Ingredient, Recipe, finite
 from stylecli.messages import reason
 from stylecli.settings import Compute, Settings
 from stylecli.transfer import Request
-from stylecli.transfer.progress import ProgressCallback, Result
+from stylecli.transfer.objective.targets import Targets
 from stylecli.transfer.resample import resize
-from stylecli.transfer.targets import Targets
+from stylecli.transfer.results import ProgressCallback, Result
 
 
 @dataclass(frozen=True)

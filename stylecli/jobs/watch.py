@@ -24,8 +24,8 @@ from stylecli.errors import OutputError
 from stylecli.images import to_pil
 from stylecli.jobs.recipe import finite
 from stylecli.messages import reason
-from stylecli.transfer.progress import Progress
 from stylecli.transfer.resample import fit, resize
+from stylecli.transfer.results import Progress
 
 ADDRESS: Final = "127.0.0.1"
 POINTS: Final = 400  # of the plot, at most

@@ -13,10 +13,10 @@ from stylecli.jobs.job import TOGETHER, Job
 from stylecli.jobs.outcome import Outcome
 from stylecli.jobs.studio import JobResult, Prepared, Studio
 from stylecli.messages import shown
-from stylecli.transfer.progress import OnFraction, Progress
+from stylecli.transfer.request import common_settings
 from stylecli.transfer.resample import Size
-from stylecli.transfer.scales import output_size, schedule
-from stylecli.transfer.subject import common_settings
+from stylecli.transfer.results import OnFraction, Progress
+from stylecli.transfer.schedule import output_size, schedule
 
 # What becomes of outputs that exist: refused; kept where complete and by the same recipe, else
 # refused (skip) or replaced (renew); replaced.

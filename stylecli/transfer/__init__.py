@@ -1,9 +1,9 @@
 """The core: objective, optimisation, scales; pictures as tensors in and out."""
 
-from stylecli.transfer.planning import Plan, PlannedScale, plan_run
-from stylecli.transfer.progress import Losses, Progress, ProgressCallback, Result
+from stylecli.transfer.dry_run import Plan, PlannedScale, plan_run
+from stylecli.transfer.request import Request, Style
+from stylecli.transfer.results import Losses, Progress, ProgressCallback, Result
 from stylecli.transfer.stylization import make_targets, stylize, stylize_together
-from stylecli.transfer.subject import Request, Style
 
 __all__ = [
     "Losses",

@@ -14,10 +14,10 @@ from stylecli.encoder import Encoder
 from stylecli.encoder.feature_extractor import Trunk
 from stylecli.settings import Settings
 from stylecli.settings.parsing import LayerWeights
-from stylecli.transfer.losses import gram
-from stylecli.transfer.octaves import SMALLEST_OCTAVE
+from stylecli.transfer.objective.losses import gram
+from stylecli.transfer.objective.octaves import SMALLEST_OCTAVE
+from stylecli.transfer.objective.targets import weights_of
 from stylecli.transfer.resample import Size, fit, halve, reductions, resize
-from stylecli.transfer.targets import weights_of
 
 LONG_SIDE: Final = 512  # pixels at which pictures are looked at, at most
 OCTAVES: Final = 3

@@ -9,15 +9,15 @@ import torch
 from stylecli.encoder import Encoder, load_encoder
 from stylecli.errors import InputError
 from stylecli.settings import Compute, Settings
-from stylecli.transfer.allocator import memory_kept
-from stylecli.transfer.device import precision_name, resolve
-from stylecli.transfer.progress import Losses, ProgressCallback, Result
-from stylecli.transfer.report import pyramid_of
+from stylecli.transfer.coarse_to_fine import Finished, Run, coarse_to_fine
+from stylecli.transfer.compute.device import precision_name, resolve
+from stylecli.transfer.compute.malloc import memory_kept
+from stylecli.transfer.evaluation import pyramid_of
+from stylecli.transfer.objective.targets import Targets, check_size, weights_of
+from stylecli.transfer.request import Importer, Request, Style
 from stylecli.transfer.resample import Size
-from stylecli.transfer.run import Finished, Run, coarse_to_fine
-from stylecli.transfer.scales import output_size, schedule
-from stylecli.transfer.subject import Importer, Request, Style
-from stylecli.transfer.targets import Targets, check_size, weights_of
+from stylecli.transfer.results import Losses, ProgressCallback, Result
+from stylecli.transfer.schedule import output_size, schedule
 
 
 def stylize(

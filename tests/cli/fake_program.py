@@ -14,7 +14,7 @@ from stylecli import encoder, transfer
 from stylecli.encoder.registry import get_spec
 from stylecli.errors import MemoryLimitError
 from stylecli.jobs.measuring import Meter
-from stylecli.transfer.progress import Losses, Progress, Result
+from stylecli.transfer.results import Losses, Progress, Result
 
 
 def fake_stylize(

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from stylecli.cli.progress import Screen, describe_seconds, open_screen
-from stylecli.transfer.progress import Losses, Progress
+from stylecli.transfer.results import Losses, Progress
 
 
 class Terminal(io.StringIO):

@@ -9,7 +9,7 @@ import torch
 from stylecli import encoder as encoders
 from stylecli import transfer
 from stylecli.jobs.measuring import Meter
-from stylecli.transfer.progress import Losses, Result
+from stylecli.transfer.results import Losses, Result
 
 
 @dataclass

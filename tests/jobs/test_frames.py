@@ -14,7 +14,7 @@ from stylecli.images import read_picture
 from stylecli.jobs.frames import LONGEST, MILLISECONDS, REST, Animation, FrameFolder, Preview
 from stylecli.settings import Settings
 from stylecli.transfer import stylize
-from stylecli.transfer.progress import Losses, Progress
+from stylecli.transfer.results import Losses, Progress
 
 KINDS = [".webp", ".gif", ".GIF"]
 

@@ -9,7 +9,7 @@ import torch
 from stylecli.jobs.hints import Hints
 from stylecli.settings import Settings
 from stylecli.transfer import stylize
-from stylecli.transfer.progress import Losses, Progress
+from stylecli.transfer.results import Losses, Progress
 
 FALLING = [0.1 * 0.97**i for i in range(40)]  # by a quarter from one tenth to the next
 FLAT = [0.02] * 40

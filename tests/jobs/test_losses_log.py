@@ -14,7 +14,7 @@ from stylecli.images.plot import HEIGHT, WIDTH
 from stylecli.jobs.losses_log import LossesLog
 from stylecli.settings import Settings
 from stylecli.transfer import stylize
-from stylecli.transfer.progress import Losses, Progress
+from stylecli.transfer.results import Losses, Progress
 
 HEADER = ["iteration", "scale", "width", "height", "total", "content", "style", "total_variation"]
 BLUE, RED, GREEN, GRID = (31, 95, 168), (194, 65, 12), (47, 125, 50), (221, 221, 221)

@@ -16,7 +16,7 @@ from stylecli.jobs import Job, run_job
 from stylecli.jobs.checkpoint import load_checkpoint
 from stylecli.jobs.run import Checkpoints
 from stylecli.settings import Compute, Settings
-from stylecli.transfer.progress import Progress
+from stylecli.transfer.results import Progress
 
 WIDE = Settings(size=192, iterations=6)  # two scales, 96x36 and 192x72
 PLACES = [(1, 1), (1, 2), (2, 1), (2, 2), (2, 3), (2, 4)]  # scale and iteration of each

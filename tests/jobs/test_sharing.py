@@ -14,7 +14,7 @@ from stylecli.jobs.local import LocalEngine, PoolEngine, SerialEngine
 from stylecli.jobs.sharing import WORTH_IT, count_workers, with_share
 from stylecli.jobs.working import Group, group_jobs
 from stylecli.settings import Compute, Settings
-from stylecli.transfer.memory import PROCESS
+from stylecli.transfer.memory_plan import PROCESS
 
 MUCH = int(WORTH_IT)
 

@@ -18,7 +18,7 @@ from stylecli.jobs import watch as watching
 from stylecli.jobs.watch import ADDRESS, LONGEST, POINTS, Watch, own_hosts
 from stylecli.settings import Settings
 from stylecli.transfer import stylize
-from stylecli.transfer.progress import Losses, Progress
+from stylecli.transfer.results import Losses, Progress
 
 PAGES = Path(watching.__file__).parent / "pages"
 KNOWN = {

@@ -16,7 +16,7 @@ import torch
 from stylecli.jobs.watch import Watch
 from stylecli.settings import Settings
 from stylecli.transfer import stylize
-from stylecli.transfer.progress import Progress
+from stylecli.transfer.results import Progress
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 ALSO = "~/.cache/ms-playwright/chromium*/chrome-linux*/*"  # where Playwright keeps its browsers

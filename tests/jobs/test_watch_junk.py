@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from stylecli.jobs.watch import ADDRESS, CONNECTIONS, PATIENCE, Watch, _Handler
-from stylecli.transfer.progress import Losses, Progress
+from stylecli.transfer.results import Losses, Progress
 
 PATHS = (b"/", b"/state.json", b"/picture.jpg", b"/watch.js", b"/../../etc/passwd", b"*", b"")
 

@@ -18,7 +18,7 @@ from stylecli.jobs.measuring import Meter
 from stylecli.jobs.outcome import Outcome
 from stylecli.jobs.working import Group, again, group_jobs, work
 from stylecli.settings import Compute, Settings
-from stylecli.transfer.progress import Losses, Result
+from stylecli.transfer.results import Losses, Result
 
 SHA = "e" * 64
 

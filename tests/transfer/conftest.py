@@ -74,4 +74,4 @@ def paint(compact: Encoder, content: torch.Tensor, style: torch.Tensor) -> Any:
 @pytest.fixture
 def small_scales(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several scales even for pictures of 64 pixels."""
-    monkeypatch.setattr("stylecli.transfer.scales.COARSEST", 24)
+    monkeypatch.setattr("stylecli.transfer.schedule.COARSEST", 24)

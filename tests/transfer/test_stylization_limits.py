@@ -9,9 +9,10 @@ import torch
 
 from stylecli.errors import InputError, MemoryLimitError, SettingsError
 from stylecli.settings import Compute, Settings
-from stylecli.transfer import Result, losses
-from stylecli.transfer.descent import Descent
-from stylecli.transfer.memory import memory_limit
+from stylecli.transfer import Result
+from stylecli.transfer.memory_plan import memory_limit
+from stylecli.transfer.objective import losses
+from stylecli.transfer.optim.loop import Descent
 
 FP32 = Compute(device="cpu", precision="fp32")
 
@@ -95,7 +96,8 @@ def test_a_loss_that_is_never_finite_is_an_error(
     paint: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "stylecli.transfer.losses.total_variation_gradient", lambda image: image * math.nan
+        "stylecli.transfer.objective.losses.total_variation_gradient",
+        lambda image: image * math.nan,
     )
     with pytest.raises(InputError, match="^the losses are not finite.*smaller --alpha"):
         paint()
@@ -126,7 +128,7 @@ def test_running_out_of_memory_falls_back_to_leaner_plans(
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 1 byte")
         return Descent(*args, **kwargs)
 
-    monkeypatch.setattr("stylecli.transfer.run.Descent", hungry)
+    monkeypatch.setattr("stylecli.transfer.coarse_to_fine.Descent", hungry)
     assert looks_sound(paint().image)
     assert len(attempts) == 3
 
@@ -135,7 +137,7 @@ def test_memory_that_runs_out_with_every_plan(paint: Any, monkeypatch: pytest.Mo
     def hungry(*args: Any, **kwargs: Any) -> Any:
         raise MemoryError
 
-    monkeypatch.setattr("stylecli.transfer.run.Descent", hungry)
+    monkeypatch.setattr("stylecli.transfer.coarse_to_fine.Descent", hungry)
     with pytest.raises(MemoryLimitError, match="64x48 pixels with every plan: use --size 32"):
         paint()
 
@@ -144,7 +146,7 @@ def test_any_other_runtime_error_is_not_hidden(paint: Any, monkeypatch: pytest.M
     def broken(*args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("shapes do not match")
 
-    monkeypatch.setattr("stylecli.transfer.run.Descent", broken)
+    monkeypatch.setattr("stylecli.transfer.coarse_to_fine.Descent", broken)
     with pytest.raises(RuntimeError, match="shapes do not match"):
         paint()
 
@@ -159,6 +161,6 @@ def test_a_finished_picture_is_not_lost_to_its_report(
 ) -> None:
     """Memory that others take in the meantime costs the pyramid's figures, not the picture."""
     limits = iter([memory_limit(torch.device("cpu"), None)])
-    for user in ("run", "report"):
+    for user in ("coarse_to_fine", "evaluation"):
         monkeypatch.setattr(f"stylecli.transfer.{user}.memory_limit", lambda *_: next(limits, 1))
     assert looks_sound(paint().image)

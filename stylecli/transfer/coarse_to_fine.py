@@ -1,0 +1,260 @@
+"""A run: B pictures of one size from the coarsest scale to the finest; it can be resumed."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import torch
+
+from stylecli.errors import InputError, MemoryLimitError, is_out_of_memory
+from stylecli.settings import Compute, Settings
+from stylecli.transfer.compute.cuda_graph import Replay
+from stylecli.transfer.compute.malloc import give_back
+from stylecli.transfer.memory_plan import ScalePlan, memory_limit, plans
+from stylecli.transfer.objective.objective import Objective
+from stylecli.transfer.objective.targets import Targets
+from stylecli.transfer.objective.types import Terms
+from stylecli.transfer.optim.adam import DEFAULT_RATE, Adam
+from stylecli.transfer.optim.lbfgs import LBFGS
+from stylecli.transfer.optim.loop import Descent, Evaluate, Optimizer, Pinned
+from stylecli.transfer.optim.preconditioner import metric
+from stylecli.transfer.request import Subject
+from stylecli.transfer.resample import Size, enlarge, resize
+from stylecli.transfer.results import Losses, Progress, ProgressCallback
+from stylecli.transfer.schedule import Scale
+
+NOISE: Final = 0.05  # standard deviation around mid grey: full-range noise costs iterations
+# Seconds between reports from a device that a look would stall; a CPU reports every iteration.
+REPORT_EVERY: Final = 0.1
+
+State = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What stays the same from the first scale to the last; a picture for each of `subjects`."""
+
+    subjects: tuple[Subject, ...]
+    settings: tuple[Settings, ...]
+    targets: Targets
+    scales: tuple[Scale, ...]
+    compute: Compute
+    on_progress: ProgressCallback | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where it is computed."""
+        return self.targets.trunk.device
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The best images (B, 3, H, W), their terms (4, B), and recoveries from divergence (B,)."""
+
+    image: torch.Tensor
+    terms: torch.Tensor
+    recoveries: torch.Tensor
+
+
+def coarse_to_fine(run: Run, resume: State | None = None) -> Finished:
+    """All scales, or those that a `resume` state has not finished.
+
+    Raises `InputError` where no finite loss was seen, `MemoryLimitError` where no plan fits.
+    """
+    first = 0 if resume is None else int(resume["scale"])
+    recoveries = torch.zeros(len(run.subjects), dtype=torch.int64, device=run.device)
+    if resume is None:
+        image: torch.Tensor | None = _start(run)
+    else:
+        image, recoveries = None, resume["recoveries"].to(run.device)
+    for index in range(first, len(run.scales)):
+        descent = _one_scale(run, index, image, recoveries, resume if index == first else None)
+        image, terms = descent.best_image, descent.best
+        recoveries = recoveries + descent.recoveries
+        del descent  # with its history, before the next scale asks for more
+        give_back()
+    if image is None or not bool(torch.isfinite(terms[0]).all()):
+        raise InputError(
+            "the losses are not finite: the weights are too large for float32; "
+            "use smaller --alpha, --beta or --tv."
+        )
+    return Finished(_kept(run, image), terms, recoveries)
+
+
+def _one_scale(
+    run: Run,
+    index: int,
+    image: torch.Tensor | None,
+    recoveries: torch.Tensor,
+    resume: State | None,
+) -> Descent:
+    """One scale with the fastest plan that memory turns out to allow."""
+    scale = run.scales[index]
+    offered = scale_plans(run, scale.size) if resume is None else iter([_plan_of(resume, scale)])
+    for plan in offered:
+        try:
+            return _descend(run, index, image, plan, recoveries, resume)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise  # anything else; holding on to this one would keep its tensors alive
+        give_back()
+    raise MemoryLimitError(
+        f"memory ran out at {scale.size[1]}x{scale.size[0]} pixels with every plan: "
+        f"use --size {max(scale.size) // 2}, or close other programs."
+    )
+
+
+def _descend(
+    run: Run,
+    index: int,
+    image: torch.Tensor | None,
+    plan: ScalePlan,
+    recoveries: torch.Tensor,
+    resume: State | None,
+) -> Descent:
+    scale = run.scales[index]
+    objective = run.targets.objective(run.subjects, scale.size, plan.tile)
+    done = 0
+    if resume is None:
+        assert image is not None
+        start = _kept(run, enlarge(image, scale.size))
+    else:
+        start, done = resume["descent"]["image"].to(run.device), int(resume["iteration"])
+    give_back()  # what preparing all this took
+    descent = Descent(start, *_free_parts(run, objective, scale.size, plan.history))
+    del start
+    if resume is not None:
+        descent.load_state_dict(_moved(resume["descent"], run.device))
+    report = _reporter(run, index, descent, plan, recoveries)
+    iterate = Replay(descent.iterate, run.device)
+    for iteration in range(done + 1, scale.iterations + 1):
+        if iteration < scale.iterations:
+            iterate()
+        else:
+            descent.iterate(step=False)
+        report(iteration)
+        if plan.tile is not None:  # what the step took: see `Objective`
+            give_back()
+    return descent
+
+
+def _free_parts(
+    run: Run, objective: Objective, size: Size, history: int
+) -> tuple[Evaluate, Optimizer]:
+    """Objective and optimiser that leave alone what has to stay as the content is."""
+    optimizer = make_optimizer(run.settings[0], history)
+    masks = [subject.free for subject in run.subjects]
+    if masks[0] is None:
+        return objective, optimizer
+    free = resize(masks[0], size)
+
+    def evaluate(image: torch.Tensor) -> tuple[Terms, torch.Tensor]:
+        terms, gradient = objective(image)
+        return terms, gradient * free
+
+    return evaluate, Pinned(optimizer, free == 0.0)
+
+
+def make_optimizer(settings: Settings, history: int) -> Optimizer:
+    """The optimiser that the settings name, fresh for one scale."""
+    if settings.optimizer == "adam":
+        return Adam(settings.learning_rate or DEFAULT_RATE)
+    return LBFGS(metric, history, step_scale=settings.learning_rate or 1.0)
+
+
+def scale_plans(run: Run, size: Size) -> Iterator[ScalePlan]:
+    """The plans for a scale that fit into the memory there is, fastest first."""
+    return plans(
+        run.targets.trunk,
+        size,
+        tile=run.compute.tile_side,
+        limit=memory_limit(run.device, run.compute.max_bytes),
+        adam=run.settings[0].optimizer == "adam",
+        batch=len(run.subjects),
+    )
+
+
+def _reporter(
+    run: Run, index: int, descent: Descent, plan: ScalePlan, recoveries: torch.Tensor
+) -> Callable[[int], None]:
+    """Turns iterations at one scale into `Progress` for the caller."""
+    scale = run.scales[index]
+    total = sum(each.work for each in run.scales)
+    before = sum(each.work for each in run.scales[:index])
+    spoken = 0.0
+
+    def state(iteration: int) -> State:
+        return {
+            "scale": index,
+            "iteration": iteration,
+            "plan": {"history": plan.history, "tile": plan.tile},
+            "recoveries": recoveries.clone(),
+            "descent": descent.state_dict(),
+        }
+
+    def report(iteration: int) -> None:
+        nonlocal spoken
+        now = time.monotonic()
+        waits = run.device.type != "cpu" and now - spoken < REPORT_EVERY
+        if run.on_progress is None or (waits and iteration < scale.iterations):
+            return
+        spoken = now
+        values = descent.terms.T.tolist()
+        run.on_progress(
+            Progress(
+                scale=index + 1,
+                scales=len(run.scales),
+                width=scale.size[1],
+                height=scale.size[0],
+                iteration=iteration,
+                iterations=scale.iterations,
+                fraction=(before + scale.work * iteration / scale.iterations) / total,
+                losses=Losses(*values[0]),
+                every=tuple(Losses(*each) for each in values),
+                image=lambda picture=0: _kept(run, descent.best_image)[picture].cpu().clone(),
+                state=lambda: state(iteration),
+            )
+        )
+
+    return report
+
+
+def _start(run: Run) -> torch.Tensor:
+    """The first images, at the first scale."""
+    size = run.scales[0].size
+    pairs = zip(run.subjects, run.settings, strict=True)
+    return torch.cat([_start_of(subject, settings, size) for subject, settings in pairs])
+
+
+def _start_of(subject: Subject, settings: Settings, size: Size) -> torch.Tensor:
+    """Noise, the content, or a given picture, (1, 3, H, W)."""
+    device = subject.content.device
+    if subject.init is not None:
+        return resize(subject.init, size).clamp(0.0, 1.0)
+    if settings.init == "content":
+        return resize(subject.content, size).clamp(0.0, 1.0)
+    if settings.init != "random":
+        raise InputError(f"init {settings.init!r} names a picture, but none was given.")
+    generator = torch.Generator().manual_seed(settings.seed)  # the CPU's: same on all devices
+    noise = torch.randn((1, 3, *size), generator=generator)
+    return (0.5 + NOISE * noise).clamp_(0.0, 1.0).to(device)
+
+
+def _kept(run: Run, image: torch.Tensor) -> torch.Tensor:
+    """Images with the content where it has to stay."""
+    if run.subjects[0].free is None:
+        return image
+    return run.subjects[0].keep_content(image)
+
+
+def _plan_of(resume: State, scale: Scale) -> ScalePlan:
+    plan = resume["plan"]
+    return ScalePlan(scale.size, int(plan["history"]), plan["tile"], 0)
+
+
+def _moved(value: Any, device: torch.device) -> Any:
+    """Every tensor in nested dicts on the device."""
+    if isinstance(value, dict):
+        return {name: _moved(each, device) for name, each in value.items()}
+    return value.to(device) if isinstance(value, torch.Tensor) else value

@@ -1,0 +1,1 @@
+"""Computing resources: device and precision, the C library's malloc, CUDA graphs."""

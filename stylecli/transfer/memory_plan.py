@@ -1,0 +1,213 @@
+"""How a scale is computed within a memory limit: tile size and L-BFGS history."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import torch
+
+from stylecli.encoder.feature_extractor import Trunk
+from stylecli.errors import MemoryLimitError
+from stylecli.transfer.objective.tiles import halo
+from stylecli.transfer.optim.preconditioner import level_sizes
+from stylecli.transfer.resample import Size, fit
+
+HISTORY: Final = 20
+# Plans from the fastest to the leanest. A short history costs convergence, which is dearer than
+# the time that tiles cost: their halos are computed twice, ((tile + 2·halo) / tile)² of the work,
+# but they also stay in the cache. Measured at 2048 px: 1.0 to 1.2 of the untiled time at 1024,
+# 1.4 at 512 (`benchmarks/bench.py --only sizes`).
+CANDIDATES: Final[tuple[tuple[int, int | None], ...]] = (
+    (HISTORY, None),
+    (HISTORY, 2048),
+    (HISTORY, 1024),
+    (10, 1024),
+    (10, 512),
+    (5, 512),
+    (3, 512),
+    (2, 512),
+    (2, 384),
+    (2, 256),
+    (2, 128),
+)
+# Pictures of 12 bytes a pixel alive at the worst moment: the descent's two, the optimiser's
+# three, gradients of all octaves, what a step needs. Measured by benchmarks/memory.py, and in
+# whole runs, which leave the heap in pieces between the scales.
+IMAGES: Final = 11
+RESERVE: Final = 0.8  # share of the free memory that `auto` takes
+WORK_SPACE: Final = 14  # times the largest layer
+IN_PIECES: Final = 1.8  # times what a tile needs, since tiles differ in size
+PROCESS: Final = 820 * 2**20  # bytes of the interpreter, torch and its work space, measured
+
+
+@dataclass(frozen=True)
+class ScalePlan:
+    """How one scale is computed: L-BFGS pairs, owned pixels of a tile's side, bytes at the peak."""
+
+    size: Size
+    history: int
+    tile: int | None
+    predicted_bytes: int
+
+
+def plans(
+    trunk: Trunk,
+    size: Size,
+    *,
+    tile: int | Literal["auto", "off"],
+    limit: int,
+    adam: bool = False,
+    batch: int = 1,
+) -> Iterator[ScalePlan]:
+    """The plans for `batch` pictures at once that fit into `limit` bytes, fastest first.
+
+    Raises `MemoryLimitError`, on the first step, when none does.
+    """
+    found = False
+    for history, side in _candidates(tile):
+        used = predict_bytes(trunk, size, side, 0 if adam else history, adam=adam, batch=batch)
+        if used <= limit:
+            found = True
+            yield ScalePlan(size, history, side, used)
+    if not found:
+        side = largest_side(trunk, size, tile, limit)
+        advice = f"use --size {side} or" if side else "no size fits, so allow"
+        raise MemoryLimitError(
+            f"{size[1]}x{size[0]} pixels need about {readable(used)}, more than the "
+            f"{readable(limit)} allowed: {advice} a larger --max-memory."
+        )
+
+
+def predict_bytes(
+    trunk: Trunk,
+    size: Size,
+    tile: int | None,
+    history: int,
+    *,
+    adam: bool = False,
+    batch: int = 1,
+) -> int:
+    """Bytes the process needs at its peak for a scale of `size`."""
+    pixels = size[0] * size[1]
+    seen = float(pixels)
+    if tile is not None and tile < max(size):
+        margin = 2 * halo(trunk.steps)
+        tiled = min(size[0], tile + margin) * min(size[1], tile + margin)
+        seen = min(seen, IN_PIECES * tiled)
+    state = 24 * history
+    if adam:
+        state = 24 * sum(h * w for h, w in level_sizes(size)) // pixels
+    layers = layer_bytes(trunk)
+    held = sum(size for name, size in layers.items() if name in trunk.targets)
+    whole = (12 * IMAGES + state + held) * pixels
+    return int(PROCESS + weight_bytes(trunk) + batch * (whole + activation_bytes(trunk) * seen))
+
+
+def layer_bytes(trunk: Trunk) -> dict[str, float]:
+    """Bytes of each layer's output for a pixel of the picture."""
+    found, area, channels = {}, 1.0, 3
+    for step in trunk.steps:
+        if step.weight is not None:
+            channels = step.weight.shape[0]
+        area /= 4 if step.kind == "pool" else 1
+        found[step.name] = channels * area * trunk.dtype.itemsize
+    return found
+
+
+def activation_bytes(trunk: Trunk) -> float:
+    """Bytes a pixel that one pass forward and backward keeps, work space included."""
+    layers = layer_bytes(trunk)
+    kept = sum(
+        layers[step.name] * {"conv": 0, "relu": 1, "pool": 4}[step.kind] for step in trunk.steps
+    )
+    # Gradients of two layers and of the style, Gram products, what convolutions need: measured.
+    return kept + WORK_SPACE * max(layers.values())
+
+
+def weight_bytes(trunk: Trunk) -> int:
+    """Bytes of the weights: as loaded, and twice in the working precision."""
+    count = sum(step.weight.numel() for step in trunk.steps if step.weight is not None)
+    return count * (4 + 2 * trunk.dtype.itemsize)
+
+
+def memory_limit(device: torch.device, max_memory: int | None) -> int:
+    """Bytes a run may use: what the user allows, else most of what is free now."""
+    if max_memory is not None:
+        return max_memory
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0] * RESERVE) + PROCESS
+    return min(int(_available() * RESERVE), int(_addresses() * RESERVE) + PROCESS)
+
+
+def largest_side(trunk: Trunk, size: Size, tile: int | Literal["auto", "off"], limit: int) -> int:
+    """The largest long side with the aspect of `size` that the leanest plan fits, or 0."""
+    history, side = _candidates(tile)[-1]
+    low, high = 0, max(size)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if predict_bytes(trunk, fit(size, middle), side, history) <= limit:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def readable(count: int) -> str:
+    """Bytes as a person says them: 1.5 GiB."""
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
+
+
+def _candidates(tile: int | Literal["auto", "off"]) -> tuple[tuple[int, int | None], ...]:
+    if tile == "auto":
+        return CANDIDATES
+    side = None if tile == "off" else tile
+    return tuple((history, side) for history in dict.fromkeys(h for h, _ in CANDIDATES))
+
+
+def _addresses() -> int:
+    """Bytes that a limit such as `ulimit -v` leaves besides `PROCESS`, which is loaded by now."""
+    if sys.platform != "linux":
+        return sys.maxsize
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit == resource.RLIM_INFINITY:
+        return sys.maxsize
+    used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    return max(0, limit - used * resource.getpagesize())
+
+
+def _available() -> int:
+    """Bytes free for a new process; what Linux counts as available, 8 GiB where unknown."""
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        for line in meminfo.read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return min(int(line.split()[1]) * 1024, _granted(Path("/")))
+    return 8 * 2**30
+
+
+def _granted(root: Path) -> int:
+    """Bytes that a container's limit (cgroup v2) leaves, page cache that can go included."""
+    found = [2**63]
+    with contextlib.suppress(OSError, ValueError):
+        names = (root / "proc/self/cgroup").read_text(encoding="ascii").splitlines()
+        name = next((each[4:] for each in names if each.startswith("0::/")), "")
+        top = root / "sys/fs/cgroup"
+        own = top / name
+        for group in (own, *own.parents):
+            if (group / "memory.max").exists() and top in (group, *group.parents):
+                found.append(_left_in(group))
+    return min(found)
+
+
+def _left_in(group: Path) -> int:
+    limit = (group / "memory.max").read_text(encoding="ascii").strip()
+    if limit == "max":
+        return 2**63
+    used = int((group / "memory.current").read_text(encoding="ascii"))
+    stat = dict(map(str.split, (group / "memory.stat").read_text(encoding="ascii").splitlines()))
+    return max(0, int(limit) - used + int(stat.get("inactive_file", 0)))

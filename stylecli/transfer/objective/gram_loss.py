@@ -1,0 +1,146 @@
+"""The style term: Gram matrices of tiles summed, compared, and carried back to the features."""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional as F
+
+from stylecli.encoder import Step
+from stylecli.settings import LossKind
+from stylecli.transfer.objective import losses
+from stylecli.transfer.objective.tiles import Tile, strides, tiles_of
+from stylecli.transfer.objective.types import Octave, Region, Target
+from stylecli.transfer.resample import Size, mirror
+
+Key = tuple[int, str]  # a region and a layer
+Features = Mapping[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class StyleTerm:
+    """The style loss of one octave, for pictures whose features come tile by tile.
+
+    `stride` are the pixels from one position to the next, by layer.
+    """
+
+    octave: Octave
+    kind: LossKind
+    stride: Mapping[str, int]
+
+    def add_sums(self, sums: dict[Key, torch.Tensor], features: Features, tile: Tile) -> None:
+        """Add the tile's part of every region's Gram matrices, (B, C, C), to `sums`."""
+        for index, region in enumerate(self.octave.regions):
+            for name, _ in self.octave.level.layers:
+                own = losses.gram_sum(self._guided(region, name, features, tile))
+                key = index, name
+                sums[key] = sums[key] + own if key in sums else own
+
+    def value(
+        self, sums: Mapping[Key, torch.Tensor], beta: torch.Tensor
+    ) -> tuple[torch.Tensor, dict[Key, torch.Tensor]]:
+        """This octave's share of the style loss (B,), and matrices K (B, C, C).
+
+        K·F, with F the guided features, is the gradient of `beta` (B,) times that share with
+        respect to F.
+        """
+        total = torch.zeros_like(beta)
+        factors = {}
+        for index, region in enumerate(self.octave.regions):
+            for name, weight in self.octave.level.layers:
+                target = region.grams[name]
+                positions = positions_of(region, name, self.octave.level.size, self.stride[name])
+                difference = (sums[index, name] / positions).sub_(target.value)
+                share = weight * region.share * self.octave.weight
+                scale = share * style_scale(self.kind, target)
+                total = total + losses.squared_sum(difference) * scale
+                slope = (4.0 / positions) * beta * scale
+                factors[index, name] = difference.mul_(slope.view(-1, 1, 1))
+        return total, factors
+
+    def gradients(
+        self, features: Features, tile: Tile, factors: Mapping[Key, torch.Tensor]
+    ) -> dict[str, Callable[[], torch.Tensor]]:
+        """By layer, what makes the gradient at the tile's features, 0 in its halo.
+
+        Each is as large as its layer, so it is made when the way back has come to it.
+        """
+        return {
+            name: functools.partial(self._gradient, name, features[name], tile, factors)
+            for name, _ in self.octave.level.layers
+        }
+
+    def _gradient(
+        self, name: str, features: torch.Tensor, tile: Tile, factors: Mapping[Key, torch.Tensor]
+    ) -> torch.Tensor:
+        total: torch.Tensor | None = None
+        for index, region in enumerate(self.octave.regions):
+            guided = features
+            if region.guides is not None:
+                guide = tile.seen_of_whole(region.guides[name], self.stride[name])
+                guided = features * guide.to(features.dtype)
+            own = multiply_channels(factors[index, name], guided)
+            if region.guides is not None:
+                own *= guide.to(own.dtype)
+            total = own if total is None else total.add_(own)
+        assert total is not None
+        return tile.clear_halo(total, self.stride[name])
+
+    def _guided(self, region: Region, name: str, features: Features, tile: Tile) -> torch.Tensor:
+        owned = tile.owned(features[name], self.stride[name])
+        if region.guides is None:
+            return owned
+        return owned * self._guide(region, name, tile, owned)
+
+    def _guide(self, region: Region, name: str, tile: Tile, like: torch.Tensor) -> torch.Tensor:
+        assert region.guides is not None
+        return tile.of_whole(region.guides[name], self.stride[name]).to(like.dtype)
+
+
+def positions_of(region: Region, name: str, size: Size, stride: int) -> float:
+    """How many positions a region's Gram matrix is the mean over."""
+    if region.positions is not None:
+        return region.positions[name]
+    return float((size[0] // stride) * (size[1] // stride))
+
+
+def guides_of(
+    mask: torch.Tensor, names: Sequence[str], steps: tuple[Step, ...], margin: int
+) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
+    """A mask (1, 1, H, W) at the positions of each layer, and Σ of its squares.
+
+    The guides are of the mask continued by `margin`, the sums over the positions that count.
+    """
+    stride = strides(steps)
+    (whole,) = tiles_of((mask.shape[-2], mask.shape[-1]), None, steps, margin)
+    mask = mirror(mask, margin)
+    guides, squares = {}, {}
+    for name in names:
+        guides[name] = F.avg_pool2d(mask, stride[name]) if stride[name] > 1 else mask
+        counted = whole.of_whole(guides[name], stride[name])
+        squares[name] = max(float(counted.square().sum()), 1e-3)
+    return guides, squares
+
+
+def style_scale(kind: LossKind, target: Target) -> torch.Tensor:
+    """What ‖Gram − target‖² is multiplied with, (B,): see `losses` for either kind."""
+    if kind == "relative":
+        return 1.0 / target.squared_norm
+    return torch.full_like(target.squared_norm, 1.0 / (4.0 * target.value.shape[-1] ** 2))
+
+
+def multiply_channels(matrix: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+    """(B, C, C) times features (B, C, h, w) at every position; keeps precision and layout."""
+    batch, channels, height, width = features.shape
+    rows = features.permute(0, 2, 3, 1).flatten(1, 2)  # (B, N, C)
+    product = torch.bmm(rows, matrix.mT.to(features.dtype))
+    return product.view(batch, height, width, channels).permute(0, 3, 1, 2)
+
+
+def blend(grams: Sequence[Mapping[str, torch.Tensor]], weights: Sequence[float]) -> Features:
+    """Several styles' Gram matrices as one, weighted by shares of 1, layer by layer."""
+    return {
+        name: sum((w * one[name] for one, w in zip(grams, weights, strict=True)), start=zero)
+        for name, zero in ((name, torch.zeros_like(value)) for name, value in grams[0].items())
+    }
