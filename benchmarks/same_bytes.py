@@ -49,7 +49,7 @@ THEN = (  # with what the others have made
     "replay one.png -o replayed.png",
     "compare one.png night.jpg --json",
 )
-STOP = f"cat.jpg night.jpg -o {STOPPED} --size 96 --iterations 40 --save-every 1 --save-to frames"
+STOP = f"cat.jpg night.jpg -o {STOPPED} --size 96 --iterations 60 --save-every 1 --save-to frames"
 
 
 def main() -> int:
@@ -123,7 +123,7 @@ def stop_and_resume(folder: Path) -> None:
     stopped = subprocess.Popen(command(STOP), cwd=folder, env=environment(), stderr=subprocess.PIPE)
     while stopped.poll() is None and len(list((folder / "frames").glob("*"))) < 3:
         time.sleep(0.02)
-    stopped.send_signal(signal.SIGINT)
+    stopped.send_signal(signal.SIGTERM)
     _, complaint = stopped.communicate(timeout=60)
     checkpoints = list(folder.glob(f"{STOPPED}*"))
     if (folder / STOPPED).exists() or len(checkpoints) != 1:
