@@ -16,8 +16,9 @@ import torch
 from stylecli.images import read_picture
 from stylecli.images.discovery import find_pictures
 from stylecli.jobs import Job, Studio
-from stylecli.jobs.gallery import Gallery
-from stylecli.jobs.recognising import (
+from stylecli.recognition.embedding import fit_embedding
+from stylecli.recognition.gallery import Gallery
+from stylecli.recognition.matching import (
     CROP,
     Samples,
     build_gallery,
@@ -25,10 +26,9 @@ from stylecli.jobs.recognising import (
     held_out,
     open_eye,
 )
+from stylecli.recognition.metric import Eye
+from stylecli.recognition.verification import equal_error, roc_auc
 from stylecli.settings import Compute, Settings
-from stylecli.transfer.appearance import Eye
-from stylecli.transfer.embedding import fit_embedding
-from stylecli.transfer.verification import equal_error, roc_auc
 
 RESULT_STYLES = 4
 

@@ -32,7 +32,7 @@ FLOORS = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
 NOT_YET = {"discovery.py": {"job", "jobs"}}
 ENTRANCES = {"__init__", "__main__"}  # the doors of the house, which lead to every room
 ONLY_IN_CLI = {"typer", "click", "rich", "tqdm"}
-KERNEL_PROBES = {"memory.py"}  # asks the kernel how much memory there is, through /proc
+KERNEL_PROBES = {"memory_plan.py"}  # asks the kernel how much memory there is, through /proc
 MAX_LINES = 280
 
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -55,7 +55,7 @@ def compare_pictures(
             raise UsageError("compare reads its pictures from files: - is none.")
     with open_screen(quiet=json) as screen:
         screen.say("Loading PyTorch")
-        from stylecli.jobs.recognising import THRESHOLDS, compare, open_eye
+        from stylecli.recognition.matching import THRESHOLDS, compare, open_eye
 
         eye, _ = open_eye(encoder, Compute(device=device))
         found = compare(a, b, eye, size)

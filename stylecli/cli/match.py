@@ -22,7 +22,7 @@ from stylecli.settings import MAX_SEED, Compute
 from stylecli.settings.validation import check_range
 
 if TYPE_CHECKING:
-    from stylecli.jobs.gallery import Gallery, Match
+    from stylecli.recognition.gallery import Gallery, Match
 
 Folder = Path | None
 
@@ -77,7 +77,7 @@ def match_style(
         raise UsageError("say which PICTURE to match, and a GALLERY: a folder or a file.")
     with open_screen(quiet=json) as screen:
         screen.say("Loading PyTorch")
-        from stylecli.jobs.recognising import match_picture, open_eye
+        from stylecli.recognition.matching import match_picture, open_eye
 
         known, found = match_picture(picture, gallery, *open_eye(encoder, Compute(device=device)))
     limit = known.threshold if threshold is None else threshold
@@ -96,14 +96,14 @@ def _make(
     through: tuple[str, str],
 ) -> "Gallery":
     """Build or train a gallery, and write it."""
-    from stylecli.jobs.gallery import SUFFIX, save_gallery
+    from stylecli.recognition.gallery import SUFFIX, save_gallery
 
     if output is None or output.suffix != SUFFIX:
         raise UsageError(f"say where to write the gallery: add -o GALLERY{SUFFIX}.")
     if output.exists() and not force:
         raise OutputError(f"{output} exists already: add --force to replace it.")
     screen.say("Loading PyTorch")
-    from stylecli.jobs.recognising import build_gallery, open_eye, pictures_in, train_gallery
+    from stylecli.recognition.matching import build_gallery, open_eye, pictures_in, train_gallery
 
     pictures = pictures_in(folder)
     eye, encoder = open_eye(through[0], Compute(device=through[1]))

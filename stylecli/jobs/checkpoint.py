@@ -20,9 +20,9 @@ from stylecli.atomic import replace_file
 from stylecli.errors import InputError, UsageError
 from stylecli.images.formats import OutputOptions
 from stylecli.jobs.job import STREAM, Job
-from stylecli.jobs.tensor_file import SENSELESS, UNREADABLE, read_tensors
 from stylecli.messages import shown
 from stylecli.settings import Compute, Settings
+from stylecli.tensor_file import SENSELESS, UNREADABLE, read_tensors
 
 SUFFIX: Final = ".checkpoint"
 FORMAT: Final = 1

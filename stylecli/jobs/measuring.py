@@ -9,7 +9,7 @@ from stylecli.encoder import Encoder
 from stylecli.images.picture import Picture
 from stylecli.jobs.inputs import Inputs
 from stylecli.jobs.job import Job
-from stylecli.transfer.appearance import LONG_SIDE, Eye, Grams
+from stylecli.recognition.metric import LONG_SIDE, Eye, Grams
 from stylecli.transfer.compute.device import resolve_device
 
 REMEMBERED: Final = 32  # styles at a size, some 1 MB each

@@ -20,7 +20,7 @@ from stylecli.jobs.checkpoint import (
 from stylecli.jobs.checks import check_job
 from stylecli.jobs.job import STREAM, Job
 from stylecli.jobs.studio import JobResult, Prepared, Studio
-from stylecli.jobs.tensor_file import SENSELESS
+from stylecli.tensor_file import SENSELESS
 from stylecli.transfer.results import Progress, ProgressCallback, Result
 
 

@@ -16,7 +16,7 @@ from stylecli.messages import shown
 from stylecli.transfer.request import common_settings
 from stylecli.transfer.resample import Size
 from stylecli.transfer.results import OnFraction, Progress
-from stylecli.transfer.schedule import output_size, schedule
+from stylecli.transfer.schedule import make_schedule, output_size
 
 # What becomes of outputs that exist: refused; kept where complete and by the same recipe, else
 # refused (skip) or replaced (renew); replaced.
@@ -65,7 +65,7 @@ def group_jobs(jobs: Sequence[Job], numbers: Sequence[int]) -> list[Group]:
 def _group(places: list[int], members: list[Job], size: Size | None) -> Group:
     if size is None:
         return Group(tuple(places), tuple(members))
-    count, scales = len(members), schedule(size, members[0].settings)
+    count, scales = len(members), make_schedule(size, members[0].settings)
     cost = count * sum(scale.work for scale in scales)
     return Group(tuple(places), tuple(members), count * size[0] * size[1], cost)
 

@@ -57,7 +57,7 @@ class Finished:
     recoveries: torch.Tensor
 
 
-def coarse_to_fine(run: Run, resume: State | None = None) -> Finished:
+def run_coarse_to_fine(run: Run, resume: State | None = None) -> Finished:
     """All scales, or those that a `resume` state has not finished.
 
     Raises `InputError` where no finite loss was seen, `MemoryLimitError` where no plan fits.

@@ -14,7 +14,7 @@ from stylecli.transfer.objective.targets import Targets, check_size
 from stylecli.transfer.objective.tiles import halo
 from stylecli.transfer.request import Part, Source, Subject
 from stylecli.transfer.resample import Size
-from stylecli.transfer.schedule import OVERHEAD, Scale, output_size, schedule
+from stylecli.transfer.schedule import OVERHEAD, Scale, make_schedule, output_size
 from stylecli.transfer.stylization import make_targets
 
 PROBE: Size = (192, 256)
@@ -53,7 +53,7 @@ def plan_run(content: Size, settings: Settings, compute: Compute, encoder: Encod
     check_size(size, targets.size_needed, "the output")
     pixel_seconds = _seconds_per_pixel(targets, settings)
     scales = []
-    for scale in schedule(size, settings, targets.size_needed):
+    for scale in make_schedule(size, settings, targets.size_needed):
         limit = memory_limit(trunk.device, compute.max_bytes)
         adam = settings.optimizer == "adam"
         offered = plans(trunk, scale.size, tile=compute.tile_side, limit=limit, adam=adam)

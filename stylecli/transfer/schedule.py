@@ -35,7 +35,7 @@ def output_size(content: Size, settings: Settings) -> Size:
     return content if settings.size is None else fit(content, settings.size)
 
 
-def schedule(size: Size, settings: Settings, needed: int = 1) -> tuple[Scale, ...]:
+def make_schedule(size: Size, settings: Settings, needed: int = 1) -> tuple[Scale, ...]:
     """The scales up to `size`, coarsest first, each twice the one before.
 
     Scales with a side under `needed` pixels are left out: a long strip starts later. From the

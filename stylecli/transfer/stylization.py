@@ -9,7 +9,7 @@ import torch
 from stylecli.encoder import Encoder, load_encoder
 from stylecli.errors import InputError
 from stylecli.settings import Compute, Settings
-from stylecli.transfer.coarse_to_fine import Finished, Run, coarse_to_fine
+from stylecli.transfer.coarse_to_fine import Finished, Run, run_coarse_to_fine
 from stylecli.transfer.compute.device import precision_name, resolve
 from stylecli.transfer.compute.malloc import memory_kept
 from stylecli.transfer.evaluation import pyramid_of
@@ -17,7 +17,7 @@ from stylecli.transfer.objective.targets import Targets, check_size, weights_of
 from stylecli.transfer.request import Importer, Request, Style
 from stylecli.transfer.resample import Size
 from stylecli.transfer.results import Losses, ProgressCallback, Result
-from stylecli.transfer.schedule import output_size, schedule
+from stylecli.transfer.schedule import make_schedule, output_size
 
 
 def stylize(
@@ -68,7 +68,7 @@ def stylize_together(
     targets = targets or make_targets(encoder, settings, compute)
     run = _prepare(requests, encoder, targets, compute, on_progress)
     with memory_kept(), torch.no_grad():
-        finished = coarse_to_fine(run, resume)
+        finished = run_coarse_to_fine(run, resume)
         pyramids = [
             pyramid_of(targets, subject, finished.image[index : index + 1], compute)
             for index, subject in enumerate(run.subjects)
@@ -106,7 +106,7 @@ def _prepare(
         raise InputError("pictures made together must have one size.")
     size = sizes.pop()
     check_size(size, targets.size_needed, "the output")
-    scales = schedule(size, settings[0], targets.size_needed)
+    scales = make_schedule(size, settings[0], targets.size_needed)
     return Run(subjects, settings, targets, scales, compute, on_progress)
 
 

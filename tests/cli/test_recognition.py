@@ -10,7 +10,7 @@ from PIL import Image
 
 from stylecli.cli.app import main
 from stylecli.encoder.registry import get_spec
-from stylecli.jobs import recognising
+from stylecli.recognition import matching
 
 
 @pytest.fixture
@@ -114,9 +114,9 @@ def test_nothing_near_is_unknown(run: Any, works: Path, content_path: Path) -> N
 
 
 def test_training_reports_and_keeps_the_code(run: Any, works: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr(recognising, "CROPS", 6)
-    monkeypatch.setattr(recognising, "CROP", 64)
-    monkeypatch.setattr(recognising, "WHOLE", (64, 128))
+    monkeypatch.setattr(matching, "CROPS", 6)
+    monkeypatch.setattr(matching, "CROP", 64)
+    monkeypatch.setattr(matching, "WHOLE", (64, 128))
     code, out, err = run("match", "--train", works, "-o", "g.safetensors", "--json")
     assert code == 0, err
     report = json.loads(out)["report"]

@@ -10,9 +10,9 @@ from stylecli import encoder as encoders
 from stylecli.images import read_picture, write_picture
 from stylecli.jobs import Job, Studio
 from stylecli.jobs.measuring import Meter
-from stylecli.jobs.recognising import compare, open_eye
+from stylecli.recognition.matching import compare, open_eye
+from stylecli.recognition.metric import Eye
 from stylecli.settings import Compute, Settings
-from stylecli.transfer.appearance import Eye
 
 
 @pytest.fixture

@@ -4,13 +4,20 @@ import pytest
 
 from stylecli.settings import Quality, Settings
 from stylecli.transfer.resample import Size
-from stylecli.transfer.schedule import COARSEST, ITERATIONS, OVERHEAD, Scale, output_size, schedule
+from stylecli.transfer.schedule import (
+    COARSEST,
+    ITERATIONS,
+    OVERHEAD,
+    Scale,
+    make_schedule,
+    output_size,
+)
 
 QUALITIES: tuple[Quality, ...] = ("draft", "normal", "high")
 
 
 def sizes(size: Size) -> list[Size]:
-    return [scale.size for scale in schedule(size, Settings())]
+    return [scale.size for scale in make_schedule(size, Settings())]
 
 
 def test_each_scale_is_twice_the_one_before() -> None:
@@ -37,7 +44,7 @@ def test_any_size_ends_in_itself_and_starts_small(size: Size) -> None:
 def test_iterations_of_the_presets(quality: Quality) -> None:
     settings, base = Settings(quality=quality), ITERATIONS[quality]
     for long_side, count in ((512, 3), (1024, 4), (4096, 6)):
-        found = [scale.iterations for scale in schedule((64, long_side), settings)]
+        found = [scale.iterations for scale in make_schedule((64, long_side), settings)]
         assert found == [*base, base[-1], base[-1]][:count]
 
 
@@ -47,14 +54,14 @@ def test_small_pictures_get_as_many_iterations_as_larger_ones(
     quality: Quality, long_side: int, count: int
 ) -> None:
     first, second, third, _ = ITERATIONS[quality]
-    found = schedule((64, long_side), Settings(quality=quality))
+    found = make_schedule((64, long_side), Settings(quality=quality))
     expected = [first + second + third] if count == 1 else [first, second + third]
     assert [scale.iterations for scale in found] == expected
 
 
 def test_better_quality_is_more_work() -> None:
     work = [
-        sum(scale.work for scale in schedule((600, 800), Settings(quality=quality)))
+        sum(scale.work for scale in make_schedule((600, 800), Settings(quality=quality)))
         for quality in QUALITIES
     ]
     assert work == sorted(set(work))
@@ -64,9 +71,9 @@ def test_better_quality_is_more_work() -> None:
     ("quality", "size"), list(itertools.product(QUALITIES, (64, 512, 4096, 32768)))
 )
 def test_iterations_asked_for_are_all_spent(quality: Quality, size: int) -> None:
-    scales = len(schedule((size, size), Settings(quality=quality)))
+    scales = len(make_schedule((size, size), Settings(quality=quality)))
     for total in (*range(1, 120), 1000, 99_999):
-        found = schedule((size, size), Settings(quality=quality, iterations=total))
+        found = make_schedule((size, size), Settings(quality=quality, iterations=total))
         counts = [scale.iterations for scale in found]
         assert sum(counts) == total
         assert min(counts) >= 1
@@ -75,8 +82,8 @@ def test_iterations_asked_for_are_all_spent(quality: Quality, size: int) -> None
 
 
 def test_iterations_asked_for_keep_the_presets_proportions() -> None:
-    presets = [scale.iterations for scale in schedule((512, 512), Settings())]
-    found = schedule((512, 512), Settings(iterations=10 * sum(presets)))
+    presets = [scale.iterations for scale in make_schedule((512, 512), Settings())]
+    found = make_schedule((512, 512), Settings(iterations=10 * sum(presets)))
     assert [scale.iterations for scale in found] == [10 * count for count in presets]
 
 

@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import save_file
 
 from stylecli.errors import InputError
-from stylecli.jobs.gallery import RAW_THRESHOLD, Gallery, load_gallery, save_gallery
-from stylecli.transfer.embedding import Embedding
-from stylecli.transfer.verification import Verification
+from stylecli.recognition.embedding import Embedding
+from stylecli.recognition.gallery import RAW_THRESHOLD, Gallery, load_gallery, save_gallery
+from stylecli.recognition.verification import Verification
 
 
 def gallery(**changes: Any) -> Gallery:

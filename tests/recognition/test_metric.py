@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from stylecli import encoder as encoders
-from stylecli.transfer.appearance import Eye, code_of, style_distances, symmetric_distance
+from stylecli.recognition.metric import Eye, code_of, style_distances, symmetric_distance
 
 
 @pytest.fixture(scope="module")

@@ -15,10 +15,10 @@ from safetensors.torch import save
 from stylecli._version import __version__
 from stylecli.atomic import replace_file
 from stylecli.errors import InputError
-from stylecli.jobs.tensor_file import UNREADABLE, read_tensors
 from stylecli.messages import shown
-from stylecli.transfer.embedding import Embedding
-from stylecli.transfer.verification import Verification
+from stylecli.recognition.embedding import Embedding
+from stylecli.recognition.verification import Verification
+from stylecli.tensor_file import UNREADABLE, read_tensors
 
 SUFFIX: Final = ".safetensors"
 FORMAT: Final = 1

@@ -11,15 +11,15 @@ from stylecli import encoder as encoders
 from stylecli.errors import InputError, UsageError
 from stylecli.images import read_picture
 from stylecli.images.discovery import find_pictures
-from stylecli.jobs.gallery import SUFFIX, Gallery, Match, load_gallery
 from stylecli.messages import shown
+from stylecli.recognition.embedding import fit_embedding
+from stylecli.recognition.gallery import SUFFIX, Gallery, Match, load_gallery
+from stylecli.recognition.metric import LONG_SIDE, Distances, Eye
+from stylecli.recognition.verification import Verification, verify
 from stylecli.settings import Compute, Settings
-from stylecli.transfer.appearance import LONG_SIDE, Distances, Eye
 from stylecli.transfer.compute.device import resolve_device
-from stylecli.transfer.embedding import fit_embedding
 from stylecli.transfer.resample import fit, resize
 from stylecli.transfer.results import OnFraction
-from stylecli.transfer.verification import Verification, verify
 
 CROPS: Final = 24  # of each picture, to train with
 CROP: Final = 192  # pixels of a crop's side, as the encoder sees it

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from stylecli.transfer.verification import equal_error, one_shot, roc_auc, verify
+from stylecli.recognition.verification import equal_error, one_shot, roc_auc, verify
 
 
 def some(seed: int, count: int, shift: float) -> torch.Tensor:

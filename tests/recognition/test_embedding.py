@@ -5,8 +5,8 @@ import itertools
 import pytest
 import torch
 
-from stylecli.transfer.embedding import WIDTH, fit_embedding, triplet_loss
-from stylecli.transfer.verification import verify
+from stylecli.recognition.embedding import WIDTH, fit_embedding, triplet_loss
+from stylecli.recognition.verification import verify
 
 
 def clouds(seed: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,0 +1,1 @@
+"""Recognition: perceptual distances, style descriptors and their embedding, galleries, matching."""
