@@ -17,7 +17,8 @@ import numpy
 from PIL import Image
 
 from stylecli.images.sheet import SheetCell, draw_sheet
-from stylecli.jobs import Job, Studio
+from stylecli.job import Job
+from stylecli.jobs import Studio
 from stylecli.settings import Settings
 
 PHOTO, NIGHT, ABSTRACT = "tubingen", "starry_night", "kandinsky"

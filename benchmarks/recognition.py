@@ -15,7 +15,8 @@ import torch
 
 from stylecli.images import read_picture
 from stylecli.images.discovery import find_pictures
-from stylecli.jobs import Job, Studio
+from stylecli.job import Job
+from stylecli.jobs import Studio
 from stylecli.recognition.embedding import fit_embedding
 from stylecli.recognition.gallery import Gallery
 from stylecli.recognition.matching import (

@@ -14,7 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from stylecli.jobs import Job, run_job
+from stylecli.job import Job
+from stylecli.jobs import run_job
 from stylecli.jobs.frames import Preview
 from stylecli.jobs.watch import Watch
 from stylecli.settings import Settings

@@ -61,7 +61,7 @@ def replay_picture(
     """Make a picture again from the recipe inside it."""
     with open_screen(quiet=quiet) as screen:
         screen.say("Loading PyTorch")
-        from stylecli.jobs.replay import replay_of
+        from stylecli.provenance.job_from_recipe import replay_of
 
         found = replay_of(picture, output, given=inputs or (), force=force)
         for note in found.notes:

@@ -13,7 +13,7 @@ from stylecli.cli.given import Given, takes_options
 from stylecli.cli.output import print_json
 from stylecli.cli.progress import Screen, describe_seconds, open_screen
 from stylecli.errors import InputError, UsageError
-from stylecli.jobs.job import TOGETHER
+from stylecli.job import TOGETHER
 from stylecli.jobs.manifest import Manifest
 from stylecli.jobs.naming import DEFAULT_TEMPLATE, FIELDS, Naming
 from stylecli.jobs.planning import BatchPlan, BatchRequest, Pairing, plan_batch

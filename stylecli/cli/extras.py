@@ -9,8 +9,8 @@ from stylecli.cli.declaring import FILES, OUTPUT, RUN, declared
 from stylecli.cli.progress import Screen
 from stylecli.errors import UsageError
 from stylecli.images.formats import WRITABLE
+from stylecli.job import STREAM, Job
 from stylecli.jobs.checks import check_beside
-from stylecli.jobs.job import STREAM, Job
 from stylecli.messages import shown
 
 if TYPE_CHECKING:

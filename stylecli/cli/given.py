@@ -16,8 +16,8 @@ import typer
 from stylecli.cli.declaring import as_axis
 from stylecli.cli.options import PARAMETERS
 from stylecli.images.formats import OutputOptions
+from stylecli.job import Means
 from stylecli.jobs.axes import NAMES, Axis, parse_axis
-from stylecli.jobs.job import Means
 from stylecli.settings import EXCLUDED_BY, LAYER_FIELDS, NUMBER_FIELDS, Compute, Settings
 from stylecli.settings.notation import parse_numbers
 from stylecli.settings.parsing import parse_layers
@@ -119,7 +119,7 @@ def _borrowed(values: Mapping[str, Any], by_hand: set[str]) -> dict[str, Any]:
     """What files say of the settings that were not given by hand."""
     found: dict[str, Any] = dict(PHOTO) if values["photo"] else {}
     if values["like"] is not None:
-        from stylecli.jobs.replay import recipe_in  # needs torch, as pictures do
+        from stylecli.provenance.job_from_recipe import recipe_in  # needs torch, as pictures do
 
         found |= checked(recipe_in(values["like"]).settings.to_dict())
     if values["config"] is not None:

@@ -27,9 +27,9 @@ from stylecli.cli.output import print_json
 from stylecli.cli.progress import Screen, describe_seconds, open_screen
 from stylecli.cli.signals import stop_now, stop_when_safe
 from stylecli.errors import Halted, UsageError
+from stylecli.job import STREAM, Job, path_of
 from stylecli.jobs.checks import check_job
-from stylecli.jobs.job import STREAM, Job, path_of
-from stylecli.jobs.recipe import finite
+from stylecli.provenance.recipe import finite
 from stylecli.settings.toml_file import write_settings
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from stylecli.cli.output import print_json
 from stylecli.cli.picture import Styles
 from stylecli.cli.progress import open_screen
 from stylecli.errors import UsageError
-from stylecli.jobs.job import path_of
+from stylecli.job import path_of
 from stylecli.jobs.naming import Naming
 from stylecli.jobs.planning import BatchPlan
 from stylecli.jobs.sweep import SweepPlan, SweepRequest, plan_sweep

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stylecli.errors import InputError
-from stylecli.jobs.job import path_of
+from stylecli.job import path_of
 from stylecli.messages import reason, shown
 
 # By suffix: a folder of photographs holds more than pictures, and opening all of it takes long.

@@ -10,31 +10,21 @@ from stylecli.lazy import lazy_names
 if TYPE_CHECKING:
     from stylecli.jobs.checks import check_job
     from stylecli.jobs.in_memory import stylize
-    from stylecli.jobs.job import STREAM, Job
-    from stylecli.jobs.recipe import Recipe, parse_recipe
     from stylecli.jobs.run import run_job
     from stylecli.jobs.studio import JobResult, Studio
 
 __all__ = [
-    "STREAM",
-    "Job",
     "JobResult",
-    "Recipe",
     "Studio",
     "check_job",
-    "parse_recipe",
     "run_job",
     "stylize",
 ]
 
 _HOMES: Final = {
-    "STREAM": "job",
-    "Job": "job",
     "JobResult": "studio",
-    "Recipe": "recipe",
     "Studio": "studio",
     "check_job": "checks",
-    "parse_recipe": "recipe",
     "run_job": "run",
     "stylize": "in_memory",
 }

@@ -9,13 +9,13 @@ from typing import Any, Protocol
 
 from stylecli.atomic import remove_leftovers
 from stylecli.errors import OutputError
-from stylecli.jobs.digests import Digests
-from stylecli.jobs.existing import complete_recipe
-from stylecli.jobs.job import Job
+from stylecli.job import Job
 from stylecli.jobs.manifest import Manifest
 from stylecli.jobs.outcome import Outcome
 from stylecli.jobs.working import Existing, Group, again, group_jobs
 from stylecli.messages import shown
+from stylecli.provenance.hashing import Digests
+from stylecli.provenance.up_to_date import complete_recipe
 from stylecli.transfer.results import OnFraction
 
 OnOutcome = Callable[[Outcome], None]

@@ -19,7 +19,7 @@ from stylecli._version import __version__
 from stylecli.atomic import replace_file
 from stylecli.errors import InputError, UsageError
 from stylecli.images.formats import OutputOptions
-from stylecli.jobs.job import STREAM, Job
+from stylecli.job import STREAM, Job
 from stylecli.messages import shown
 from stylecli.settings import Compute, Settings
 from stylecli.tensor_file import SENSELESS, UNREADABLE, read_tensors

@@ -13,8 +13,8 @@ from stylecli import encoder as encoders
 from stylecli import images, transfer
 from stylecli.encoder.vgg import Encoder
 from stylecli.errors import InputError
+from stylecli.job import NAMED_STARTS
 from stylecli.jobs.composing import compose, recolour
-from stylecli.jobs.job import NAMED_STARTS
 from stylecli.jobs.memory import memory_guard
 from stylecli.settings import Compute, Precision, Settings
 from stylecli.transfer.results import ProgressCallback, Result

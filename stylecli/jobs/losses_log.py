@@ -11,8 +11,8 @@ from typing import Final
 from stylecli.atomic import replace_file
 from stylecli.errors import UsageError
 from stylecli.images.plot import Curve, draw_curves
-from stylecli.jobs.recipe import finite
 from stylecli.messages import shown
+from stylecli.provenance.recipe import finite
 from stylecli.transfer.results import Losses, Progress
 
 SUFFIXES: Final = (".png", ".csv", ".jsonl")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from stylecli.errors import StylecliError
-from stylecli.jobs.job import Job
+from stylecli.job import Job
 
 Status = Literal["done", "kept", "failed"]
 

@@ -9,7 +9,7 @@ from typing import Literal
 from stylecli.errors import InputError, StylecliError, UsageError
 from stylecli.images.discovery import BadLine, Found, Line, find_pictures, read_lines
 from stylecli.images.formats import check_output_suffix
-from stylecli.jobs.job import Job, Means
+from stylecli.job import Job, Means
 from stylecli.jobs.naming import Named, Naming, name_all, same_name
 from stylecli.jobs.outcome import Outcome
 from stylecli.messages import shown

@@ -10,6 +10,7 @@ from stylecli import transfer
 from stylecli.atomic import remove_leftovers
 from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.errors import Halted, InputError, is_out_of_memory
+from stylecli.job import STREAM, Job
 from stylecli.jobs.checkpoint import (
     Checkpoint,
     check_encoder,
@@ -18,7 +19,6 @@ from stylecli.jobs.checkpoint import (
     save_checkpoint,
 )
 from stylecli.jobs.checks import check_job
-from stylecli.jobs.job import STREAM, Job
 from stylecli.jobs.studio import JobResult, Prepared, Studio
 from stylecli.tensor_file import SENSELESS
 from stylecli.transfer.results import Progress, ProgressCallback, Result

@@ -13,15 +13,15 @@ from stylecli import images, transfer
 from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.errors import OutputError, is_out_of_memory
 from stylecli.images.picture import Picture
+from stylecli.job import STREAM, Job
 from stylecli.jobs.checks import target_of
 from stylecli.jobs.composing import Masks, compose, recolour
-from stylecli.jobs.digests import Digests
 from stylecli.jobs.inputs import Inputs, Reader
-from stylecli.jobs.job import STREAM, Job
 from stylecli.jobs.measuring import Meter
 from stylecli.jobs.memory import memory_guard
-from stylecli.jobs.recipe import Ingredient, Recipe, finite
 from stylecli.messages import reason
+from stylecli.provenance.hashing import Digests
+from stylecli.provenance.recipe import Ingredient, Recipe, finite
 from stylecli.settings import Compute, Settings
 from stylecli.transfer import Request
 from stylecli.transfer.objective.targets import Targets

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from stylecli.errors import UsageError
+from stylecli.job import Job, Means
 from stylecli.jobs.axes import Axis, cells_of, label_of, text_of
-from stylecli.jobs.job import Job, Means
 from stylecli.jobs.naming import cleaned
 from stylecli.settings import Settings
 

@@ -22,8 +22,8 @@ import torch
 
 from stylecli.errors import OutputError
 from stylecli.images import to_pil
-from stylecli.jobs.recipe import finite
 from stylecli.messages import reason
+from stylecli.provenance.recipe import finite
 from stylecli.transfer.resample import fit, resize
 from stylecli.transfer.results import Progress
 

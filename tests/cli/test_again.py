@@ -14,7 +14,7 @@ from stylecli._version import __version__
 from stylecli.cli.app import main
 from stylecli.cli.progress import Screen
 from stylecli.images import read_picture, write_picture
-from stylecli.jobs.replay import recipe_in
+from stylecli.provenance.job_from_recipe import recipe_in
 
 OPTIONS = ("--iterations", 4, "--device", "cpu", "--precision", "fp32")
 Run = Callable[..., Any]

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from stylecli.images import read_picture, read_recipe, write_picture
-from stylecli.jobs import parse_recipe
+from stylecli.provenance.recipe import parse_recipe
 from stylecli.settings import Settings
 from stylecli.settings.toml_file import write_settings
 

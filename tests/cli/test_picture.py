@@ -12,7 +12,7 @@ from PIL import Image
 
 from stylecli.encoder.registry import get_spec
 from stylecli.images import read_recipe
-from stylecli.jobs import parse_recipe
+from stylecli.provenance.recipe import parse_recipe
 
 Run = Callable[..., Any]
 

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from stylecli.errors import InputError, OutputError
 from stylecli.images import OutputOptions
-from stylecli.jobs import STREAM, Job
+from stylecli.job import STREAM, Job
 from stylecli.jobs import checkpoint as checkpoints
 from stylecli.jobs.checkpoint import (
     Checkpoint,

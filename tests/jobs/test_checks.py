@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from stylecli.errors import InputError, OutputError, UsageError
-from stylecli.jobs import STREAM, Job, check_job
+from stylecli.job import STREAM, Job
+from stylecli.jobs import check_job
 from stylecli.settings import Settings
 
 

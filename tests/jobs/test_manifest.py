@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stylecli.errors import InputError, MemoryLimitError, OutputError
-from stylecli.jobs.job import Job
+from stylecli.job import Job
 from stylecli.jobs.manifest import NAME, Manifest, read_manifest
 from stylecli.jobs.outcome import Outcome
 

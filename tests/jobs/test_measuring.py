@@ -8,7 +8,8 @@ import torch
 
 from stylecli import encoder as encoders
 from stylecli.images import read_picture, write_picture
-from stylecli.jobs import Job, Studio
+from stylecli.job import Job
+from stylecli.jobs import Studio
 from stylecli.jobs.measuring import Meter
 from stylecli.recognition.matching import compare, open_eye
 from stylecli.recognition.metric import Eye

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stylecli.errors import MemoryLimitError
-from stylecli.jobs import Job
+from stylecli.job import Job
 from stylecli.jobs import batch as batch_module
 from stylecli.jobs.batch import Queue
 from stylecli.jobs.outcome import Outcome

@@ -12,7 +12,8 @@ from PIL import Image
 from stylecli.encoder.registry import BUNDLED
 from stylecli.errors import Halted, InputError, MemoryLimitError, OutputError
 from stylecli.images import OutputOptions
-from stylecli.jobs import Job, run_job
+from stylecli.job import Job
+from stylecli.jobs import run_job
 from stylecli.jobs.checkpoint import load_checkpoint
 from stylecli.jobs.run import Checkpoints
 from stylecli.settings import Compute, Settings

@@ -8,7 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from stylecli.jobs import Job, local, sharing
+from stylecli.job import Job
+from stylecli.jobs import local, sharing
 from stylecli.jobs.batch import Queue
 from stylecli.jobs.local import LocalEngine, PoolEngine, SerialEngine
 from stylecli.jobs.sharing import WORTH_IT, count_workers, with_share

@@ -13,12 +13,12 @@ from PIL import Image
 
 from stylecli.errors import SettingsError, UsageError
 from stylecli.images.formats import OutputOptions
+from stylecli.job import Job
 from stylecli.jobs.axes import Axis, parse_axis
-from stylecli.jobs.command_line import command_of
-from stylecli.jobs.job import Job
 from stylecli.jobs.outcome import Outcome
 from stylecli.jobs.sweep import SweepPlan, SweepRequest, plan_sweep
 from stylecli.jobs.sweep_report import write_report
+from stylecli.provenance.command_line import command_of
 from stylecli.settings import Compute, Settings
 
 CONTENT, STYLE = Path("a.png"), Path("b.png")

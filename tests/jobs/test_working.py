@@ -10,13 +10,14 @@ from PIL import Image
 
 from stylecli import transfer
 from stylecli.errors import InputError, MemoryLimitError
-from stylecli.jobs import Job, Studio
-from stylecli.jobs import existing as existing_module
+from stylecli.job import Job
+from stylecli.jobs import Studio
 from stylecli.jobs.checks import check_job
-from stylecli.jobs.digests import Digests
 from stylecli.jobs.measuring import Meter
 from stylecli.jobs.outcome import Outcome
 from stylecli.jobs.working import Group, again, group_jobs, work
+from stylecli.provenance import up_to_date as existing_module
+from stylecli.provenance.hashing import Digests
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.results import Losses, Result
 

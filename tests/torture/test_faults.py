@@ -13,8 +13,8 @@ import torch
 from PIL import Image
 
 from stylecli.errors import OutputError
+from stylecli.job import Job
 from stylecli.jobs.checkpoint import load_checkpoint, save_checkpoint
-from stylecli.jobs.job import Job
 from stylecli.jobs.manifest import read_manifest
 
 from .failing import Faults, every_fault

@@ -23,8 +23,8 @@ from stylecli.jobs.axes import NAMES, parse_axis, text_of
 from stylecli.jobs.checkpoint import _digest, load_checkpoint
 from stylecli.jobs.naming import FIELDS, Naming
 from stylecli.jobs.planning import BatchRequest, plan_batch
-from stylecli.jobs.recipe import parse_recipe
 from stylecli.jobs.sweep import SweepRequest, plan_sweep
+from stylecli.provenance.recipe import parse_recipe
 from stylecli.recognition.gallery import load_gallery
 from stylecli.settings import Compute, Settings
 from stylecli.settings.toml_file import read_settings

@@ -10,9 +10,9 @@ from stylecli.encoder.registry import ENCODERS, get_spec
 from stylecli.errors import InputError
 from stylecli.images import read_recipe
 from stylecli.images.input_bytes import digest_of
-from stylecli.jobs.job import NAMED_STARTS, Job
-from stylecli.jobs.recipe import Ingredient, Recipe, parse_recipe
+from stylecli.job import NAMED_STARTS, Job
 from stylecli.messages import shown
+from stylecli.provenance.recipe import Ingredient, Recipe, parse_recipe
 from stylecli.settings import Compute, Precision
 
 

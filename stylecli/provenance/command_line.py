@@ -5,8 +5,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from stylecli.images.formats import OutputOptions
+from stylecli.job import Job
 from stylecli.jobs.axes import text_of
-from stylecli.jobs.job import Job
 from stylecli.settings import Compute, Settings
 
 

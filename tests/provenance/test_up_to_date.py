@@ -13,11 +13,12 @@ from PIL.PngImagePlugin import PngInfo
 from stylecli.encoder.registry import get_spec
 from stylecli.errors import InputError
 from stylecli.images import input_bytes
-from stylecli.jobs import Job, run_job
-from stylecli.jobs import digests as digests_module
-from stylecli.jobs import existing as existing_module
-from stylecli.jobs.digests import Digests
-from stylecli.jobs.existing import complete_recipe, is_torn, recipe_at
+from stylecli.job import Job
+from stylecli.jobs import run_job
+from stylecli.provenance import hashing as digests_module
+from stylecli.provenance import up_to_date as existing_module
+from stylecli.provenance.hashing import Digests
+from stylecli.provenance.up_to_date import complete_recipe, is_torn, recipe_at
 from stylecli.settings import Compute, Settings
 
 FAST = Settings(size=32, iterations=1)

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from stylecli.errors import InputError
-from stylecli.jobs import Recipe, parse_recipe
-from stylecli.jobs.recipe import Ingredient
+from stylecli.provenance.recipe import Ingredient, Recipe, parse_recipe
 from stylecli.settings import Settings
 
 RECIPE = Recipe(

@@ -14,8 +14,9 @@ from stylecli._version import __version__
 from stylecli.encoder.registry import BUNDLED
 from stylecli.errors import InputError
 from stylecli.images import OutputOptions, read_picture, write_picture
-from stylecli.jobs import Job, run_job
-from stylecli.jobs.replay import recipe_in, replay_of
+from stylecli.job import Job
+from stylecli.jobs import run_job
+from stylecli.provenance.job_from_recipe import recipe_in, replay_of
 from stylecli.settings import Compute, Settings
 
 FEW = Settings(iterations=2, seed=5, strength=0.6, style_layers=(("relu1_1", 2.0),))

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from stylecli.errors import InputError, StylecliError
 from stylecli.images import read_picture, read_recipe
-from stylecli.jobs.digests import Digests
-from stylecli.jobs.job import Job
-from stylecli.jobs.recipe import Recipe, parse_recipe
+from stylecli.job import Job
 from stylecli.jobs.studio import named_settings
+from stylecli.provenance.hashing import Digests
+from stylecli.provenance.recipe import Recipe, parse_recipe
 
 
 def recipe_at(path: Path) -> Recipe | None:

@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 from stylecli._version import __version__
 from stylecli.errors import InputError, SettingsError
 from stylecli.images.formats import OutputOptions
-from stylecli.jobs.job import NAMED_STARTS
+from stylecli.job import NAMED_STARTS
 from stylecli.settings import Settings
 
 FORMAT: Final = 1

@@ -1,0 +1,1 @@
+"""Provenance: recipes inside pictures, hashes of inputs, and what follows from them."""
