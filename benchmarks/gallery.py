@@ -18,7 +18,7 @@ from PIL import Image
 
 from stylecli.images.sheet import SheetCell, draw_sheet
 from stylecli.job import Job
-from stylecli.jobs import Studio
+from stylecli.pipeline.session import Studio
 from stylecli.settings import Settings
 
 PHOTO, NIGHT, ABSTRACT = "tubingen", "starry_night", "kandinsky"

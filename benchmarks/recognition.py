@@ -16,7 +16,7 @@ import torch
 from stylecli.images import read_picture
 from stylecli.images.discovery import find_pictures
 from stylecli.job import Job
-from stylecli.jobs import Studio
+from stylecli.pipeline.session import Studio
 from stylecli.recognition.embedding import fit_embedding
 from stylecli.recognition.gallery import Gallery
 from stylecli.recognition.matching import (

@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 
 from stylecli.job import Job
-from stylecli.jobs import run_job
 from stylecli.jobs.frames import Preview
 from stylecli.jobs.watch import Watch
+from stylecli.pipeline.single import run_job
 from stylecli.settings import Settings
 
 BROWSER = """

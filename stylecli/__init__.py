@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         UsageError,
         WeightsError,
     )
-    from stylecli.jobs.in_memory import stylize
+    from stylecli.pipeline.api import stylize
     from stylecli.settings import Compute, Settings
     from stylecli.transfer.results import Losses, Progress, Result
 
@@ -48,7 +48,7 @@ _HOMES: Final = {
     "Progress": "transfer.results",
     "Result": "transfer.results",
     "Settings": "settings",
-    "stylize": "jobs.in_memory",
+    "stylize": "pipeline.api",
     **dict.fromkeys((name for name in __all__ if name.endswith("Error")), "errors"),
 }
 

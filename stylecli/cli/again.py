@@ -27,7 +27,7 @@ def resume_run(
     """Go on with a run that was stopped, from its checkpoint, to the same picture."""
     with open_screen(quiet=quiet) as screen:
         screen.say("Loading PyTorch")
-        from stylecli.jobs.checkpoint import load_checkpoint
+        from stylecli.pipeline.checkpoint import load_checkpoint
 
         checkpoint = load_checkpoint(file)
         job = dataclasses.replace(checkpoint.job, force=checkpoint.job.force or force)

@@ -10,8 +10,8 @@ from stylecli.cli.progress import Screen
 from stylecli.errors import UsageError
 from stylecli.images.formats import WRITABLE
 from stylecli.job import STREAM, Job
-from stylecli.jobs.checks import check_beside
 from stylecli.messages import shown
+from stylecli.pipeline.preflight import check_beside
 
 if TYPE_CHECKING:
     from stylecli.transfer.results import ProgressCallback

@@ -28,13 +28,13 @@ from stylecli.cli.progress import Screen, describe_seconds, open_screen
 from stylecli.cli.signals import stop_now, stop_when_safe
 from stylecli.errors import Halted, UsageError
 from stylecli.job import STREAM, Job, path_of
-from stylecli.jobs.checks import check_job
+from stylecli.pipeline.preflight import check_job
 from stylecli.provenance.recipe import finite
 from stylecli.settings.toml_file import write_settings
 
 if TYPE_CHECKING:
-    from stylecli.jobs.checkpoint import Checkpoint
-    from stylecli.jobs.studio import JobResult
+    from stylecli.pipeline.checkpoint import Checkpoint
+    from stylecli.pipeline.session import JobResult
     from stylecli.transfer.results import ProgressCallback
 
 Content = Annotated[
@@ -119,9 +119,9 @@ def make(
     resume: "Checkpoint | None" = None,
 ) -> "JobResult":
     """Run a job that a signal saves and ends; with a hint where one is due."""
-    from stylecli.jobs.checkpoint import checkpoint_path
-    from stylecli.jobs.hints import Hints
-    from stylecli.jobs.run import Checkpoints, run_job
+    from stylecli.pipeline.checkpoint import checkpoint_path
+    from stylecli.pipeline.hints import Hints
+    from stylecli.pipeline.single import Checkpoints, run_job
 
     path, hints = checkpoint_path(job), Hints()
 
@@ -154,7 +154,7 @@ def _print_plan(job: Job, given: Given) -> None:
     """What the job would do: as lines on stderr, with `--json` as an object on stdout."""
     with open_screen(quiet=given.quiet and not given.json) as screen:
         screen.say("Loading PyTorch")
-        from stylecli.jobs.run import plan_job
+        from stylecli.pipeline.single import plan_job
 
         plan = plan_job(job, on_message=screen.say, on_download=screen.download)
         if given.json:

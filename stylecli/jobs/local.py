@@ -14,8 +14,8 @@ from stylecli.jobs.batch import Queue, Task
 from stylecli.jobs.outcome import Outcome
 from stylecli.jobs.processes import context, deaf_to_ctrl_c, end_with_parent
 from stylecli.jobs.sharing import count_workers, threads_each, with_share
-from stylecli.jobs.studio import Studio
 from stylecli.jobs.working import Existing, Group, work
+from stylecli.pipeline.session import Studio
 from stylecli.transfer.results import OnFraction
 
 ATTEMPTS: Final = 2  # for a group whose process died

@@ -22,8 +22,8 @@ import torch
 from stylecli.errors import MemoryLimitError, UsageError
 from stylecli.jobs.batch import Queue, Task
 from stylecli.jobs.outcome import Outcome
-from stylecli.jobs.studio import Studio
 from stylecli.jobs.working import Existing, Group, as_given, located, work
+from stylecli.pipeline.session import Studio
 from stylecli.transfer.results import OnFraction
 
 ATTEMPTS: Final = 3  # for a group whose machine was lost, and for an actor to come to life

@@ -8,10 +8,10 @@ from typing import Final, Literal
 from stylecli.errors import MemoryLimitError, OutputError, StylecliError, is_out_of_memory
 from stylecli.images.header import peek_size
 from stylecli.job import TOGETHER, Job
-from stylecli.jobs.checks import check_job
 from stylecli.jobs.outcome import Outcome
-from stylecli.jobs.studio import JobResult, Prepared, Studio
 from stylecli.messages import shown
+from stylecli.pipeline.preflight import check_job
+from stylecli.pipeline.session import JobResult, Prepared, Studio
 from stylecli.provenance.up_to_date import complete_recipe, is_torn
 from stylecli.transfer.request import common_settings
 from stylecli.transfer.resample import Size

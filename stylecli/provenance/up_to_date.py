@@ -6,7 +6,7 @@ from pathlib import Path
 from stylecli.errors import InputError, StylecliError
 from stylecli.images import read_picture, read_recipe
 from stylecli.job import Job
-from stylecli.jobs.studio import named_settings
+from stylecli.pipeline.session import named_settings
 from stylecli.provenance.hashing import Digests
 from stylecli.provenance.recipe import Recipe, parse_recipe
 

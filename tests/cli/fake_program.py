@@ -13,7 +13,7 @@ import torch
 from stylecli import encoder, transfer
 from stylecli.encoder.registry import get_spec
 from stylecli.errors import MemoryLimitError
-from stylecli.jobs.measuring import Meter
+from stylecli.pipeline.measure import Meter
 from stylecli.transfer.results import Losses, Progress, Result
 
 

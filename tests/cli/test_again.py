@@ -150,7 +150,7 @@ def test_resume_refuses_what_is_no_checkpoint(run: Run, stopped: Run, tmp_path: 
 
 def test_notes_on_another_version(run: Run, stopped: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("stylecli.jobs.checkpoint.__version__", "0.0.1")
+        patch.setattr("stylecli.pipeline.checkpoint.__version__", "0.0.1")
         stopped(2)
     _, _, err = run("resume", "out.png.checkpoint")
     assert "Note: the run began with version 0.0.1 and goes on with" in err
@@ -233,7 +233,7 @@ def test_saved_now_and_then(
     saved = tmp_path / "out.png.checkpoint"
     monkeypatch.setattr(Screen, "step", lambda *_: seen.append(saved.exists()))
     clock = iter(range(0, 100_000, 5))
-    monkeypatch.setattr("stylecli.jobs.run.time.monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("stylecli.pipeline.single.time.monotonic", lambda: float(next(clock)))
     options = ("-o", "out.png", *OPTIONS, "--checkpoint-every", "1")
     assert run(content_path, style_path, *options)[0] == 0
     assert seen == [False, True, True, True]

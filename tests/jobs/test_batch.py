@@ -13,13 +13,13 @@ from PIL import Image
 
 from stylecli import transfer
 from stylecli.errors import InputError, OutputError
-from stylecli.jobs import run_job
 from stylecli.jobs.batch import Summary, run_batch
 from stylecli.jobs.local import SerialEngine
 from stylecli.jobs.manifest import NAME, Manifest, read_manifest
 from stylecli.jobs.outcome import Outcome
 from stylecli.jobs.planning import BatchPlan, BatchRequest, plan_batch
 from stylecli.jobs.working import Group
+from stylecli.pipeline.single import run_job
 from stylecli.settings import Settings
 
 FAST = Settings(size=32, iterations=1)

@@ -11,11 +11,11 @@ from PIL import Image
 from stylecli import transfer
 from stylecli.errors import InputError, MemoryLimitError
 from stylecli.job import Job
-from stylecli.jobs import Studio
-from stylecli.jobs.checks import check_job
-from stylecli.jobs.measuring import Meter
 from stylecli.jobs.outcome import Outcome
 from stylecli.jobs.working import Group, again, group_jobs, work
+from stylecli.pipeline.measure import Meter
+from stylecli.pipeline.preflight import check_job
+from stylecli.pipeline.session import Studio
 from stylecli.provenance import up_to_date as existing_module
 from stylecli.provenance.hashing import Digests
 from stylecli.settings import Compute, Settings

@@ -1,4 +1,4 @@
 """The fakes of the pipeline's tests."""
 
-from ..jobs.conftest import core as core
-from ..jobs.conftest import loaded as loaded
+from ..pipeline.conftest import core as core
+from ..pipeline.conftest import loaded as loaded

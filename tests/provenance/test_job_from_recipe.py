@@ -15,7 +15,7 @@ from stylecli.encoder.registry import BUNDLED
 from stylecli.errors import InputError
 from stylecli.images import OutputOptions, read_picture, write_picture
 from stylecli.job import Job
-from stylecli.jobs import run_job
+from stylecli.pipeline.single import run_job
 from stylecli.provenance.job_from_recipe import recipe_in, replay_of
 from stylecli.settings import Compute, Settings
 

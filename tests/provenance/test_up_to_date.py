@@ -14,7 +14,7 @@ from stylecli.encoder.registry import get_spec
 from stylecli.errors import InputError
 from stylecli.images import input_bytes
 from stylecli.job import Job
-from stylecli.jobs import run_job
+from stylecli.pipeline.single import run_job
 from stylecli.provenance import hashing as digests_module
 from stylecli.provenance import up_to_date as existing_module
 from stylecli.provenance.hashing import Digests

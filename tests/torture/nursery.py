@@ -185,8 +185,8 @@ elif __name__ == "__main__":
     # Whatever a run would import, so that a kill meets its work.
     import stylecli.cli.program
     import stylecli.encoder.download
-    import stylecli.jobs.checkpoint
     import stylecli.jobs.local
-    import stylecli.jobs.run  # noqa: F401
+    import stylecli.pipeline.checkpoint
+    import stylecli.pipeline.single  # noqa: F401
 
     _serve(program)

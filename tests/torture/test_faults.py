@@ -14,8 +14,8 @@ from PIL import Image
 
 from stylecli.errors import OutputError
 from stylecli.job import Job
-from stylecli.jobs.checkpoint import load_checkpoint, save_checkpoint
 from stylecli.jobs.manifest import read_manifest
+from stylecli.pipeline.checkpoint import load_checkpoint, save_checkpoint
 
 from .failing import Faults, every_fault
 from .nursery import parts

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from stylecli.jobs.checkpoint import load_checkpoint
 from stylecli.jobs.manifest import read_manifest
+from stylecli.pipeline.checkpoint import load_checkpoint
 
 from .nursery import Nursery, end_by, parts, said, scaled, wait_until
 from .scale import FULL, SEED, entries_of

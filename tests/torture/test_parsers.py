@@ -20,10 +20,10 @@ from stylecli.images.embedded_text import from_comment, to_comment
 from stylecli.images.exif import build_exif
 from stylecli.images.icc_matrix import parse_shaper
 from stylecli.jobs.axes import NAMES, parse_axis, text_of
-from stylecli.jobs.checkpoint import _digest, load_checkpoint
 from stylecli.jobs.naming import FIELDS, Naming
 from stylecli.jobs.planning import BatchRequest, plan_batch
 from stylecli.jobs.sweep import SweepRequest, plan_sweep
+from stylecli.pipeline.checkpoint import _digest, load_checkpoint
 from stylecli.provenance.recipe import parse_recipe
 from stylecli.recognition.gallery import load_gallery
 from stylecli.settings import Compute, Settings

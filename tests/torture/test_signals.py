@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from stylecli.jobs.checkpoint import load_checkpoint
+from stylecli.pipeline.checkpoint import load_checkpoint
 
 from .nursery import Nursery, end_by, parts, said, scaled, untraced, wait_until
 from .scale import FULL, SEED, entries_of

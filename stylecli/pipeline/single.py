@@ -11,15 +11,15 @@ from stylecli.atomic import remove_leftovers
 from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.errors import Halted, InputError, is_out_of_memory
 from stylecli.job import STREAM, Job
-from stylecli.jobs.checkpoint import (
+from stylecli.pipeline.checkpoint import (
     Checkpoint,
     check_encoder,
     check_inputs,
     differences,
     save_checkpoint,
 )
-from stylecli.jobs.checks import check_job
-from stylecli.jobs.studio import JobResult, Prepared, Studio
+from stylecli.pipeline.preflight import check_job
+from stylecli.pipeline.session import JobResult, Prepared, Studio
 from stylecli.tensor_file import SENSELESS
 from stylecli.transfer.results import Progress, ProgressCallback, Result
 

@@ -3,7 +3,7 @@ import torch
 
 from stylecli.errors import InputError
 from stylecli.images import color_transfer
-from stylecli.jobs.composing import Masks, compose, recolour
+from stylecli.pipeline.request_builder import Masks, compose, recolour
 from stylecli.settings import Color, Settings
 from stylecli.transfer import Request
 from stylecli.transfer.resample import resize

@@ -14,7 +14,7 @@ from stylecli import atomic
 from stylecli.errors import InputError, MemoryLimitError, OutputError, UsageError
 from stylecli.images import OutputOptions, read_picture, read_recipe
 from stylecli.job import STREAM, Job
-from stylecli.jobs import run_job
+from stylecli.pipeline.single import run_job
 from stylecli.provenance.recipe import parse_recipe
 from stylecli.settings import Compute, Settings
 

@@ -13,9 +13,8 @@ from stylecli.encoder.registry import BUNDLED
 from stylecli.errors import Halted, InputError, MemoryLimitError, OutputError
 from stylecli.images import OutputOptions
 from stylecli.job import Job
-from stylecli.jobs import run_job
-from stylecli.jobs.checkpoint import load_checkpoint
-from stylecli.jobs.run import Checkpoints
+from stylecli.pipeline.checkpoint import load_checkpoint
+from stylecli.pipeline.single import Checkpoints, run_job
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.results import Progress
 

@@ -3,7 +3,7 @@
 import pytest
 
 from stylecli.errors import MemoryLimitError, is_out_of_memory
-from stylecli.jobs.memory import memory_guard
+from stylecli.pipeline.out_of_memory import memory_guard
 from stylecli.settings import Settings
 
 

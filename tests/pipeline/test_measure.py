@@ -9,8 +9,8 @@ import torch
 from stylecli import encoder as encoders
 from stylecli.images import read_picture, write_picture
 from stylecli.job import Job
-from stylecli.jobs import Studio
-from stylecli.jobs.measuring import Meter
+from stylecli.pipeline.measure import Meter
+from stylecli.pipeline.session import Studio
 from stylecli.recognition.matching import compare, open_eye
 from stylecli.recognition.metric import Eye
 from stylecli.settings import Compute, Settings

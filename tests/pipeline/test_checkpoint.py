@@ -16,8 +16,8 @@ from safetensors.torch import save_file
 from stylecli.errors import InputError, OutputError
 from stylecli.images import OutputOptions
 from stylecli.job import STREAM, Job
-from stylecli.jobs import checkpoint as checkpoints
-from stylecli.jobs.checkpoint import (
+from stylecli.pipeline import checkpoint as checkpoints
+from stylecli.pipeline.checkpoint import (
     Checkpoint,
     check_encoder,
     check_inputs,

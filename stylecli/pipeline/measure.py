@@ -8,7 +8,7 @@ import torch
 from stylecli.encoder import Encoder
 from stylecli.images.picture import Picture
 from stylecli.job import Job
-from stylecli.jobs.inputs import Inputs
+from stylecli.pipeline.inputs import Inputs
 from stylecli.recognition.metric import LONG_SIDE, Eye, Grams
 from stylecli.transfer.compute.device import resolve_device
 

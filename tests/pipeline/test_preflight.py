@@ -10,7 +10,7 @@ import pytest
 
 from stylecli.errors import InputError, OutputError, UsageError
 from stylecli.job import STREAM, Job
-from stylecli.jobs import check_job
+from stylecli.pipeline.preflight import check_job
 from stylecli.settings import Settings
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from stylecli.jobs.hints import Hints
+from stylecli.pipeline.hints import Hints
 from stylecli.settings import Settings
 from stylecli.transfer import stylize
 from stylecli.transfer.results import Losses, Progress

@@ -14,8 +14,8 @@ from stylecli import images, transfer
 from stylecli.encoder.vgg import Encoder
 from stylecli.errors import InputError
 from stylecli.job import NAMED_STARTS
-from stylecli.jobs.composing import compose, recolour
-from stylecli.jobs.memory import memory_guard
+from stylecli.pipeline.out_of_memory import memory_guard
+from stylecli.pipeline.request_builder import compose, recolour
 from stylecli.settings import Compute, Precision, Settings
 from stylecli.transfer.results import ProgressCallback, Result
 

@@ -14,12 +14,12 @@ from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.errors import OutputError, is_out_of_memory
 from stylecli.images.picture import Picture
 from stylecli.job import STREAM, Job
-from stylecli.jobs.checks import target_of
-from stylecli.jobs.composing import Masks, compose, recolour
-from stylecli.jobs.inputs import Inputs, Reader
-from stylecli.jobs.measuring import Meter
-from stylecli.jobs.memory import memory_guard
 from stylecli.messages import reason
+from stylecli.pipeline.inputs import Inputs, Reader
+from stylecli.pipeline.measure import Meter
+from stylecli.pipeline.out_of_memory import memory_guard
+from stylecli.pipeline.preflight import target_of
+from stylecli.pipeline.request_builder import Masks, compose, recolour
 from stylecli.provenance.hashing import Digests
 from stylecli.provenance.recipe import Ingredient, Recipe, finite
 from stylecli.settings import Compute, Settings
