@@ -39,7 +39,7 @@ gallery: $(VENV)/.ready  ## contact sheets of what the options do, into out/gall
 
 test-ray: $(VENV)/.ready-dev  ## the tests that need Ray, which they start
 	$(BIN)/python -m pip install -e '.[dev,ray]'
-	$(BIN)/python -m pytest -m ray tests/jobs $(ARGS)
+	$(BIN)/python -m pytest -m ray tests/batch $(ARGS)
 
 torture: $(VENV)/.ready-dev  ## the long suites: bad input, faults, kills, load
 	TORTURE_COUNT=$(COUNT) TORTURE_SECONDS=$(SECONDS) TORTURE_SEED=$(SEED) \

@@ -107,14 +107,14 @@ def test_imports_without_torch(name: str) -> None:
 
 def test_the_checks_see_every_way_to_import() -> None:
     source = (
-        "import stylecli.jobs.batch\n"
+        "import stylecli.batch.runner\n"
         "from stylecli import cli\n"
         "from ..transfer import tiles\n"
         "def f():\n    from stylecli.encoder import Encoder\n"
     )
     names = [name for _, name in imports_of(ast.parse(source), Path("stylecli/images/read.py"))]
     rooms = [room_named(name) for name in names]
-    assert rooms == ["jobs", "cli", "transfer", "encoder"]
+    assert rooms == ["batch", "cli", "transfer", "encoder"]
     assert room_named("stylecli.stylize") == "__init__"
     assert room_named("torch.nn") is None
 

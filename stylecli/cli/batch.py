@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from stylecli.batch.manifest import Manifest
+from stylecli.batch.output_names import DEFAULT_TEMPLATE, FIELDS, Naming
+from stylecli.batch.planning import BatchPlan, BatchRequest, Pairing, plan_batch
+from stylecli.batch.processes import get_ready
 from stylecli.cli.declaring import BATCH, DEVICE, declared
 from stylecli.cli.given import Given, takes_options
 from stylecli.cli.output import print_json
 from stylecli.cli.progress import Screen, describe_seconds, open_screen
 from stylecli.errors import InputError, UsageError
 from stylecli.job import TOGETHER
-from stylecli.jobs.manifest import Manifest
-from stylecli.jobs.naming import DEFAULT_TEMPLATE, FIELDS, Naming
-from stylecli.jobs.planning import BatchPlan, BatchRequest, Pairing, plan_batch
-from stylecli.jobs.processes import get_ready
 from stylecli.messages import reason, shown
 
 if TYPE_CHECKING:
-    from stylecli.jobs.batch import Engine, Summary
-    from stylecli.jobs.outcome import Outcome
+    from stylecli.batch.outcome import Outcome
+    from stylecli.batch.runner import Engine, Summary
 
 Contents = Annotated[
     list[str] | None,
@@ -149,13 +149,13 @@ def choose_engine(
     """The engine by its name. Raises `UsageError` where it is not installed."""
     screen.say("Loading PyTorch")
     if engine == "ray":
-        from stylecli.jobs.ray_engine import RayEngine
+        from stylecli.batch.ray_engine import RayEngine
 
         return RayEngine(address=address, workers=workers or 1, on_message=screen.say)
     # Workers load PyTorch while this process does, where there may be some: two groups of jobs.
     if (workers or jobs // TOGETHER) > 1:
         get_ready()
-    from stylecli.jobs.local import LocalEngine, SerialEngine
+    from stylecli.batch.pool import LocalEngine, SerialEngine
 
     serial = SerialEngine(on_message=screen.say, on_download=screen.download)
     return LocalEngine(serial, workers)
@@ -171,7 +171,7 @@ def run_plan(
     fail_fast: bool = False,
 ) -> "Summary":
     """Run a plan's jobs with one bar for all; failures are told as they come."""
-    from stylecli.jobs.batch import run_batch
+    from stylecli.batch.runner import run_batch
 
     total = len(plan.jobs) + len(plan.failures)
     ended = 0

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from stylecli.batch.output_names import Naming
+from stylecli.batch.planning import BatchPlan
 from stylecli.cli.batch import Folder, Format, Workers, choose_engine, run_plan
 from stylecli.cli.declaring import BATCH, declared
 from stylecli.cli.given import Given, takes_axes
@@ -12,8 +14,6 @@ from stylecli.cli.picture import Styles
 from stylecli.cli.progress import open_screen
 from stylecli.errors import UsageError
 from stylecli.job import path_of
-from stylecli.jobs.naming import Naming
-from stylecli.jobs.planning import BatchPlan
 from stylecli.jobs.sweep import SweepPlan, SweepRequest, plan_sweep
 
 Content = Annotated[str, typer.Argument(metavar="CONTENT", help="The picture to paint.")]

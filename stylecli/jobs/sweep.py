@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from stylecli.batch.output_names import cleaned
 from stylecli.errors import UsageError
 from stylecli.job import Job, Means
 from stylecli.jobs.axes import Axis, cells_of, label_of, text_of
-from stylecli.jobs.naming import cleaned
 from stylecli.settings import Settings
 
 MOST_CELLS: Final = 5000

@@ -13,11 +13,11 @@ from urllib.parse import quote
 from PIL import Image
 
 from stylecli.atomic import replace_file
+from stylecli.batch.outcome import Outcome
 from stylecli.images import read_picture, to_pil
 from stylecli.images.sheet import SheetCell, draw_sheet
 from stylecli.images.writing import on_white
 from stylecli.jobs.axes import label_of, text_of
-from stylecli.jobs.outcome import Outcome
 from stylecli.jobs.sweep import Cell, SweepPlan
 from stylecli.provenance.command_line import command_of
 from stylecli.transfer.resample import fit, resize

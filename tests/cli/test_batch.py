@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from stylecli.batch.manifest import read_manifest
+from stylecli.batch.pool import LocalEngine
 from stylecli.cli import batch as batch_module
 from stylecli.cli.batch import choose_engine
 from stylecli.cli.progress import Screen
-from stylecli.jobs.local import LocalEngine
-from stylecli.jobs.manifest import read_manifest
 
 Run = Callable[..., Any]
 

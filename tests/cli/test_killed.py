@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from stylecli.jobs.manifest import read_manifest
+from stylecli.batch.manifest import read_manifest
 
 KILLS = int(os.environ.get("STYLECLI_TEST_KILLS", "3"))  # read here: no test sees the variable
 NAMES = [f"{i}_style.png" for i in range(6)]

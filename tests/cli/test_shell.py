@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from stylecli.jobs.manifest import read_manifest
+from stylecli.batch.manifest import read_manifest
 
 HERE = Path(__file__).resolve()
 README = HERE.parents[2] / "README.md"

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from stylecli.batch.outcome import Outcome
 from stylecli.errors import SettingsError, UsageError
 from stylecli.images.formats import OutputOptions
 from stylecli.job import Job
 from stylecli.jobs.axes import Axis, parse_axis
-from stylecli.jobs.outcome import Outcome
 from stylecli.jobs.sweep import SweepPlan, SweepRequest, plan_sweep
 from stylecli.jobs.sweep_report import write_report
 from stylecli.provenance.command_line import command_of

@@ -15,8 +15,7 @@ from stylecli.errors import InputError
 from stylecli.images import input_bytes
 from stylecli.job import Job
 from stylecli.pipeline.single import run_job
-from stylecli.provenance import hashing as digests_module
-from stylecli.provenance import up_to_date as existing_module
+from stylecli.provenance import hashing, up_to_date
 from stylecli.provenance.hashing import Digests
 from stylecli.provenance.up_to_date import complete_recipe, is_torn, recipe_at
 from stylecli.settings import Compute, Settings
@@ -165,7 +164,7 @@ def counted(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> list[Pat
 
 
 def test_each_file_is_hashed_once(content_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = counted(monkeypatch, digests_module, "digest_of")
+    read = counted(monkeypatch, hashing, "digest_of")
     digests = Digests()
     first = digests.of(content_path)
     assert digests.of(content_path) == first == input_bytes.digest_of(content_path)
@@ -184,8 +183,8 @@ def test_files_that_cannot_be_hashed(name: str) -> None:
 def test_an_encoder_in_a_file_is_hashed_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sha256_of = digests_module.sha256_of
-    read = counted(monkeypatch, digests_module, "sha256_of")
+    sha256_of = hashing.sha256_of
+    read = counted(monkeypatch, hashing, "sha256_of")
     weights = tmp_path / "net.safetensors"
     weights.write_bytes(b"weights")
     digests = Digests()
@@ -198,7 +197,7 @@ def test_an_encoder_in_a_file_is_hashed_once(
 def test_a_picture_of_another_recipe_is_not_decoded(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decoded = counted(monkeypatch, existing_module, "read_picture")
+    decoded = counted(monkeypatch, up_to_date, "read_picture")
     assert not is_there(replace(job, settings=replace(FAST, seed=1)))
     assert decoded == []
     assert is_there(job)

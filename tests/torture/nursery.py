@@ -183,9 +183,9 @@ elif __name__ == "__main__":
 
         install(setattr)
     # Whatever a run would import, so that a kill meets its work.
+    import stylecli.batch.pool
     import stylecli.cli.program
     import stylecli.encoder.download
-    import stylecli.jobs.local
     import stylecli.pipeline.checkpoint
     import stylecli.pipeline.single  # noqa: F401
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 from PIL import Image
 
+from stylecli.batch.manifest import read_manifest
 from stylecli.errors import OutputError
 from stylecli.job import Job
-from stylecli.jobs.manifest import read_manifest
 from stylecli.pipeline.checkpoint import load_checkpoint, save_checkpoint
 
 from .failing import Faults, every_fault

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from stylecli.jobs.manifest import read_manifest
+from stylecli.batch.manifest import read_manifest
 from stylecli.pipeline.checkpoint import load_checkpoint
 
 from .nursery import Nursery, end_by, parts, said, scaled, wait_until

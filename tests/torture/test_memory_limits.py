@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from stylecli.jobs.manifest import read_manifest
+from stylecli.batch.manifest import read_manifest
 
 from .scale import FULL
 
@@ -25,7 +25,7 @@ LIMITED = (
     "sys.exit(main())\n"
 )
 USED = (
-    "import stylecli.cli.program, stylecli.jobs.local, stylecli.pipeline.single, torch\n"
+    "import stylecli.cli.program, stylecli.batch.pool, stylecli.pipeline.single, torch\n"
     "words = open('/proc/self/status').read().split()\n"
     "print(words[words.index('VmPeak:') + 1])\n"
 )

@@ -13,6 +13,8 @@ import pytest
 import torch
 from safetensors.torch import save
 
+from stylecli.batch.output_names import FIELDS, Naming
+from stylecli.batch.planning import BatchRequest, plan_batch
 from stylecli.encoder.weights_file import read_weights
 from stylecli.errors import StylecliError
 from stylecli.images.discovery import read_lines
@@ -20,8 +22,6 @@ from stylecli.images.embedded_text import from_comment, to_comment
 from stylecli.images.exif import build_exif
 from stylecli.images.icc_matrix import parse_shaper
 from stylecli.jobs.axes import NAMES, parse_axis, text_of
-from stylecli.jobs.naming import FIELDS, Naming
-from stylecli.jobs.planning import BatchRequest, plan_batch
 from stylecli.jobs.sweep import SweepRequest, plan_sweep
 from stylecli.pipeline.checkpoint import _digest, load_checkpoint
 from stylecli.provenance.recipe import parse_recipe

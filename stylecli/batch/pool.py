@@ -8,13 +8,13 @@ from typing import Final
 
 import torch
 
+from stylecli.batch.outcome import Outcome
+from stylecli.batch.processes import context, deaf_to_ctrl_c, end_with_parent
+from stylecli.batch.runner import Queue, Task
+from stylecli.batch.worker import Existing, Group, work
+from stylecli.batch.worker_count import count_workers, threads_each, with_share
 from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.errors import MemoryLimitError, StylecliError
-from stylecli.jobs.batch import Queue, Task
-from stylecli.jobs.outcome import Outcome
-from stylecli.jobs.processes import context, deaf_to_ctrl_c, end_with_parent
-from stylecli.jobs.sharing import count_workers, threads_each, with_share
-from stylecli.jobs.working import Existing, Group, work
 from stylecli.pipeline.session import Studio
 from stylecli.transfer.results import OnFraction
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
+from stylecli.batch import ray_engine
+from stylecli.batch.manifest import NAME, Manifest, read_manifest
+from stylecli.batch.outcome import Outcome
+from stylecli.batch.planning import BatchRequest, plan_batch
+from stylecli.batch.ray_engine import RayEngine
+from stylecli.batch.runner import Queue, Summary, run_batch
 from stylecli.errors import UsageError
-from stylecli.jobs import ray_engine
-from stylecli.jobs.batch import Queue, Summary, run_batch
-from stylecli.jobs.manifest import NAME, Manifest, read_manifest
-from stylecli.jobs.outcome import Outcome
-from stylecli.jobs.planning import BatchRequest, plan_batch
-from stylecli.jobs.ray_engine import RayEngine
 
 ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.ray

@@ -19,10 +19,10 @@ from typing import Any, Final
 
 import torch
 
+from stylecli.batch.outcome import Outcome
+from stylecli.batch.runner import Queue, Task
+from stylecli.batch.worker import Existing, Group, as_given, located, work
 from stylecli.errors import MemoryLimitError, UsageError
-from stylecli.jobs.batch import Queue, Task
-from stylecli.jobs.outcome import Outcome
-from stylecli.jobs.working import Existing, Group, as_given, located, work
 from stylecli.pipeline.session import Studio
 from stylecli.transfer.results import OnFraction
 

@@ -12,13 +12,13 @@ import torch
 from PIL import Image
 
 from stylecli import transfer
+from stylecli.batch.manifest import NAME, Manifest, read_manifest
+from stylecli.batch.outcome import Outcome
+from stylecli.batch.planning import BatchPlan, BatchRequest, plan_batch
+from stylecli.batch.pool import SerialEngine
+from stylecli.batch.runner import Summary, run_batch
+from stylecli.batch.worker import Group
 from stylecli.errors import InputError, OutputError
-from stylecli.jobs.batch import Summary, run_batch
-from stylecli.jobs.local import SerialEngine
-from stylecli.jobs.manifest import NAME, Manifest, read_manifest
-from stylecli.jobs.outcome import Outcome
-from stylecli.jobs.planning import BatchPlan, BatchRequest, plan_batch
-from stylecli.jobs.working import Group
 from stylecli.pipeline.single import run_job
 from stylecli.settings import Settings
 

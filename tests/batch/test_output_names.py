@@ -5,8 +5,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from stylecli.batch.output_names import LONGEST, Named, Naming, name_all
 from stylecli.errors import UsageError
-from stylecli.jobs.naming import LONGEST, Named, Naming, name_all
 
 VALUES = {
     "content": "cat",

@@ -8,12 +8,12 @@ import pytest
 import torch
 from PIL import Image
 
+from stylecli.batch import pool, worker_count
+from stylecli.batch.pool import LocalEngine, PoolEngine, SerialEngine
+from stylecli.batch.runner import Queue
+from stylecli.batch.worker import Group, group_jobs
+from stylecli.batch.worker_count import WORTH_IT, count_workers, with_share
 from stylecli.job import Job
-from stylecli.jobs import local, sharing
-from stylecli.jobs.batch import Queue
-from stylecli.jobs.local import LocalEngine, PoolEngine, SerialEngine
-from stylecli.jobs.sharing import WORTH_IT, count_workers, with_share
-from stylecli.jobs.working import Group, group_jobs
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.memory_plan import PROCESS
 
@@ -23,7 +23,7 @@ MUCH = int(WORTH_IT)
 @pytest.fixture(autouse=True)
 def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
-    monkeypatch.setattr(sharing, "memory_limit", lambda _, own: own or 64 * 2**30)
+    monkeypatch.setattr(worker_count, "memory_limit", lambda _, own: own or 64 * 2**30)
 
 
 def group(cost: int = MUCH, pixels: int = 1000, encoder: str = "compact", **compute: Any) -> Group:
@@ -74,7 +74,7 @@ def test_as_many_as_there_is_memory_for() -> None:
 
 
 def test_a_gpu_is_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sharing, "resolve_device", torch.device)
+    monkeypatch.setattr(worker_count, "resolve_device", torch.device)
     assert count_workers([group(), group(device="cuda:0")]) == 1
 
 
@@ -92,7 +92,7 @@ def test_workers_get_their_shares(monkeypatch: pytest.MonkeyPatch) -> None:
     def queue(groups: Any, *_: Any) -> None:
         raise Asked(*groups)
 
-    monkeypatch.setattr(local, "Queue", queue)
+    monkeypatch.setattr(pool, "Queue", queue)
     with pytest.raises(Asked) as asked:
         next(PoolEngine(2).run([group(max_memory="2G")], existing="skip", on_fraction=print))
     assert asked.value.args == (with_share(group(max_memory="2G"), 2),)
@@ -116,7 +116,7 @@ def test_the_engine(
             return "pool", self.workers
 
     monkeypatch.setattr(SerialEngine, "run", lambda *_, **__: "serial")
-    monkeypatch.setattr(local, "PoolEngine", Pool)
+    monkeypatch.setattr(pool, "PoolEngine", Pool)
     engine = LocalEngine(SerialEngine(on_message=said.append), workers)
     groups = [group(cost), group(cost, encoder="none.pth")]
     found: Any = engine.run(groups, existing="skip", on_fraction=print)

@@ -9,14 +9,14 @@ import torch
 from PIL import Image
 
 from stylecli import transfer
+from stylecli.batch.outcome import Outcome
+from stylecli.batch.worker import Group, again, group_jobs, work
 from stylecli.errors import InputError, MemoryLimitError
 from stylecli.job import Job
-from stylecli.jobs.outcome import Outcome
-from stylecli.jobs.working import Group, again, group_jobs, work
 from stylecli.pipeline.measure import Meter
 from stylecli.pipeline.preflight import check_job
 from stylecli.pipeline.session import Studio
-from stylecli.provenance import up_to_date as existing_module
+from stylecli.provenance import up_to_date
 from stylecli.provenance.hashing import Digests
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.results import Losses, Result
@@ -129,7 +129,7 @@ def test_made_together(core: Core, jobs: list[Job]) -> None:
     for outcome, job in zip(outcomes, jobs, strict=True):
         assert (outcome.status, outcome.seconds, outcome.code) == ("done", 1.25, 0)
         assert (outcome.notes, outcome.distances) == (("It was easy.",), {"style_distance": 0.25})
-        recipe = existing_module.recipe_at(job.output)
+        recipe = up_to_date.recipe_at(job.output)
         assert recipe is not None and outcome.recipe == recipe.to_dict()
 
 
@@ -246,7 +246,7 @@ def test_overwriting(core: Core, jobs: list[Job]) -> None:
     jobs[0].output.write_text("mine")
     forced = [replace(job, force=True) for job in jobs]
     assert [each.status for each in run(forced, existing="overwrite")] == ["done"] * 3
-    assert existing_module.recipe_at(jobs[0].output) is not None
+    assert up_to_date.recipe_at(jobs[0].output) is not None
     own = replace(forced[0], output=jobs[0].content)
     assert [each.code for each in run([own], existing="overwrite")] == [5]
 
@@ -265,6 +265,6 @@ def test_a_picture_that_another_batch_makes_meanwhile(
         job.output.touch()
         check_job(job)
 
-    monkeypatch.setattr("stylecli.jobs.working.check_job", check)
+    monkeypatch.setattr("stylecli.batch.worker.check_job", check)
     assert [outcome.status for outcome in run(jobs, existing="skip")] == ["done"] * 3
     assert [outcome.status for outcome in run(jobs)] == ["failed"] * 3

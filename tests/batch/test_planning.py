@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from stylecli.batch.output_names import Naming
+from stylecli.batch.planning import BatchPlan, BatchRequest, plan_batch
 from stylecli.errors import InputError, StylecliError, UsageError
 from stylecli.images.formats import OutputOptions
-from stylecli.jobs.naming import Naming
-from stylecli.jobs.planning import BatchPlan, BatchRequest, plan_batch
 from stylecli.settings import Compute, Settings
 
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from stylecli.batch.outcome import Outcome
 from stylecli.errors import MemoryLimitError, OutputError, StylecliError, is_out_of_memory
 from stylecli.images.header import peek_size
 from stylecli.job import TOGETHER, Job
-from stylecli.jobs.outcome import Outcome
 from stylecli.messages import shown
 from stylecli.pipeline.preflight import check_job
 from stylecli.pipeline.session import JobResult, Prepared, Studio

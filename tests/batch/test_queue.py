@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from stylecli.batch import runner
+from stylecli.batch.outcome import Outcome
+from stylecli.batch.runner import Queue
+from stylecli.batch.worker import Group, as_given, located
 from stylecli.errors import MemoryLimitError
 from stylecli.job import Job
-from stylecli.jobs import batch as batch_module
-from stylecli.jobs.batch import Queue
-from stylecli.jobs.outcome import Outcome
-from stylecli.jobs.working import Group, as_given, located
 from stylecli.settings import Settings
 
 DIED = MemoryLimitError("it died.")
@@ -35,7 +35,7 @@ def complete(monkeypatch: pytest.MonkeyPatch) -> set[Path]:
     def look(job: Job, _: object) -> Recipe | None:
         return Recipe() if job.output in found else None
 
-    monkeypatch.setattr(batch_module, "complete_recipe", look)
+    monkeypatch.setattr(runner, "complete_recipe", look)
     return found
 
 

@@ -5,7 +5,7 @@ from multiprocessing import forkserver
 
 import pytest
 
-from stylecli.jobs.processes import context, get_ready
+from stylecli.batch.processes import context, get_ready
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="there is no such process elsewhere")
@@ -14,7 +14,7 @@ def test_copies_of_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forkserver, "set_forkserver_preload", calls.append)
     monkeypatch.setattr(forkserver, "ensure_running", lambda: calls.append("running"))
     assert context().get_start_method() == "forkserver"
-    assert calls == [["stylecli.jobs.local"], "running"]
+    assert calls == [["stylecli.batch.pool"], "running"]
 
 
 def test_without_a_folder_for_its_socket(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from typing import Final
 
-_LOADED: Final = ["stylecli.jobs.local"]
+_LOADED: Final = ["stylecli.batch.pool"]
 
 
 def context() -> ForkServerContext | SpawnContext:

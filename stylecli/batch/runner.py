@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from stylecli.atomic import remove_leftovers
+from stylecli.batch.manifest import Manifest
+from stylecli.batch.outcome import Outcome
+from stylecli.batch.worker import Existing, Group, again, group_jobs
 from stylecli.errors import OutputError
 from stylecli.job import Job
-from stylecli.jobs.manifest import Manifest
-from stylecli.jobs.outcome import Outcome
-from stylecli.jobs.working import Existing, Group, again, group_jobs
 from stylecli.messages import shown
 from stylecli.provenance.hashing import Digests
 from stylecli.provenance.up_to_date import complete_recipe

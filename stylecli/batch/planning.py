@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from stylecli.batch.outcome import Outcome
+from stylecli.batch.output_names import Named, Naming, name_all, same_name
 from stylecli.errors import InputError, StylecliError, UsageError
 from stylecli.images.discovery import BadLine, Found, Line, find_pictures, read_lines
 from stylecli.images.formats import check_output_suffix
 from stylecli.job import Job, Means
-from stylecli.jobs.naming import Named, Naming, name_all, same_name
-from stylecli.jobs.outcome import Outcome
 from stylecli.messages import shown
 from stylecli.settings import Settings
 

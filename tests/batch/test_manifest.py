@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from stylecli.batch.manifest import NAME, Manifest, read_manifest
+from stylecli.batch.outcome import Outcome
 from stylecli.errors import InputError, MemoryLimitError, OutputError
 from stylecli.job import Job
-from stylecli.jobs.manifest import NAME, Manifest, read_manifest
-from stylecli.jobs.outcome import Outcome
 
 
 def outcome(name: str = "a.png", status: str = "done") -> Outcome:

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from stylecli.jobs.batch import Summary, run_batch
-from stylecli.jobs.local import PoolEngine, SerialEngine
-from stylecli.jobs.manifest import NAME, Manifest, read_manifest
-from stylecli.jobs.planning import BatchRequest, plan_batch
+from stylecli.batch.manifest import NAME, Manifest, read_manifest
+from stylecli.batch.planning import BatchRequest, plan_batch
+from stylecli.batch.pool import PoolEngine, SerialEngine
+from stylecli.batch.runner import Summary, run_batch
 
 # What a worker runs first: a core that computes nothing, and a write that a test can change.
 WORKER = """

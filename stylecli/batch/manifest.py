@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from stylecli.batch.outcome import Outcome
 from stylecli.errors import OutputError
-from stylecli.jobs.outcome import Outcome
 from stylecli.messages import reason, shown
 
 NAME: Final = "manifest.jsonl"
