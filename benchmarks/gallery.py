@@ -16,10 +16,10 @@ from typing import Any
 import numpy
 from PIL import Image
 
-from stylecli.images.sheet import SheetCell, draw_sheet
 from stylecli.job import Job
 from stylecli.pipeline.session import Studio
 from stylecli.settings import Settings
+from stylecli.sweep.contact_sheet import SheetCell, draw_sheet
 
 PHOTO, NIGHT, ABSTRACT = "tubingen", "starry_night", "kandinsky"
 PAIRS = (("tubingen", "golden_gate", "cornell", "chicago", "sailboat"), ("wave", "la_muse"))

@@ -17,11 +17,11 @@ from stylecli.cli.declaring import as_axis
 from stylecli.cli.options import PARAMETERS
 from stylecli.images.formats import OutputOptions
 from stylecli.job import Means
-from stylecli.jobs.axes import NAMES, Axis, parse_axis
 from stylecli.settings import EXCLUDED_BY, LAYER_FIELDS, NUMBER_FIELDS, Compute, Settings
 from stylecli.settings.notation import parse_numbers
 from stylecli.settings.parsing import parse_layers
 from stylecli.settings.toml_file import checked, read_settings
+from stylecli.sweep.axes import NAMES, Axis, parse_axis
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from stylecli.cli.picture import Styles
 from stylecli.cli.progress import open_screen
 from stylecli.errors import UsageError
 from stylecli.job import path_of
-from stylecli.jobs.sweep import SweepPlan, SweepRequest, plan_sweep
+from stylecli.sweep.grid import SweepPlan, SweepRequest, plan_sweep
 
 Content = Annotated[str, typer.Argument(metavar="CONTENT", help="The picture to paint.")]
 Overwrite = Annotated[
@@ -55,7 +55,7 @@ def run_sweep(
         engine = choose_engine(screen, "local", workers, None, len(jobs))
         existing = "renew" if overwrite else "skip"
         summary = run_plan(screen, BatchPlan(jobs), engine, output, existing=existing)
-        from stylecli.jobs.sweep_report import PAGE, SHEET, write_report
+        from stylecli.sweep.report import PAGE, SHEET, write_report
 
         write_report(output, plan, summary.outcomes)
         screen.say(

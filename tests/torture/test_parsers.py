@@ -21,13 +21,13 @@ from stylecli.images.discovery import read_lines
 from stylecli.images.embedded_text import from_comment, to_comment
 from stylecli.images.exif import build_exif
 from stylecli.images.icc_matrix import parse_shaper
-from stylecli.jobs.axes import NAMES, parse_axis, text_of
-from stylecli.jobs.sweep import SweepRequest, plan_sweep
 from stylecli.pipeline.checkpoint import _digest, load_checkpoint
 from stylecli.provenance.recipe import parse_recipe
 from stylecli.recognition.gallery import load_gallery
 from stylecli.settings import Compute, Settings
 from stylecli.settings.toml_file import read_settings
+from stylecli.sweep.axes import NAMES, parse_axis, text_of
+from stylecli.sweep.grid import SweepRequest, plan_sweep
 
 from .fuzzing import fuzz, mutate_bytes, mutate_json, mutate_text
 from .scale import SECONDS, SEED

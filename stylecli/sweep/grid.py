@@ -10,8 +10,8 @@ from typing import Any, Final
 from stylecli.batch.output_names import cleaned
 from stylecli.errors import UsageError
 from stylecli.job import Job, Means
-from stylecli.jobs.axes import Axis, cells_of, label_of, text_of
 from stylecli.settings import Settings
+from stylecli.sweep.axes import Axis, cells_of, label_of, text_of
 
 MOST_CELLS: Final = 5000
 _LONGEST: Final = 40  # characters of one value in a name

@@ -15,18 +15,18 @@ from PIL import Image
 from stylecli.atomic import replace_file
 from stylecli.batch.outcome import Outcome
 from stylecli.images import read_picture, to_pil
-from stylecli.images.sheet import SheetCell, draw_sheet
 from stylecli.images.writing import on_white
-from stylecli.jobs.axes import label_of, text_of
-from stylecli.jobs.sweep import Cell, SweepPlan
 from stylecli.provenance.command_line import command_of
+from stylecli.sweep.axes import label_of, text_of
+from stylecli.sweep.contact_sheet import SheetCell, draw_sheet
+from stylecli.sweep.grid import Cell, SweepPlan
 from stylecli.transfer.resample import fit, resize
 
 SHEET: Final = "sheet.png"
 PAGE: Final = "index.html"
 TABLE: Final = "cells.csv"
 _THUMB: Final = 320  # pixels of a picture inside the page
-_TEMPLATE: Final = Path(__file__).parent / "pages" / "sweep.html"
+_TEMPLATE: Final = Path(__file__).parent / "sweep.html"
 _LOSSES: Final = ("content", "style", "total")
 _DISTANCES: Final = ("content_distance", "style_distance")
 

@@ -3,7 +3,7 @@
 import numpy
 from PIL import Image
 
-from stylecli.images.sheet import SIDE, SheetCell, cell_side, draw_sheet
+from stylecli.sweep.contact_sheet import SIDE, SheetCell, cell_side, draw_sheet
 
 
 def box(sheet: Image.Image, colour: tuple[int, int, int]) -> tuple[int, int, int, int]:

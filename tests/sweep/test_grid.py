@@ -15,11 +15,11 @@ from stylecli.batch.outcome import Outcome
 from stylecli.errors import SettingsError, UsageError
 from stylecli.images.formats import OutputOptions
 from stylecli.job import Job
-from stylecli.jobs.axes import Axis, parse_axis
-from stylecli.jobs.sweep import SweepPlan, SweepRequest, plan_sweep
-from stylecli.jobs.sweep_report import write_report
 from stylecli.provenance.command_line import command_of
 from stylecli.settings import Compute, Settings
+from stylecli.sweep.axes import Axis, parse_axis
+from stylecli.sweep.grid import SweepPlan, SweepRequest, plan_sweep
+from stylecli.sweep.report import write_report
 
 CONTENT, STYLE = Path("a.png"), Path("b.png")
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from stylecli.errors import UsageError
-from stylecli.jobs.axes import Axis, cells_of, label_of, parse_axis, text_of
+from stylecli.sweep.axes import Axis, cells_of, label_of, parse_axis, text_of
 
 
 @pytest.mark.parametrize(

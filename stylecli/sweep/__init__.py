@@ -1,0 +1,1 @@
+"""Sweeps: axes of settings, their grid of jobs, and the report on it."""
