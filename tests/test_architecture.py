@@ -24,7 +24,6 @@ ROOMS = (
     ("provenance",),
     ("pipeline",),
     ("batch", "monitor"),
-    ("jobs",),
     ("sweep",),
     ("cli",),
 )

@@ -122,9 +122,9 @@ def listening(
     plot: list[Path] | None,
 ) -> Iterator[list["ProgressCallback"]]:
     """Everybody who hears of each iteration; what they gathered is written at the end."""
-    from stylecli.jobs.frames import ANIMATED, Animation, FrameFolder
-    from stylecli.jobs.frames import Preview as PreviewFile
-    from stylecli.jobs.losses_log import LossesLog
+    from stylecli.monitor.frames import ANIMATED, Animation, FrameFolder
+    from stylecli.monitor.frames import Preview as PreviewFile
+    from stylecli.monitor.loss_log import LossesLog
 
     heard: list[ProgressCallback] = [screen.step]
     closing: list[Callable[[], None]] = []
@@ -144,7 +144,7 @@ def listening(
         closing.append(log.close)
     with contextlib.ExitStack() as stack:
         if watch:
-            from stylecli.jobs.watch import Watch as WatchPage
+            from stylecli.monitor.live_page import Watch as WatchPage
 
             page = stack.enter_context(WatchPage(watch_port))
             screen.say(f"Watch it at {page.url}")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
-from stylecli.images.plot import HEIGHT, WIDTH, Curve, draw_curves
+from stylecli.monitor.plot import HEIGHT, WIDTH, Curve, draw_curves
 
 BLUE, RUST = ImageColor.getrgb("#1f5fa8"), ImageColor.getrgb("#c2410c")
 GRID = ImageColor.getrgb("#dddddd")

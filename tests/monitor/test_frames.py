@@ -11,7 +11,7 @@ from PIL import Image
 
 from stylecli.errors import OutputError, UsageError
 from stylecli.images import read_picture
-from stylecli.jobs.frames import LONGEST, MILLISECONDS, REST, Animation, FrameFolder, Preview
+from stylecli.monitor.frames import LONGEST, MILLISECONDS, REST, Animation, FrameFolder, Preview
 from stylecli.settings import Settings
 from stylecli.transfer import stylize
 from stylecli.transfer.results import Losses, Progress
@@ -177,7 +177,7 @@ def test_a_preview_is_always_a_whole_picture(tmp_path: Path, suffix: str) -> Non
 
 def test_a_preview_comes_first_last_and_in_time(tmp_path: Path, monkeypatch: Any) -> None:
     now, written = [0.0], []
-    monkeypatch.setattr("stylecli.jobs.frames.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("stylecli.monitor.frames.time.monotonic", lambda: now[0])
     preview = Preview(tmp_path / "p.png", every=2.0)
     for number in range(1, 9):
         now[0] = number * 0.9

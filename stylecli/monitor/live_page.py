@@ -36,7 +36,7 @@ PATIENCE: Final = 5.0  # seconds a connection may take for its request
 CONNECTIONS: Final = 16  # at a time
 POLL: Final = 0.05  # seconds
 
-_PAGES: Final = Path(__file__).parent / "pages"
+_PAGES: Final = Path(__file__).parent
 _FILES: Final = {
     "/": ("watch.html", "text/html; charset=utf-8"),
     "/watch.css": ("watch.css", "text/css; charset=utf-8"),

@@ -13,7 +13,7 @@ from typing import Any, Self
 import pytest
 import torch
 
-from stylecli.jobs.watch import Watch
+from stylecli.monitor.live_page import Watch
 from stylecli.settings import Settings
 from stylecli.transfer import stylize
 from stylecli.transfer.results import Progress

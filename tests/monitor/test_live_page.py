@@ -14,13 +14,13 @@ import torch
 from PIL import Image
 
 from stylecli.errors import OutputError
-from stylecli.jobs import watch as watching
-from stylecli.jobs.watch import ADDRESS, LONGEST, POINTS, Watch, own_hosts
+from stylecli.monitor import live_page
+from stylecli.monitor.live_page import ADDRESS, LONGEST, POINTS, Watch, own_hosts
 from stylecli.settings import Settings
 from stylecli.transfer import stylize
 from stylecli.transfer.results import Losses, Progress
 
-PAGES = Path(watching.__file__).parent / "pages"
+PAGES = Path(live_page.__file__).parent
 KNOWN = {
     "/": ("text/html; charset=utf-8", "watch.html"),
     "/watch.css": ("text/css; charset=utf-8", "watch.css"),
@@ -186,7 +186,7 @@ def test_a_long_run_is_few_points(count: int) -> None:
 
 def test_pictures_are_taken_where_somebody_watches(running: Watch, monkeypatch: Any) -> None:
     now = [100.0]
-    monkeypatch.setattr("stylecli.jobs.watch.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("stylecli.monitor.live_page.time.monotonic", lambda: now[0])
 
     def pictures(after: float, number: int = 1) -> int:
         now[0] += after

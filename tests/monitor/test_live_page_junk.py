@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from stylecli.jobs.watch import ADDRESS, CONNECTIONS, PATIENCE, Watch, _Handler
+from stylecli.monitor.live_page import ADDRESS, CONNECTIONS, PATIENCE, Watch, _Handler
 from stylecli.transfer.results import Losses, Progress
 
 PATHS = (b"/", b"/state.json", b"/picture.jpg", b"/watch.js", b"/../../etc/passwd", b"*", b"")

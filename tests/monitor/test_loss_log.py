@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 from stylecli.errors import OutputError, UsageError
-from stylecli.images.plot import HEIGHT, WIDTH
-from stylecli.jobs.losses_log import LossesLog
+from stylecli.monitor.loss_log import LossesLog
+from stylecli.monitor.plot import HEIGHT, WIDTH
 from stylecli.settings import Settings
 from stylecli.transfer import stylize
 from stylecli.transfer.results import Losses, Progress

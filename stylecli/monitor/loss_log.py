@@ -10,8 +10,8 @@ from typing import Final
 
 from stylecli.atomic import replace_file
 from stylecli.errors import UsageError
-from stylecli.images.plot import Curve, draw_curves
 from stylecli.messages import shown
+from stylecli.monitor.plot import Curve, draw_curves
 from stylecli.provenance.recipe import finite
 from stylecli.transfer.results import Losses, Progress
 

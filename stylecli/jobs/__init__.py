@@ -1,1 +1,0 @@
-"""Many jobs: batches and sweeps, and what is watched while they run."""
