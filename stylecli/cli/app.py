@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _exit_code(arguments: list[str]) -> int:
     try:
-        from stylecli.cli.program import run_program
+        from stylecli.cli.commands import run_program
 
         return run_program(arguments)
     except StylecliError as error:

@@ -12,9 +12,9 @@ from stylecli.batch.manifest import Manifest
 from stylecli.batch.output_names import DEFAULT_TEMPLATE, FIELDS, Naming
 from stylecli.batch.planning import BatchPlan, BatchRequest, Pairing, plan_batch
 from stylecli.batch.processes import get_ready
-from stylecli.cli.declaring import BATCH, DEVICE, declared
-from stylecli.cli.given import Given, takes_options
+from stylecli.cli.option_factory import BATCH, DEVICE, declared
 from stylecli.cli.output import print_json
+from stylecli.cli.parsed_options import Given, takes_options
 from stylecli.cli.progress import Screen, describe_seconds, open_screen
 from stylecli.errors import InputError, UsageError
 from stylecli.job import TOGETHER

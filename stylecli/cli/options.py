@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from stylecli.cli.declaring import (
+from stylecli.cli.option_factory import (
     DEVICE,
     ENCODER,
     FILES,

@@ -7,11 +7,11 @@ import typer
 from stylecli.batch.output_names import Naming
 from stylecli.batch.planning import BatchPlan
 from stylecli.cli.batch import Folder, Format, Workers, choose_engine, run_plan
-from stylecli.cli.declaring import BATCH, declared
-from stylecli.cli.given import Given, takes_axes
+from stylecli.cli.option_factory import BATCH, declared
 from stylecli.cli.output import print_json
-from stylecli.cli.picture import Styles
+from stylecli.cli.parsed_options import Given, takes_axes
 from stylecli.cli.progress import open_screen
+from stylecli.cli.stylize import Styles
 from stylecli.errors import UsageError
 from stylecli.job import path_of
 from stylecli.sweep.grid import SweepPlan, SweepRequest, plan_sweep

@@ -75,7 +75,7 @@ def test_every_error_has_its_exit_code(
     def fail(_: object) -> int:
         raise error("this happened.")
 
-    monkeypatch.setattr("stylecli.cli.program.run_program", fail)
+    monkeypatch.setattr("stylecli.cli.commands.run_program", fail)
     assert main([]) == code
     assert capsys.readouterr().err == "stylize: error: this happened.\n"
 
@@ -95,7 +95,7 @@ def test_too_little_memory_anywhere(
     def fail(_: object) -> int:
         raise error
 
-    monkeypatch.setattr("stylecli.cli.program.run_program", fail)
+    monkeypatch.setattr("stylecli.cli.commands.run_program", fail)
     assert main([]) == 7
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("stylize: error: there is not enough memory") and advice in line

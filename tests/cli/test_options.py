@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import typer
 
+from stylecli.cli.commands import app
 from stylecli.cli.options import PARAMETERS
-from stylecli.cli.program import app
 from stylecli.settings import Compute, Settings
 
 README = Path(__file__).resolve().parents[2] / "README.md"

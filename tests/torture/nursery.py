@@ -184,7 +184,7 @@ elif __name__ == "__main__":
         install(setattr)
     # Whatever a run would import, so that a kill meets its work.
     import stylecli.batch.pool
-    import stylecli.cli.program
+    import stylecli.cli.commands
     import stylecli.encoder.download
     import stylecli.pipeline.checkpoint
     import stylecli.pipeline.single  # noqa: F401

@@ -25,7 +25,7 @@ LIMITED = (
     "sys.exit(main())\n"
 )
 USED = (
-    "import stylecli.cli.program, stylecli.batch.pool, stylecli.pipeline.single, torch\n"
+    "import stylecli.cli.commands, stylecli.batch.pool, stylecli.pipeline.single, torch\n"
     "words = open('/proc/self/status').read().split()\n"
     "print(words[words.index('VmPeak:') + 1])\n"
 )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
-from stylecli.cli.declaring import FILES, OUTPUT, RUN, declared
+from stylecli.cli.option_factory import FILES, OUTPUT, RUN, declared
 from stylecli.cli.progress import Screen
 from stylecli.errors import UsageError
 from stylecli.images.formats import WRITABLE

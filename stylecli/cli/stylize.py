@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stylecli.cli.declaring import OUTPUT
-from stylecli.cli.extras import (
+from stylecli.cli.option_factory import OUTPUT
+from stylecli.cli.output import print_json
+from stylecli.cli.parsed_options import Given, takes_options
+from stylecli.cli.progress import Screen, describe_seconds, open_screen
+from stylecli.cli.run_options import (
     CheckpointEvery,
     Force,
     Plot,
@@ -22,9 +25,6 @@ from stylecli.cli.extras import (
     check_extras,
     listening,
 )
-from stylecli.cli.given import Given, takes_options
-from stylecli.cli.output import print_json
-from stylecli.cli.progress import Screen, describe_seconds, open_screen
 from stylecli.cli.signals import stop_now, stop_when_safe
 from stylecli.errors import Halted, UsageError
 from stylecli.job import STREAM, Job, path_of

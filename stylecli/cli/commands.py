@@ -12,12 +12,12 @@ import typer
 from typer.core import TyperGroup
 
 from stylecli._version import __version__
-from stylecli.cli.again import replay_picture, resume_run
 from stylecli.cli.batch import run_many
 from stylecli.cli.compare import compare_pictures
 from stylecli.cli.doctor import run_doctor
 from stylecli.cli.match import match_style
-from stylecli.cli.picture import paint_picture
+from stylecli.cli.resume import replay_picture, resume_run
+from stylecli.cli.stylize import paint_picture
 from stylecli.cli.sweep import run_sweep
 from stylecli.cli.weights import weights_app
 from stylecli.errors import UsageError

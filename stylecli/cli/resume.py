@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from stylecli.cli.extras import CheckpointEvery, Force
 from stylecli.cli.options import Json
 from stylecli.cli.output import print_json
-from stylecli.cli.picture import as_dict, make, tell
 from stylecli.cli.progress import open_screen
+from stylecli.cli.run_options import CheckpointEvery, Force
+from stylecli.cli.stylize import as_dict, make, tell
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print more.")]

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import typer
 
-from stylecli.cli.declaring import as_axis
+from stylecli.cli.option_factory import as_axis
 from stylecli.cli.options import PARAMETERS
 from stylecli.images.formats import OutputOptions
 from stylecli.job import Means
