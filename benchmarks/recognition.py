@@ -19,14 +19,7 @@ from stylecli.job import Job
 from stylecli.pipeline.session import Studio
 from stylecli.recognition.embedding import fit_embedding
 from stylecli.recognition.gallery import Gallery
-from stylecli.recognition.matching import (
-    CROP,
-    Samples,
-    build_gallery,
-    crops_of,
-    held_out,
-    open_eye,
-)
+from stylecli.recognition.matching import CROP, Samples, build_gallery, crops_of, held_out, open_eye
 from stylecli.recognition.metric import Eye
 from stylecli.recognition.verification import equal_error, roc_auc
 from stylecli.settings import Compute, Settings

@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 
 from stylecli.job import Job
-from stylecli.monitor.frames import Preview
 from stylecli.monitor.live_page import Watch
+from stylecli.monitor.preview import Preview
 from stylecli.pipeline.single import run_job
 from stylecli.settings import Settings
 

@@ -12,6 +12,7 @@ from typing import BinaryIO, Final
 
 from stylecli.errors import OutputError
 from stylecli.messages import reason
+from stylecli.system import process_is_alive
 
 _PREFIX: Final = ".stylecli-"
 _SUFFIX: Final = ".part"
@@ -46,7 +47,7 @@ def remove_leftovers(folder: Path) -> None:
     with contextlib.suppress(OSError):
         for entry in os.scandir(folder):
             found = _LEFTOVER.fullmatch(entry.name)
-            if found and found[1] == _host() and not _is_alive(int(found[2])):
+            if found and found[1] == _host() and not process_is_alive(int(found[2])):
                 with contextlib.suppress(OSError):
                     os.unlink(entry.path)
 
@@ -85,16 +86,6 @@ def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
 def _host() -> str:
     """This machine, in eight letters of a file name: folders may be shared between machines."""
     return f"{zlib.crc32(platform.node().encode()):08x}"
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _mode_for(path: Path) -> int:

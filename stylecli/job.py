@@ -6,20 +6,11 @@ from typing import Any, Final, Self
 
 from stylecli.encoder.registry import is_path
 from stylecli.errors import UsageError
+from stylecli.images.discovery import STREAM, path_of
 from stylecli.images.formats import OutputOptions
 from stylecli.settings import NUMBER_FIELDS, Compute, Settings
 
-STREAM: Final = Path("-")  # standard input or standard output
-# Small pictures are made together, as many at most: at 96 px eight take 4.4 ms an iteration each,
-# one alone 10.7; at 384 px 48 and 60 (two cores).
-TOGETHER: Final = 8
 NAMED_STARTS: Final = ("random", "content")  # what `init` may be besides a picture's path
-
-
-def path_of(text: str) -> Path:
-    """`-` alone is a stream; `./-` is a file of that name."""
-    path = Path(text)
-    return path.absolute() if path == STREAM and text != "-" else path
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from stylecli.batch.job_list import BadLine, Line, read_lines
 from stylecli.batch.outcome import Outcome
 from stylecli.batch.output_names import Named, Naming, name_all, same_name
 from stylecli.errors import InputError, StylecliError, UsageError
-from stylecli.images.discovery import BadLine, Found, Line, find_pictures, read_lines
+from stylecli.images.discovery import Found, find_pictures
 from stylecli.images.formats import check_output_suffix
 from stylecli.job import Job, Means
 from stylecli.messages import shown

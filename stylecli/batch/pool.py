@@ -8,10 +8,11 @@ from typing import Final
 
 import torch
 
+from stylecli.batch.grouping import Group
 from stylecli.batch.outcome import Outcome
 from stylecli.batch.processes import context, deaf_to_ctrl_c, end_with_parent
 from stylecli.batch.runner import Queue, Task
-from stylecli.batch.worker import Existing, Group, work
+from stylecli.batch.worker import Existing, work
 from stylecli.batch.worker_count import count_workers, threads_each, with_share
 from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.errors import MemoryLimitError, StylecliError

@@ -19,9 +19,10 @@ from typing import Any, Final
 
 import torch
 
+from stylecli.batch.grouping import Group, as_given, located
 from stylecli.batch.outcome import Outcome
 from stylecli.batch.runner import Queue, Task
-from stylecli.batch.worker import Existing, Group, as_given, located, work
+from stylecli.batch.worker import Existing, work
 from stylecli.errors import MemoryLimitError, UsageError
 from stylecli.pipeline.session import Studio
 from stylecli.transfer.results import OnFraction

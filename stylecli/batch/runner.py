@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from stylecli.atomic import remove_leftovers
+from stylecli.batch.grouping import Group, group_jobs
 from stylecli.batch.manifest import Manifest
 from stylecli.batch.outcome import Outcome
-from stylecli.batch.worker import Existing, Group, again, group_jobs
+from stylecli.batch.worker import Existing, again
 from stylecli.errors import OutputError
 from stylecli.job import Job
 from stylecli.messages import shown

@@ -7,7 +7,7 @@ from typing import Final
 
 import torch
 
-from stylecli.batch.worker import Group
+from stylecli.batch.grouping import Group
 from stylecli.settings import Compute
 from stylecli.transfer.compute.device import resolve_device
 from stylecli.transfer.memory_plan import PROCESS, memory_limit

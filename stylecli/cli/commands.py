@@ -16,7 +16,8 @@ from stylecli.cli.batch import run_many
 from stylecli.cli.compare import compare_pictures
 from stylecli.cli.doctor import run_doctor
 from stylecli.cli.match import match_style
-from stylecli.cli.resume import replay_picture, resume_run
+from stylecli.cli.replay import replay_picture
+from stylecli.cli.resume import resume_run
 from stylecli.cli.stylize import paint_picture
 from stylecli.cli.sweep import run_sweep
 from stylecli.cli.weights import weights_app

@@ -18,8 +18,8 @@ from stylecli.cli.options import PARAMETERS
 from stylecli.images.formats import OutputOptions
 from stylecli.job import Means
 from stylecli.settings import EXCLUDED_BY, LAYER_FIELDS, NUMBER_FIELDS, Compute, Settings
-from stylecli.settings.notation import parse_numbers
-from stylecli.settings.parsing import parse_layers
+from stylecli.settings.parsing import parse_layers, parse_numbers
+from stylecli.settings.presets import PHOTO
 from stylecli.settings.toml_file import checked, read_settings
 from stylecli.sweep.axes import NAMES, Axis, parse_axis
 
@@ -36,14 +36,6 @@ class Given(Means):
 
 
 _PLAIN: Final = ("json", "quiet", "verbose", "dry_run", "mask")
-# What --photo stands for, below everything else that is said: from the photograph itself, little
-# style, by its coarse strokes, at one size, so that nothing is built that was not there.
-PHOTO: Final = {
-    "init": "content",
-    "strength": 0.25,
-    "octaves": 1,
-    "style_layers": (("coarse", 1.0),),
-}
 # A knob that is turned by hand sets aside what a file says of the others it excludes.
 _EXCLUDES: Final = {**EXCLUDED_BY, "quality": ("iterations",)}
 

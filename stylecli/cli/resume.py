@@ -1,4 +1,4 @@
-"""`stylize resume` and `stylize replay`: a run goes on, or a picture is made again."""
+"""`stylize resume`: a stopped run goes on from its checkpoint."""
 
 import dataclasses
 from pathlib import Path
@@ -9,11 +9,8 @@ import typer
 from stylecli.cli.options import Json
 from stylecli.cli.output import print_json
 from stylecli.cli.progress import open_screen
-from stylecli.cli.run_options import CheckpointEvery, Force
+from stylecli.cli.run_options import CheckpointEvery, Force, Quiet, Verbose
 from stylecli.cli.stylize import as_dict, make, tell
-
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print more.")]
 
 
 def resume_run(
@@ -34,39 +31,6 @@ def resume_run(
         done = make(
             job, screen, [screen.step], checkpoint_every=checkpoint_every, resume=checkpoint
         )
-        tell(screen, done, verbose=verbose)
-    if json:
-        print_json(as_dict(done))
-
-
-def replay_picture(
-    picture: Annotated[
-        Path, typer.Argument(metavar="PICTURE", help="A picture made by this program.")
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Where to write.")],
-    inputs: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--input",
-            metavar="PATH",
-            help="Where an input is now; may be repeated. Else they are looked for by name, "
-            "beside the picture and in the current folder.",
-        ),
-    ] = None,
-    force: Force = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> None:
-    """Make a picture again from the recipe inside it."""
-    with open_screen(quiet=quiet) as screen:
-        screen.say("Loading PyTorch")
-        from stylecli.provenance.job_from_recipe import replay_of
-
-        found = replay_of(picture, output, given=inputs or (), force=force)
-        for note in found.notes:
-            screen.note(f"{note}.")
-        done = make(found.job, screen, [screen.step])
         tell(screen, done, verbose=verbose)
     if json:
         print_json(as_dict(done))

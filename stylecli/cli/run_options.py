@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
+import typer
+
 from stylecli.cli.option_factory import FILES, OUTPUT, RUN, declared
 from stylecli.cli.progress import Screen
 from stylecli.errors import UsageError
+from stylecli.images.discovery import STREAM
 from stylecli.images.formats import WRITABLE
-from stylecli.job import STREAM, Job
+from stylecli.job import Job
 from stylecli.messages import shown
 from stylecli.pipeline.preflight import check_beside
 
@@ -123,8 +126,8 @@ def listening(
 ) -> Iterator[list["ProgressCallback"]]:
     """Everybody who hears of each iteration; what they gathered is written at the end."""
     from stylecli.monitor.frames import ANIMATED, Animation, FrameFolder
-    from stylecli.monitor.frames import Preview as PreviewFile
     from stylecli.monitor.loss_log import LossesLog
+    from stylecli.monitor.preview import Preview as PreviewFile
 
     heard: list[ProgressCallback] = [screen.step]
     closing: list[Callable[[], None]] = []
@@ -152,3 +155,9 @@ def listening(
         yield heard
     for close in closing:
         close()
+
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+
+
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print more.")]

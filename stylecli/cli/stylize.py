@@ -27,7 +27,8 @@ from stylecli.cli.run_options import (
 )
 from stylecli.cli.signals import stop_now, stop_when_safe
 from stylecli.errors import Halted, UsageError
-from stylecli.job import STREAM, Job, path_of
+from stylecli.images.discovery import STREAM, path_of
+from stylecli.job import Job
 from stylecli.pipeline.preflight import check_job
 from stylecli.provenance.recipe import finite
 from stylecli.settings.toml_file import write_settings

@@ -13,7 +13,7 @@ from stylecli.cli.parsed_options import Given, takes_axes
 from stylecli.cli.progress import open_screen
 from stylecli.cli.stylize import Styles
 from stylecli.errors import UsageError
-from stylecli.job import path_of
+from stylecli.images.discovery import path_of
 from stylecli.sweep.grid import SweepPlan, SweepRequest, plan_sweep
 
 Content = Annotated[str, typer.Argument(metavar="CONTENT", help="The picture to paint.")]

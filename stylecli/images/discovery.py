@@ -1,23 +1,20 @@
-"""Which pictures a batch is about: files, folders, globs, and lists of jobs. No torch."""
+"""Discovery of pictures: names, folders and patterns to paths. No torch."""
 
-import csv
 import glob
-import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from stylecli.errors import InputError
-from stylecli.job import path_of
 from stylecli.messages import reason, shown
 
+STREAM: Final = Path("-")  # standard input or standard output
 # By suffix: a folder of photographs holds more than pictures, and opening all of it takes long.
 SUFFIXES: Final = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif"}
 )
-MAX_LINE: Final = 1_000_000  # characters of one job
 
 
 @dataclass(frozen=True)
@@ -33,25 +30,6 @@ class Found:
         return Path() if self.root is None else self.path.parent.relative_to(self.root)
 
 
-@dataclass(frozen=True)
-class Line:
-    """One job of a list: its number in the list, its pictures, and settings of its own."""
-
-    number: int
-    content: Path
-    styles: tuple[Path, ...] = ()
-    output: Path | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class BadLine:
-    """A line that is no job, and why."""
-
-    number: int
-    why: str
-
-
 def find_pictures(names: Iterable[str], *, recursive: bool) -> list[Found]:
     """The pictures that names stand for, in order, each once.
 
@@ -63,56 +41,6 @@ def find_pictures(names: Iterable[str], *, recursive: bool) -> list[Found]:
         for each in _expand(name, recursive=recursive):
             found.setdefault(each.path.absolute(), each)
     return list(found.values())
-
-
-def read_lines(lines: Iterable[str]) -> Iterator[Line | BadLine]:
-    """The jobs of a list, one a line: a path, `content,style[,output]` in CSV, or JSON.
-
-    A JSON job is an object with `content`, `style` or `styles`, `output`, and any setting. Empty
-    lines and those that begin with # are passed over.
-    """
-    for number, line in enumerate(lines, 1):
-        text = line.strip("\r\n")
-        if not text.strip() or text.lstrip().startswith("#"):
-            continue
-        try:
-            if len(text) > MAX_LINE:
-                raise ValueError("it is too long")
-            yield _line(number, text)
-        except (ValueError, RecursionError, csv.Error) as error:
-            yield BadLine(number, " ".join(str(error).split()).rstrip("."))
-
-
-def _line(number: int, text: str) -> Line:
-    if text.lstrip().startswith("{"):
-        return _json_line(number, text)
-    if os.path.exists(text):  # a path may hold a comma
-        return Line(number, Path(text))
-    cells = next(csv.reader([text], strict=True, skipinitialspace=True))
-    if not 1 <= len(cells) <= 3 or not all(cells):
-        raise ValueError("it is neither a path nor content,style[,output]")
-    if "\0" in text:
-        raise ValueError("it holds a NUL character")
-    content, *others = map(Path, cells)
-    return Line(number, content, tuple(others[:1]), others[1] if len(others) > 1 else None)
-
-
-def _json_line(number: int, text: str) -> Line:
-    values = json.loads(text)
-    styles = values.pop("styles", None)
-    if "style" in values:
-        if styles is not None:
-            raise ValueError("it has both style and styles")
-        styles = [values.pop("style")]
-    content, output = values.pop("content", None), values.pop("output", None)
-    listed = [] if styles is None else styles if isinstance(styles, list) else [None]
-    texts = [content, *listed, *([] if output is None else [output])]
-    if not all(isinstance(each, str) and each and "\0" not in each for each in texts):
-        raise ValueError("content, style, styles and output must be paths")
-    for text in texts:
-        os.fsencode(text)  # JSON can spell half a character, which no file name holds
-    paths = tuple(map(Path, listed))
-    return Line(number, Path(content), paths, None if output is None else Path(output), values)
 
 
 def _expand(name: str, *, recursive: bool) -> Sequence[Found]:
@@ -146,3 +74,9 @@ def _pictures_in(folder: Path, *, recursive: bool) -> list[Path]:
             if Path(each).suffix.lower() in SUFFIXES and not each.startswith(".")
         ]
     return found
+
+
+def path_of(text: str) -> Path:
+    """`-` alone is a stream; `./-` is a file of that name."""
+    path = Path(text)
+    return path.absolute() if path == STREAM and text != "-" else path

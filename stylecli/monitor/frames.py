@@ -1,6 +1,5 @@
-"""Pictures from the middle of a run: a folder of them, an animation, or one that is kept fresh."""
+"""Frames: pictures from the middle of a run, as a folder of files or an animation."""
 
-import time
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -9,7 +8,6 @@ from PIL import Image
 from stylecli.atomic import write_atomically
 from stylecli.errors import UsageError
 from stylecli.images import to_pil, write_picture
-from stylecli.images.formats import WRITABLE, OutputOptions
 from stylecli.messages import shown
 from stylecli.transfer.resample import Size, fit, resize
 from stylecli.transfer.results import Progress
@@ -18,7 +16,6 @@ ANIMATED: Final = (".webp", ".gif")
 LONGEST: Final = 1024  # pixels of an animation's long side
 MILLISECONDS: Final = 120  # each frame is shown; the last one longer
 REST: Final = 2000
-FRESH: Final = 2.0  # seconds between two previews
 PREVIEW_QUALITY: Final = 85
 
 
@@ -55,7 +52,7 @@ class Animation:
     def __call__(self, progress: Progress) -> None:
         """Keep a small copy; of the last picture in any case."""
         self.count += 1
-        if self.count % self.every and not _is_last(progress):
+        if self.count % self.every and not is_last(progress):
             return
         image = progress.image()
         self.size = (progress.height, progress.width)
@@ -86,24 +83,6 @@ class Animation:
         return frame.resize((width, height), Image.Resampling.BICUBIC)
 
 
-class Preview:
-    """Rewrites one picture every few seconds, for a viewer that reloads it."""
-
-    def __init__(self, path: Path, every: float = FRESH) -> None:
-        if path.suffix.lower() not in WRITABLE:
-            raise UsageError(f"{shown(path)}: a preview is one of {', '.join(WRITABLE)}.")
-        self.path, self.every = path, every
-        self.written = float("-inf")
-
-    def __call__(self, progress: Progress) -> None:
-        """Raises `OutputError` where it cannot be written."""
-        now = time.monotonic()
-        if now - self.written < self.every and not _is_last(progress):
-            return
-        options = OutputOptions(quality=PREVIEW_QUALITY)
-        write_picture(self.path, progress.image(), options=options)
-        self.written = time.monotonic()
-
-
-def _is_last(progress: Progress) -> bool:
+def is_last(progress: Progress) -> bool:
+    """Whether this is the last iteration of the last scale."""
     return progress.scale == progress.scales and progress.iteration == progress.iterations

@@ -18,8 +18,9 @@ from safetensors.torch import save
 from stylecli._version import __version__
 from stylecli.atomic import replace_file
 from stylecli.errors import InputError, UsageError
+from stylecli.images.discovery import STREAM
 from stylecli.images.formats import OutputOptions
-from stylecli.job import STREAM, Job
+from stylecli.job import Job
 from stylecli.messages import shown
 from stylecli.settings import Compute, Settings
 from stylecli.tensor_file import SENSELESS, UNREADABLE, read_tensors

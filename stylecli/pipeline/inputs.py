@@ -10,8 +10,9 @@ import torch
 
 from stylecli import images
 from stylecli.images import masks
+from stylecli.images.discovery import STREAM
 from stylecli.images.picture import Picture
-from stylecli.job import STREAM, Job
+from stylecli.job import Job
 
 REMEMBERED: Final = 32  # style pictures kept for the jobs to come, some 10 MB each
 

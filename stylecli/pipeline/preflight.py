@@ -7,8 +7,9 @@ from pathlib import Path
 
 from stylecli.encoder.registry import content_layers, get_spec, is_path, style_layers
 from stylecli.errors import InputError, OutputError
+from stylecli.images.discovery import STREAM
 from stylecli.images.formats import check_output_suffix
-from stylecli.job import STREAM, Job
+from stylecli.job import Job
 from stylecli.messages import reason, shown
 from stylecli.settings import Settings
 

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,8 +12,9 @@ from stylecli import encoder as encoders
 from stylecli import images, transfer
 from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.errors import OutputError, is_out_of_memory
+from stylecli.images.discovery import STREAM
 from stylecli.images.picture import Picture
-from stylecli.job import STREAM, Job
+from stylecli.job import Job
 from stylecli.messages import reason
 from stylecli.pipeline.inputs import Inputs, Reader
 from stylecli.pipeline.measure import Meter
@@ -22,6 +23,7 @@ from stylecli.pipeline.preflight import target_of
 from stylecli.pipeline.request_builder import Masks, compose, recolour
 from stylecli.provenance.hashing import Digests
 from stylecli.provenance.recipe import Ingredient, Recipe, finite
+from stylecli.provenance.up_to_date import named_settings
 from stylecli.settings import Compute, Settings
 from stylecli.transfer import Request
 from stylecli.transfer.objective.targets import Targets
@@ -176,12 +178,6 @@ def recipe_of(job: Job, inputs: Inputs, result: Result) -> Recipe:
         precision=result.precision,
         torch=str(torch.__version__),
     )
-
-
-def named_settings(job: Job) -> Settings:
-    """A job's settings with files by their names alone: a recipe tells nothing of a machine."""
-    settings = replace(job.settings, encoder=Path(job.settings.encoder).name)
-    return settings if job.init_path is None else replace(settings, init=job.init_path.name)
 
 
 def _write(job: Job, content: Picture, pixels: torch.Tensor, recipe: Recipe) -> tuple[str, ...]:

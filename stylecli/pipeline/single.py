@@ -10,7 +10,8 @@ from stylecli import transfer
 from stylecli.atomic import remove_leftovers
 from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.errors import Halted, InputError, is_out_of_memory
-from stylecli.job import STREAM, Job
+from stylecli.images.discovery import STREAM
+from stylecli.job import Job
 from stylecli.pipeline.checkpoint import (
     Checkpoint,
     check_encoder,

@@ -7,7 +7,7 @@ from pathlib import Path
 from stylecli.images.formats import OutputOptions
 from stylecli.job import Job
 from stylecli.settings import Compute, Settings
-from stylecli.sweep.axes import text_of
+from stylecli.settings.parsing import text_of
 
 
 def command_of(job: Job) -> str:

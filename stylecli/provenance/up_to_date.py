@@ -1,14 +1,15 @@
 """Whether a job's picture is there already: complete, and made by the same recipe."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from stylecli.errors import InputError, StylecliError
 from stylecli.images import read_picture, read_recipe
 from stylecli.job import Job
-from stylecli.pipeline.session import named_settings
 from stylecli.provenance.hashing import Digests
 from stylecli.provenance.recipe import Recipe, parse_recipe
+from stylecli.settings import Settings
 
 
 def recipe_at(path: Path) -> Recipe | None:
@@ -60,3 +61,9 @@ def _is_whole(path: Path) -> bool:
     except InputError:
         return False
     return True
+
+
+def named_settings(job: Job) -> Settings:
+    """A job's settings with files by their names alone: a recipe tells nothing of a machine."""
+    settings = replace(job.settings, encoder=Path(job.settings.encoder).name)
+    return settings if job.init_path is None else replace(settings, init=job.init_path.name)

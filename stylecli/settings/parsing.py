@@ -1,11 +1,10 @@
-"""Layers with weights, as settings hold them and as people write them."""
+"""Parsing and formatting of settings: layers with weights, numbers, and any value as text."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from stylecli.errors import SettingsError
 from stylecli.messages import told
-from stylecli.settings.notation import format_number
 from stylecli.settings.validation import check_range
 
 LayerWeights = tuple[tuple[str, float], ...]
@@ -53,3 +52,32 @@ def check_layers(name: str, layers: Any) -> None:
 def _escaped(name: str) -> str:
     """A layer's name fit for a message."""
     return told(name)[1:-1]  # without the quotes
+
+
+def parse_numbers(name: str, text: str) -> tuple[float, ...]:
+    """Read `3,1` into numbers; raises `SettingsError`."""
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise SettingsError(
+            f"{name} must be numbers separated by commas, such as 3,1, got {text!r}."
+        ) from None
+
+
+def format_numbers(values: Iterable[float]) -> str:
+    """The inverse of `parse_numbers`."""
+    return ",".join(map(format_number, values))
+
+
+def format_number(value: float) -> str:
+    """The shortest text that reads back as exactly this number."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
+
+
+def text_of(value: Any) -> str:
+    """A setting's value as its option takes it."""
+    if isinstance(value, tuple):
+        named = all(isinstance(each, tuple) for each in value)
+        return format_layers(value) if named else format_numbers(value)
+    return format_number(value) if isinstance(value, float) else str(value)

@@ -10,8 +10,7 @@ from typing import Any, Final, get_args, get_type_hints
 from stylecli.errors import SettingsError, UsageError
 from stylecli.messages import told
 from stylecli.settings import LAYER_FIELDS, NUMBER_FIELDS, Settings
-from stylecli.settings.notation import format_number, format_numbers, parse_numbers
-from stylecli.settings.parsing import format_layers, parse_layers
+from stylecli.settings.parsing import parse_layers, parse_numbers, text_of
 
 NAMES: Final = tuple(field.name for field in fields(Settings))
 LISTS: Final = (*LAYER_FIELDS, *NUMBER_FIELDS)
@@ -46,14 +45,6 @@ def parse_axis(name: str, text: str) -> Axis:
     if len(values) > MOST:
         raise UsageError(f"{name} has {len(values)} values: a sweep takes at most {MOST}.")
     return Axis(name, values)
-
-
-def text_of(value: Any) -> str:
-    """A setting's value as its option takes it."""
-    if isinstance(value, tuple):
-        named = all(isinstance(each, tuple) for each in value)
-        return format_layers(value) if named else format_numbers(value)
-    return format_number(value) if isinstance(value, float) else str(value)
 
 
 def label_of(value: Any) -> str:

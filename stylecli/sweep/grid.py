@@ -11,7 +11,8 @@ from stylecli.batch.output_names import cleaned
 from stylecli.errors import UsageError
 from stylecli.job import Job, Means
 from stylecli.settings import Settings
-from stylecli.sweep.axes import Axis, cells_of, label_of, text_of
+from stylecli.settings.parsing import text_of
+from stylecli.sweep.axes import Axis, cells_of, label_of
 
 MOST_CELLS: Final = 5000
 _LONGEST: Final = 40  # characters of one value in a name

@@ -17,7 +17,8 @@ from stylecli.batch.outcome import Outcome
 from stylecli.images import read_picture, to_pil
 from stylecli.images.writing import on_white
 from stylecli.provenance.command_line import command_of
-from stylecli.sweep.axes import label_of, text_of
+from stylecli.settings.parsing import text_of
+from stylecli.sweep.axes import label_of
 from stylecli.sweep.contact_sheet import SheetCell, draw_sheet
 from stylecli.sweep.grid import Cell, SweepPlan
 from stylecli.transfer.resample import fit, resize

@@ -14,10 +14,9 @@ from stylecli.transfer.compute.malloc import give_back
 from stylecli.transfer.memory_plan import ScalePlan, memory_limit, plans
 from stylecli.transfer.objective.objective import Objective
 from stylecli.transfer.objective.targets import Targets
-from stylecli.transfer.objective.types import Terms
 from stylecli.transfer.optim.adam import DEFAULT_RATE, Adam
 from stylecli.transfer.optim.lbfgs import LBFGS
-from stylecli.transfer.optim.loop import Descent, Evaluate, Optimizer, Pinned
+from stylecli.transfer.optim.loop import Descent, Evaluate, Optimizer, Pinned, Terms
 from stylecli.transfer.optim.preconditioner import metric
 from stylecli.transfer.request import Subject
 from stylecli.transfer.resample import Size, enlarge, resize

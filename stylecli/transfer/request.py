@@ -7,9 +7,22 @@ from typing import Any
 import torch
 
 from stylecli.errors import InputError
-from stylecli.settings import Settings
-from stylecli.transfer.objective.types import Weights
+from stylecli.settings import LossKind, Settings
+from stylecli.settings.parsing import LayerWeights
 from stylecli.transfer.resample import Size, resize
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One picture's weights; a style layer's weight is its share of 1."""
+
+    alpha: float
+    beta: float
+    tv: float
+    chroma_tv: float
+    content: LayerWeights
+    style: LayerWeights
+    kind: LossKind = "relative"
 
 
 @dataclass(frozen=True)

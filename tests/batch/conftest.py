@@ -1,4 +1,19 @@
-"""The fakes of the pipeline's tests."""
+"""Jobs in this room's tests, and the fakes of the pipeline's."""
+
+from pathlib import Path
+
+import pytest
+
+from stylecli.job import Job
 
 from ..pipeline.conftest import core as core
 from ..pipeline.conftest import loaded as loaded
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, content_path: Path, style_path: Path) -> list[Job]:
+    """Three of one size."""
+    return [
+        Job(content=content_path, styles=(style_path,), output=tmp_path / f"out/{i}.png")
+        for i in range(3)
+    ]

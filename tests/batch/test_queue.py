@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from stylecli.batch import runner
+from stylecli.batch.grouping import Group, as_given, located
 from stylecli.batch.outcome import Outcome
 from stylecli.batch.runner import Queue
-from stylecli.batch.worker import Group, as_given, located
 from stylecli.errors import MemoryLimitError
 from stylecli.job import Job
 from stylecli.settings import Settings

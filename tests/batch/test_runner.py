@@ -12,12 +12,12 @@ import torch
 from PIL import Image
 
 from stylecli import transfer
+from stylecli.batch.grouping import Group
 from stylecli.batch.manifest import NAME, Manifest, read_manifest
 from stylecli.batch.outcome import Outcome
 from stylecli.batch.planning import BatchPlan, BatchRequest, plan_batch
 from stylecli.batch.pool import SerialEngine
 from stylecli.batch.runner import Summary, run_batch
-from stylecli.batch.worker import Group
 from stylecli.errors import InputError, OutputError
 from stylecli.pipeline.single import run_job
 from stylecli.settings import Settings

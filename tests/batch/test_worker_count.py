@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 
 from stylecli.batch import pool, worker_count
+from stylecli.batch.grouping import Group, group_jobs
 from stylecli.batch.pool import LocalEngine, PoolEngine, SerialEngine
 from stylecli.batch.runner import Queue
-from stylecli.batch.worker import Group, group_jobs
 from stylecli.batch.worker_count import WORTH_IT, count_workers, with_share
 from stylecli.job import Job
 from stylecli.settings import Compute, Settings

@@ -11,7 +11,8 @@ from PIL import Image
 
 from stylecli.errors import OutputError, UsageError
 from stylecli.images import read_picture
-from stylecli.monitor.frames import LONGEST, MILLISECONDS, REST, Animation, FrameFolder, Preview
+from stylecli.monitor.frames import LONGEST, MILLISECONDS, REST, Animation, FrameFolder
+from stylecli.monitor.preview import Preview
 from stylecli.settings import Settings
 from stylecli.transfer import stylize
 from stylecli.transfer.results import Losses, Progress

@@ -15,7 +15,8 @@ from safetensors.torch import save_file
 
 from stylecli.errors import InputError, OutputError
 from stylecli.images import OutputOptions
-from stylecli.job import STREAM, Job
+from stylecli.images.discovery import STREAM
+from stylecli.job import Job
 from stylecli.pipeline import checkpoint as checkpoints
 from stylecli.pipeline.checkpoint import (
     Checkpoint,

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from stylecli.errors import InputError, OutputError, UsageError
-from stylecli.job import STREAM, Job
+from stylecli.images.discovery import STREAM
+from stylecli.job import Job
 from stylecli.pipeline.preflight import check_job
 from stylecli.settings import Settings
 

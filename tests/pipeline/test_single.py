@@ -13,7 +13,8 @@ from PIL import Image
 from stylecli import atomic
 from stylecli.errors import InputError, MemoryLimitError, OutputError, UsageError
 from stylecli.images import OutputOptions, read_picture, read_recipe
-from stylecli.job import STREAM, Job
+from stylecli.images.discovery import STREAM
+from stylecli.job import Job
 from stylecli.pipeline.single import run_job
 from stylecli.provenance.recipe import parse_recipe
 from stylecli.settings import Compute, Settings

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from stylecli.errors import UsageError
-from stylecli.sweep.axes import Axis, cells_of, label_of, parse_axis, text_of
+from stylecli.settings.parsing import text_of
+from stylecli.sweep.axes import Axis, cells_of, label_of, parse_axis
 
 
 @pytest.mark.parametrize(

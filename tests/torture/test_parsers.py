@@ -13,11 +13,11 @@ import pytest
 import torch
 from safetensors.torch import save
 
+from stylecli.batch.job_list import read_lines
 from stylecli.batch.output_names import FIELDS, Naming
 from stylecli.batch.planning import BatchRequest, plan_batch
 from stylecli.encoder.weights_file import read_weights
 from stylecli.errors import StylecliError
-from stylecli.images.discovery import read_lines
 from stylecli.images.embedded_text import from_comment, to_comment
 from stylecli.images.exif import build_exif
 from stylecli.images.icc_matrix import parse_shaper
@@ -25,8 +25,9 @@ from stylecli.pipeline.checkpoint import _digest, load_checkpoint
 from stylecli.provenance.recipe import parse_recipe
 from stylecli.recognition.gallery import load_gallery
 from stylecli.settings import Compute, Settings
+from stylecli.settings.parsing import text_of
 from stylecli.settings.toml_file import read_settings
-from stylecli.sweep.axes import NAMES, parse_axis, text_of
+from stylecli.sweep.axes import NAMES, parse_axis
 from stylecli.sweep.grid import SweepRequest, plan_sweep
 
 from .fuzzing import fuzz, mutate_bytes, mutate_json, mutate_text

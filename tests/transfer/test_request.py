@@ -8,8 +8,7 @@ from stylecli.encoder import Encoder
 from stylecli.errors import InputError
 from stylecli.settings import Settings
 from stylecli.transfer.objective.targets import weights_of
-from stylecli.transfer.objective.types import Weights
-from stylecli.transfer.request import Importer, Request, Style, Subject, common_settings
+from stylecli.transfer.request import Importer, Request, Style, Subject, Weights, common_settings
 from stylecli.transfer.resample import resize
 
 CPU = torch.device("cpu")

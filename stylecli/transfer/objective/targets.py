@@ -24,8 +24,8 @@ from stylecli.transfer.objective.gram_loss import (
 from stylecli.transfer.objective.objective import Objective
 from stylecli.transfer.objective.octaves import Level, level_at, levels
 from stylecli.transfer.objective.tiles import strides, tiles_of
-from stylecli.transfer.objective.types import Octave, Region, Target, Weights, target_of
-from stylecli.transfer.request import Part, Source, Subject
+from stylecli.transfer.objective.types import Octave, Region, Target, target_of
+from stylecli.transfer.request import Part, Source, Subject, Weights
 from stylecli.transfer.resample import Size, fit, halve, mirror, resize
 
 REMEMBERED: Final = 64  # styles, at a size each, whose Gram matrices are kept: about 2 MB each

@@ -1,4 +1,4 @@
-"""What an objective is made of: its targets, its weights, and the values it gives."""
+"""Types of an objective: targets of layers, regions, octaves."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,19 +6,8 @@ from typing import NamedTuple
 
 import torch
 
-from stylecli.settings import LossKind
-from stylecli.settings.parsing import LayerWeights
 from stylecli.transfer.objective import losses
 from stylecli.transfer.objective.octaves import Level
-
-
-class Terms(NamedTuple):
-    """The objective and its unweighted parts, one value for each picture: (B,) each."""
-
-    total: torch.Tensor
-    content: torch.Tensor
-    style: torch.Tensor
-    total_variation: torch.Tensor
 
 
 class Target(NamedTuple):
@@ -31,19 +20,6 @@ class Target(NamedTuple):
 def target_of(value: torch.Tensor) -> Target:
     """A target with its norm."""
     return Target(value, losses.squared_norm(value))
-
-
-@dataclass(frozen=True)
-class Weights:
-    """One picture's weights; a style layer's weight is its share of 1."""
-
-    alpha: float
-    beta: float
-    tv: float
-    chroma_tv: float
-    content: LayerWeights
-    style: LayerWeights
-    kind: LossKind = "relative"
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,22 @@ iteration can be captured once as a CUDA graph and replayed without a word from 
 """
 
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import torch
 
-from stylecli.transfer.objective.types import Terms
-
 RISE: Final = 2.0  # a loss this many times the best one is a divergence, not a detour
 GRACE: Final = 5  # iterations after a start in which only non-finite losses count
+
+
+class Terms(NamedTuple):
+    """The objective and its unweighted parts, one value for each picture: (B,) each."""
+
+    total: torch.Tensor
+    content: torch.Tensor
+    style: torch.Tensor
+    total_variation: torch.Tensor
+
 
 Evaluate = Callable[[torch.Tensor], tuple[Terms, torch.Tensor]]
 

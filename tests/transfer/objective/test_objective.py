@@ -12,8 +12,10 @@ from stylecli.transfer.objective import losses
 from stylecli.transfer.objective.gram_loss import multiply_channels
 from stylecli.transfer.objective.objective import Objective, chroma_matrix
 from stylecli.transfer.objective.octaves import Level
-from stylecli.transfer.objective.types import Octave, Region, Terms, Weights, target_of
+from stylecli.transfer.objective.types import Octave, Region, target_of
+from stylecli.transfer.optim.loop import Terms
 from stylecli.transfer.optim.preconditioner import colour_basis
+from stylecli.transfer.request import Weights
 from stylecli.transfer.resample import Size, resize
 
 from ..naive import continued, counted, halved

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from stylecli.transfer.objective.types import Terms
 from stylecli.transfer.optim.adam import Adam
 from stylecli.transfer.optim.lbfgs import LBFGS
-from stylecli.transfer.optim.loop import GRACE, RISE, Descent, Evaluate, Optimizer, Pinned
+from stylecli.transfer.optim.loop import GRACE, RISE, Descent, Evaluate, Optimizer, Pinned, Terms
 from stylecli.transfer.optim.preconditioner import metric
 
 NAN = math.nan

@@ -1,0 +1,45 @@
+"""`stylize replay`: a picture made again from the recipe inside it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stylecli.cli.options import Json
+from stylecli.cli.output import print_json
+from stylecli.cli.progress import open_screen
+from stylecli.cli.run_options import Force, Quiet, Verbose
+from stylecli.cli.stylize import as_dict, make, tell
+
+
+def replay_picture(
+    picture: Annotated[
+        Path, typer.Argument(metavar="PICTURE", help="A picture made by this program.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Where to write.")],
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--input",
+            metavar="PATH",
+            help="Where an input is now; may be repeated. Else they are looked for by name, "
+            "beside the picture and in the current folder.",
+        ),
+    ] = None,
+    force: Force = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Make a picture again from the recipe inside it."""
+    with open_screen(quiet=quiet) as screen:
+        screen.say("Loading PyTorch")
+        from stylecli.provenance.job_from_recipe import replay_of
+
+        found = replay_of(picture, output, given=inputs or (), force=force)
+        for note in found.notes:
+            screen.note(f"{note}.")
+        done = make(found.job, screen, [screen.step])
+        tell(screen, done, verbose=verbose)
+    if json:
+        print_json(as_dict(done))

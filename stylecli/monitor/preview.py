@@ -1,0 +1,33 @@
+"""A preview: one picture that is kept fresh while a run goes on."""
+
+import time
+from pathlib import Path
+from typing import Final
+
+from stylecli.errors import UsageError
+from stylecli.images import write_picture
+from stylecli.images.formats import WRITABLE, OutputOptions
+from stylecli.messages import shown
+from stylecli.monitor.frames import PREVIEW_QUALITY, is_last
+from stylecli.transfer.results import Progress
+
+FRESH: Final = 2.0  # seconds between two previews
+
+
+class Preview:
+    """Rewrites one picture every few seconds, for a viewer that reloads it."""
+
+    def __init__(self, path: Path, every: float = FRESH) -> None:
+        if path.suffix.lower() not in WRITABLE:
+            raise UsageError(f"{shown(path)}: a preview is one of {', '.join(WRITABLE)}.")
+        self.path, self.every = path, every
+        self.written = float("-inf")
+
+    def __call__(self, progress: Progress) -> None:
+        """Raises `OutputError` where it cannot be written."""
+        now = time.monotonic()
+        if now - self.written < self.every and not is_last(progress):
+            return
+        options = OutputOptions(quality=PREVIEW_QUALITY)
+        write_picture(self.path, progress.image(), options=options)
+        self.written = time.monotonic()
