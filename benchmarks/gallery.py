@@ -17,7 +17,7 @@ import numpy
 from PIL import Image
 
 from stylecli.job import Job
-from stylecli.pipeline.session import Studio
+from stylecli.pipeline.session import Session
 from stylecli.settings import Settings
 from stylecli.sweep.contact_sheet import SheetCell, draw_sheet
 
@@ -30,7 +30,7 @@ class Maker:
 
     def __init__(self, images: Path, folder: Path, size: int) -> None:
         self.images, self.folder, self.size = images, folder, size
-        self.studio = Studio()
+        self.studio = Session()
         self.count = 0
 
     def find(self, kind: str, name: str) -> Path:

@@ -15,7 +15,7 @@ from side import encoder_of
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.coarse_to_fine import make_optimizer
 from stylecli.transfer.compute.device import resolve
-from stylecli.transfer.compute.malloc import give_back, memory_kept
+from stylecli.transfer.compute.malloc import give_back, tuned_malloc
 from stylecli.transfer.memory_plan import predict_bytes
 from stylecli.transfer.objective.targets import Targets
 from stylecli.transfer.optim.loop import Descent
@@ -55,7 +55,7 @@ def one(encoder_name: str, size: int, history: int, tile: int, pictures: int) ->
     shape = (size * 3 // 4, size)
     picture = torch.rand(1, 3, *shape)
     subject = Subject(picture, (Part((Source(picture),)),), targets.weights)
-    with memory_kept(), torch.no_grad():
+    with tuned_malloc(), torch.no_grad():
         objective = targets.objective([subject] * pictures, shape, tile or None)
         give_back()
         image = torch.rand(pictures, 3, *shape)

@@ -16,18 +16,18 @@ import torch
 from stylecli.images import read_picture
 from stylecli.images.discovery import find_pictures
 from stylecli.job import Job
-from stylecli.pipeline.session import Studio
+from stylecli.pipeline.session import Session
 from stylecli.recognition.embedding import fit_embedding
 from stylecli.recognition.gallery import Gallery
 from stylecli.recognition.matching import CROP, Samples, build_gallery, crops_of, held_out, open_eye
-from stylecli.recognition.metric import Eye
+from stylecli.recognition.metric import PerceptualMetric
 from stylecli.recognition.verification import equal_error, roc_auc
 from stylecli.settings import Compute, Settings
 
 RESULT_STYLES = 4
 
 
-def sample(folder: Path, eye: Eye) -> tuple[Samples, list[list[torch.Tensor]]]:
+def sample(folder: Path, eye: PerceptualMetric) -> tuple[Samples, list[list[torch.Tensor]]]:
     """What training learns of every painting, and some crops."""
     samples, kept = Samples(), []
     generator = torch.Generator().manual_seed(0)
@@ -55,7 +55,7 @@ def show_verification(samples: Samples, seeds: int) -> None:
     print(f"trained above raw in AUC: {better} of {seeds} splits into thirds")
 
 
-def show_style_threshold(eye: Eye, kept: list[list[torch.Tensor]]) -> None:
+def show_style_threshold(eye: PerceptualMetric, kept: list[list[torch.Tensor]]) -> None:
     """Equal-error threshold of `compare --by style`, over crops of one and of two paintings."""
     grams = [[eye.grams(crop, CROP) for crop in mine] for mine in kept]
     alike = [eye.style_distance(a, b) for mine in grams for a, b in itertools.combinations(mine, 2)]
@@ -81,7 +81,7 @@ def make_results(
     contents: Path, styles: Path, folder: Path, size: int
 ) -> list[tuple[Path, Path, Path]]:
     """Content, style and result of five photos in four styles."""
-    studio = Studio()
+    studio = Session()
     photos = find_pictures([str(contents)], recursive=False)[:5]
     paintings = find_pictures([str(styles)], recursive=False)
     paintings = [each for each in paintings if each.path.stem not in ("sketch", "brushstrokes")]
@@ -97,7 +97,7 @@ def make_results(
 
 
 def show_nearest(
-    name: str, gallery: Gallery, eye: Eye, made: list[tuple[Path, Path, Path]]
+    name: str, gallery: Gallery, eye: PerceptualMetric, made: list[tuple[Path, Path, Path]]
 ) -> None:
     """How many results are nearest to their own style."""
     right, rank = 0, 0.0

@@ -22,7 +22,7 @@ from stylecli.images import read_picture
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.coarse_to_fine import make_optimizer
 from stylecli.transfer.compute.device import resolve
-from stylecli.transfer.compute.malloc import memory_kept
+from stylecli.transfer.compute.malloc import tuned_malloc
 from stylecli.transfer.memory_plan import HISTORY
 from stylecli.transfer.objective.targets import Targets
 from stylecli.transfer.optim.loop import Descent
@@ -94,7 +94,7 @@ def ours(
     descent = Descent(content, objective, make_optimizer(settings, HISTORY))
 
     def run(iterations: int) -> None:
-        with memory_kept(), torch.no_grad():
+        with tuned_malloc(), torch.no_grad():
             for _ in range(iterations):
                 descent.iterate()
 

@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 # What values of the wrong kind can end in, wherever they are first used.
-SENSELESS: Final = (
+MALFORMED_DATA_ERRORS: Final = (
     ValueError,
     LookupError,
     TypeError,
@@ -19,7 +19,7 @@ SENSELESS: Final = (
     RuntimeError,
 )
 # And what a file of anything can end in.
-UNREADABLE: Final = (*SENSELESS, OSError, SafetensorError)
+UNREADABLE: Final = (*MALFORMED_DATA_ERRORS, OSError, SafetensorError)
 
 
 def read_tensors(

@@ -16,7 +16,7 @@ from stylecli.batch.worker import Existing, work
 from stylecli.batch.worker_count import count_workers, threads_each, with_share
 from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.errors import MemoryLimitError, StylecliError
-from stylecli.pipeline.session import Studio
+from stylecli.pipeline.session import Session
 from stylecli.transfer.results import OnFraction
 
 ATTEMPTS: Final = 2  # for a group whose process died
@@ -32,7 +32,7 @@ class SerialEngine:
         on_message: MessageCallback | None = None,
         on_download: DownloadCallback | None = None,
     ) -> None:
-        self.studio = Studio(on_message=on_message, on_download=on_download)
+        self.studio = Session(on_message=on_message, on_download=on_download)
 
     def run(self, groups: Sequence[Group], *, existing: Existing, on_fraction: OnFraction) -> Ended:
         """Groups in order."""
@@ -172,7 +172,7 @@ def _serve(line: Connection, threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
     torch.set_num_threads(threads)
-    studio = Studio()
+    studio = Session()
     with contextlib.suppress(EOFError, OSError):
         while True:
             group, existing = line.recv()

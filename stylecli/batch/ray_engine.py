@@ -24,7 +24,7 @@ from stylecli.batch.outcome import Outcome
 from stylecli.batch.runner import Queue, Task
 from stylecli.batch.worker import Existing, work
 from stylecli.errors import MemoryLimitError, UsageError
-from stylecli.pipeline.session import Studio
+from stylecli.pipeline.session import Session
 from stylecli.transfer.results import OnFraction
 
 ATTEMPTS: Final = 3  # for a group whose machine was lost, and for an actor to come to life
@@ -69,7 +69,7 @@ class RayEngine:
         self.say = on_message or (lambda _: None)
         self.ray = _import_ray()
         self.hands: list[_Hand] = []
-        self.stillborn: Counter[str] = Counter()  # actors of each machine that never lived
+        self.failed_starts: Counter[str] = Counter()  # actors of each machine that never lived
         self.fault = "there is none"  # why no machine can work, as far as is known
 
     def run(self, groups: Sequence[Group], *, existing: Existing, on_fraction: OnFraction) -> Ended:
@@ -98,7 +98,7 @@ class RayEngine:
             quiet["include_dashboard"] = False
         handler = signal.getsignal(signal.SIGTERM)
         try:
-            _knock(address)
+            check_reachable(address)
             self.ray.init(address, **quiet)
         except Exception as error:  # ConnectionError, RuntimeError and others
             raise UsageError(f"cannot join a Ray cluster at {address}: {_brief(error)}.") from error
@@ -133,7 +133,7 @@ class RayEngine:
         nodes = {node["NodeID"]: node["Resources"] for node in self.ray.nodes() if node["Alive"]}
         for hand in [hand for hand in self.hands if hand.node not in nodes and not hand.task]:
             self._dismiss(hand)
-        sound = [node for node in nodes if self.stillborn[node] < ATTEMPTS]
+        sound = [node for node in nodes if self.failed_starts[node] < ATTEMPTS]
         if nodes and not sound:
             self._be_patient()
         for node in sound:
@@ -201,7 +201,7 @@ class RayEngine:
     def _lose(self, hand: _Hand, queue: Queue, why: str) -> tuple[Group, list[Outcome]] | None:
         self._dismiss(hand)
         if hand.task is None:
-            self.stillborn[hand.node] += 1
+            self.failed_starts[hand.node] += 1
             self.fault = why
             return None
         return queue.lose(hand.task, MemoryLimitError(f"the worker that made it was lost: {why}."))
@@ -212,7 +212,7 @@ class _Worker:
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
-        self.studio = Studio()
+        self.studio = Session()
         self.done = 0.0
 
     def work(self, group: Group, existing: Existing) -> list[Outcome]:
@@ -230,7 +230,7 @@ class _Worker:
         return self.done
 
 
-def _knock(address: str) -> None:
+def check_reachable(address: str) -> None:
     """Raise `OSError` where nobody is at HOST:PORT; Ray itself would go on trying for long."""
     host, _, port = address.rpartition(":")
     if host and "/" not in host and port.isdigit():

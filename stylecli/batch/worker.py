@@ -10,7 +10,7 @@ from stylecli.errors import MemoryLimitError, OutputError, StylecliError, is_out
 from stylecli.job import Job
 from stylecli.messages import shown
 from stylecli.pipeline.preflight import check_job
-from stylecli.pipeline.session import JobResult, Prepared, Studio
+from stylecli.pipeline.session import JobResult, Prepared, Session
 from stylecli.provenance.up_to_date import complete_recipe, is_torn
 from stylecli.transfer.results import OnFraction, Progress
 
@@ -20,7 +20,7 @@ Existing = Literal["refuse", "skip", "renew", "overwrite"]
 
 
 def work(
-    studio: Studio,
+    studio: Session,
     group: Group,
     *,
     existing: Existing = "refuse",
@@ -48,7 +48,7 @@ def again(existing: Existing) -> Existing:
     return "skip" if existing == "refuse" else existing
 
 
-def _prepare(studio: Studio, job: Job, existing: Existing) -> Prepared | Outcome:
+def _prepare(studio: Session, job: Job, existing: Existing) -> Prepared | Outcome:
     """A job ready to be made, or the outcome where its picture is there already."""
     there = os.path.exists(job.output)  # false, not an error, for names that cannot be
     if existing in ("skip", "renew"):
@@ -70,7 +70,7 @@ def _prepare(studio: Studio, job: Job, existing: Existing) -> Prepared | Outcome
 
 
 def _make(
-    studio: Studio, prepared: dict[int, Prepared], on_fraction: OnFraction | None
+    studio: Session, prepared: dict[int, Prepared], on_fraction: OnFraction | None
 ) -> dict[int, Outcome]:
     if not prepared:
         return {}

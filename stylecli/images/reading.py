@@ -17,7 +17,7 @@ from stylecli.images.high_bit_depth import Samples, has_deep_tags, read_deep, re
 from stylecli.images.icc import Notes, deep_to_srgb, to_srgb
 from stylecli.images.input_bytes import read_bytes, read_stream
 from stylecli.images.picture import Metadata, Picture
-from stylecli.images.safe_open import check_size, guarded, hushed, open_image
+from stylecli.images.safe_open import check_size, guarded, open_image, silenced
 from stylecli.messages import shown
 
 _PLAIN_MODES: Final = ("L", "RGB", "CMYK", "LAB")  # what `to_srgb` takes; the rest become RGB
@@ -39,7 +39,7 @@ def read_picture(source: Path | BinaryIO, *, name: str | None = None) -> Picture
     else:
         name = shown(name or "standard input")
         data = read_stream(source, name)
-    with guarded(name), hushed(data), open_image(data, name) as image:
+    with guarded(name), silenced(data), open_image(data, name) as image:
         samples = read_deep(data, image, name)
         picture = _picture(image, samples)
     meta = replace(picture.meta, sha256=hashlib.sha256(data).hexdigest())

@@ -57,7 +57,7 @@ def guarded(name: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def hushed(data: bytes) -> Iterator[None]:
+def silenced(data: bytes) -> Iterator[None]:
     """Keep libtiff from writing its own words on a damaged TIFF to standard error.
 
     The stream itself is set aside, which no other library needs; to be called in `guarded`.

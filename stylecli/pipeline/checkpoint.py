@@ -23,7 +23,7 @@ from stylecli.images.formats import OutputOptions
 from stylecli.job import Job
 from stylecli.messages import shown
 from stylecli.settings import Compute, Settings
-from stylecli.tensor_file import SENSELESS, UNREADABLE, read_tensors
+from stylecli.tensor_file import MALFORMED_DATA_ERRORS, UNREADABLE, read_tensors
 
 SUFFIX: Final = ".checkpoint"
 FORMAT: Final = 1
@@ -141,7 +141,7 @@ def _why(error: Exception) -> str:
         return "it is damaged, or no checkpoint"
     if isinstance(error, KeyError):
         return f"it lacks {error}"
-    if isinstance(error, SENSELESS) and not isinstance(error, ValueError):
+    if isinstance(error, MALFORMED_DATA_ERRORS) and not isinstance(error, ValueError):
         return "what it holds makes no sense"
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 

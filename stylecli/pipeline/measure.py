@@ -9,7 +9,7 @@ from stylecli.encoder import Encoder
 from stylecli.images.picture import Picture
 from stylecli.job import Job
 from stylecli.pipeline.inputs import Inputs
-from stylecli.recognition.metric import LONG_SIDE, Eye, Grams
+from stylecli.recognition.metric import LONG_SIDE, Grams, PerceptualMetric
 from stylecli.transfer.compute.device import resolve_device
 
 REMEMBERED: Final = 32  # styles at a size, some 1 MB each
@@ -19,7 +19,7 @@ class Meter:
     """Measures pictures as `stylize compare` does, in float32; styles are looked at once."""
 
     def __init__(self) -> None:
-        self._eyes: dict[int, tuple[Encoder, Eye]] = {}
+        self._eyes: dict[int, tuple[Encoder, PerceptualMetric]] = {}
         self._grams: OrderedDict[tuple[int, str, int], list[Grams]] = OrderedDict()
 
     def measure(
@@ -40,13 +40,13 @@ class Meter:
         content = eye.content_distance(inputs.content.pixels, image, side)
         return {"content_distance": content, "style_distance": style}
 
-    def _eye(self, encoder: Encoder, device: str) -> Eye:
+    def _eye(self, encoder: Encoder, device: str) -> PerceptualMetric:
         if id(encoder) not in self._eyes:
-            self._eyes[id(encoder)] = encoder, Eye(encoder, resolve_device(device))
+            self._eyes[id(encoder)] = encoder, PerceptualMetric(encoder, resolve_device(device))
         return self._eyes[id(encoder)][1]
 
     def _style(
-        self, encoder: Encoder, eye: Eye, digest: str, picture: Picture, side: int
+        self, encoder: Encoder, eye: PerceptualMetric, digest: str, picture: Picture, side: int
     ) -> list[Grams]:
         key = id(encoder), digest, side
         if key not in self._grams:

@@ -50,7 +50,7 @@ def check_beside(job: Job, paths: Iterable[Path], *, force: bool = False) -> Non
             raise OutputError(f"cannot write {name}: {reason(error)}.") from error
 
 
-def target_of(output: Path) -> Path:
+def follow_link(output: Path) -> Path:
     """The file to replace: a link's target, so that the link stays a link."""
     return output.resolve() if output.is_symlink() else output
 
@@ -84,7 +84,7 @@ def _check_output(job: Job) -> None:
         raise OutputError(f"cannot write {name}: this is not a valid file name.")
     try:
         check_output_suffix(job.output)
-        target = target_of(job.output)
+        target = follow_link(job.output)
         if any(_same_file(target, path) for path in job.input_files):
             raise OutputError(f"{name} is also an input: give the output another name.")
         if target.exists():

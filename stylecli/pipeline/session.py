@@ -19,7 +19,7 @@ from stylecli.messages import reason
 from stylecli.pipeline.inputs import Inputs, Reader
 from stylecli.pipeline.measure import Meter
 from stylecli.pipeline.out_of_memory import memory_guard
-from stylecli.pipeline.preflight import target_of
+from stylecli.pipeline.preflight import follow_link
 from stylecli.pipeline.request_builder import Masks, compose, recolour
 from stylecli.provenance.hashing import Digests
 from stylecli.provenance.recipe import Ingredient, Recipe, finite
@@ -54,7 +54,7 @@ class Prepared:
     request: Request
 
 
-class Studio:
+class Session:
     """Makes pictures, and keeps what the next one can use.
 
     `on_message` hears a short line before each step that may take a while, `on_download` the
@@ -184,7 +184,7 @@ def _write(job: Job, content: Picture, pixels: torch.Tensor, recipe: Recipe) -> 
     """Returns notes on what the format could not hold."""
     stream = sys.stdout.buffer if job.output == STREAM else None
     notes = images.write_picture(
-        stream or target_of(job.output),
+        stream or follow_link(job.output),
         pixels,
         alpha=_alpha_for(content, pixels) if job.output_options.keep_alpha else None,
         meta=content.meta,

@@ -20,8 +20,8 @@ from stylecli.pipeline.checkpoint import (
     save_checkpoint,
 )
 from stylecli.pipeline.preflight import check_job
-from stylecli.pipeline.session import JobResult, Prepared, Studio
-from stylecli.tensor_file import SENSELESS
+from stylecli.pipeline.session import JobResult, Prepared, Session
+from stylecli.tensor_file import MALFORMED_DATA_ERRORS
 from stylecli.transfer.results import Progress, ProgressCallback, Result
 
 
@@ -55,7 +55,7 @@ def run_job(
     `listeners` hear of each iteration. A job that ends well removes its checkpoint. Raises
     `InputError`, `OutputError`, `WeightsError`, `UsageError`, `MemoryLimitError`, or `Halted`.
     """
-    studio = Studio(on_message=on_message, on_download=on_download)
+    studio = Session(on_message=on_message, on_download=on_download)
     check_job(job)
     if job.output != STREAM:
         remove_leftovers(job.output.parent)  # of runs that were killed as they wrote
@@ -84,9 +84,9 @@ def plan_job(
     *,
     on_message: MessageCallback | None = None,
     on_download: DownloadCallback | None = None,
-) -> transfer.Plan:
+) -> transfer.RunPlan:
     """What `run_job` would do on this machine; raises as it does, and writes nothing."""
-    studio = Studio(on_message=on_message, on_download=on_download)
+    studio = Session(on_message=on_message, on_download=on_download)
     check_job(job)
     content = studio.prepare(job).inputs.content
     encoder = studio.encoder(job.settings)
@@ -95,7 +95,7 @@ def plan_job(
 
 
 def _make(
-    studio: Studio,
+    studio: Session,
     prepared: Prepared,
     listeners: Sequence[ProgressCallback],
     resume: Checkpoint | None,
@@ -107,7 +107,7 @@ def _make(
     state = None if resume is None else resume.state
     try:
         (result,) = studio.make([prepared], on_progress=tell if listeners else None, resume=state)
-    except SENSELESS as error:
+    except MALFORMED_DATA_ERRORS as error:
         if resume is None or is_out_of_memory(error):
             raise
         raise InputError(

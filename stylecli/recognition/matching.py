@@ -14,8 +14,8 @@ from stylecli.images.discovery import find_pictures
 from stylecli.messages import shown
 from stylecli.recognition.embedding import fit_embedding
 from stylecli.recognition.gallery import SUFFIX, Gallery, Match, load_gallery
-from stylecli.recognition.metric import LONG_SIDE, Distances, Eye
-from stylecli.recognition.verification import Verification, verify
+from stylecli.recognition.metric import LONG_SIDE, Distances, PerceptualMetric
+from stylecli.recognition.verification import Verification, evaluate_verification
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.compute.device import resolve_device
 from stylecli.transfer.resample import fit, resize
@@ -34,17 +34,17 @@ THRESHOLDS: Final = {"style": 0.49, "content": 0.97}
 Labelled = list[tuple[Path, str]]
 
 
-def open_eye(name: str, compute: Compute) -> tuple[Eye, encoders.Encoder]:
+def open_eye(name: str, compute: Compute) -> tuple[PerceptualMetric, encoders.Encoder]:
     """An encoder to look through, in float32, so that distances are the same everywhere.
 
     Raises `WeightsError` or `UsageError`.
     """
     settings = Settings(encoder=name)
     encoder = encoders.load_encoder(name, pooling=settings.pooling, padding=settings.padding)
-    return Eye(encoder, resolve_device(compute.device)), encoder
+    return PerceptualMetric(encoder, resolve_device(compute.device)), encoder
 
 
-def compare(a: Path, b: Path, eye: Eye, long_side: int = LONG_SIDE) -> Distances:
+def compare(a: Path, b: Path, eye: PerceptualMetric, long_side: int = LONG_SIDE) -> Distances:
     """How far apart two pictures are. Raises `InputError`."""
     return eye.distances(read_picture(a).pixels, read_picture(b).pixels, long_side)
 
@@ -64,7 +64,7 @@ def pictures_in(gallery: Path) -> Labelled:
 
 
 def build_gallery(
-    pictures: Labelled, eye: Eye, encoder: encoders.Encoder, on_fraction: OnFraction
+    pictures: Labelled, eye: PerceptualMetric, encoder: encoders.Encoder, on_fraction: OnFraction
 ) -> Gallery:
     """A gallery of whole pictures. Raises `InputError` for one that cannot be read."""
     codes = []
@@ -77,7 +77,7 @@ def build_gallery(
 
 def train_gallery(
     pictures: Labelled,
-    eye: Eye,
+    eye: PerceptualMetric,
     encoder: encoders.Encoder,
     on_fraction: OnFraction,
     *,
@@ -117,7 +117,9 @@ class Samples:
     labels: list[int] = field(default_factory=list)
     crops: list[bool] = field(default_factory=list)
 
-    def take(self, picture: torch.Tensor, label: int, eye: Eye, generator: torch.Generator) -> None:
+    def take(
+        self, picture: torch.Tensor, label: int, eye: PerceptualMetric, generator: torch.Generator
+    ) -> None:
         """Crops of a picture, and all of it as if it were smaller, which results often are."""
         size = (picture.shape[-2], picture.shape[-1])
         small = [resize(picture[None], fit(size, side))[0].clamp(0.0, 1.0) for side in WHOLE]
@@ -149,12 +151,14 @@ def held_out(samples: Samples, *, seed: int) -> dict[str, Verification]:
         embedding = fit_embedding(codes[~queries], labels[~queries])
         asked = codes[crops]
         for figures, seen in ((raw, asked), (trained, embedding(asked))):
-            figures.append(verify(torch.cdist(seen, seen), labels[crops], queries[crops]))
+            figures.append(
+                evaluate_verification(torch.cdist(seen, seen), labels[crops], queries[crops])
+            )
     return {"raw": _mean(raw), "trained": _mean(trained)}
 
 
 def match_picture(
-    picture: Path, gallery: Path, eye: Eye, encoder: encoders.Encoder
+    picture: Path, gallery: Path, eye: PerceptualMetric, encoder: encoders.Encoder
 ) -> tuple[Gallery, list[Match]]:
     """A gallery, from its file or a folder of pictures, and its styles by distance.
 

@@ -34,7 +34,7 @@ class Distances:
     layers: Mapping[str, float]
 
 
-class Eye:
+class PerceptualMetric:
     """Looks at pictures (3, H, W) in [0, 1] through an encoder, in float32.
 
     The layers are the encoder's own, whatever a picture was made with.
@@ -75,8 +75,8 @@ class Eye:
         return found
 
     def code(self, picture: torch.Tensor, long_side: int = LONG_SIDE) -> torch.Tensor:
-        """The picture's code as a style, (n,) of length 1 on the CPU; see `code_of`."""
-        return code_of(self.grams(picture, long_side, octaves=1)[0]).cpu()
+        """The picture's code as a style, (n,) of length 1 on the CPU; see `style_descriptor`."""
+        return style_descriptor(self.grams(picture, long_side, octaves=1)[0]).cpu()
 
     @torch.no_grad()
     def content_distance(self, a: torch.Tensor, b: torch.Tensor, long_side: int) -> float:
@@ -134,7 +134,7 @@ def symmetric_distance(x: torch.Tensor, y: torch.Tensor) -> float:
     return 0.0 if scale == 0.0 else 2.0 * float((x - y).double().square().sum()) / scale
 
 
-def code_of(grams: Grams) -> torch.Tensor:
+def style_descriptor(grams: Grams) -> torch.Tensor:
     """A style's code (n,), of length 1: what galleries hold and compare.
 
     Each layer's Gram matrix, its upper triangle (off the diagonal times √2, so that distances

@@ -15,7 +15,9 @@ class Verification:
     top1: float
 
 
-def verify(distances: torch.Tensor, labels: torch.Tensor, queries: torch.Tensor) -> Verification:
+def evaluate_verification(
+    distances: torch.Tensor, labels: torch.Tensor, queries: torch.Tensor
+) -> Verification:
     """Figures for a symmetric matrix of distances (n, n) between things with labels (n,).
 
     `queries` (n,) says which of them are asked about: pairs are those of two queries; a match

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, Self, get_args
 
 from stylecli.errors import SettingsError
 from stylecli.messages import did_you_mean, told
-from stylecli.settings.parsing import LayerWeights, check_layers, format_layers, parse_layers
+from stylecli.settings.parsing import LayerWeights, check_layer_weights, format_layers, parse_layers
 from stylecli.settings.validation import check_choice, check_integer, check_range, check_text
 
 LossKind = Literal["relative", "gatys"]
@@ -97,7 +97,7 @@ class Settings:
         for name, kind in _CHOICES.items():
             check_choice(name, getattr(self, name), get_args(kind))
         for name in LAYER_FIELDS:
-            check_layers(name, getattr(self, name))
+            check_layer_weights(name, getattr(self, name))
         _check_numbers("style_weights", self.style_weights, 0.0, 1e6)
         _check_numbers("style_scale", self.style_scale, 1 / 16, 16.0)
         for name in ("encoder", "init"):

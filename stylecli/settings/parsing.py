@@ -23,7 +23,7 @@ def parse_layers(text: str) -> LayerWeights:
                 "separated by commas, such as relu1_1:5,relu2_1:4."
             ) from None
     layers = tuple(pairs)
-    check_layers("layers", layers)
+    check_layer_weights("layers", layers)
     return layers
 
 
@@ -32,7 +32,7 @@ def format_layers(layers: Iterable[tuple[str, float]]) -> str:
     return ",".join(f"{name}:{format_number(weight)}" for name, weight in layers)
 
 
-def check_layers(name: str, layers: Any) -> None:
+def check_layer_weights(name: str, layers: Any) -> None:
     """Raise `SettingsError` unless `layers` is `None` or names layers once, not all of weight 0."""
     if layers is None:
         return

@@ -1,18 +1,18 @@
 """The core: objective, optimisation, scales; pictures as tensors in and out."""
 
-from stylecli.transfer.dry_run import Plan, PlannedScale, plan_run
+from stylecli.transfer.dry_run import PlannedScale, RunPlan, plan_run
 from stylecli.transfer.request import Request, Style
 from stylecli.transfer.results import Losses, Progress, ProgressCallback, Result
 from stylecli.transfer.stylization import make_targets, stylize, stylize_together
 
 __all__ = [
     "Losses",
-    "Plan",
     "PlannedScale",
     "Progress",
     "ProgressCallback",
     "Request",
     "Result",
+    "RunPlan",
     "Style",
     "make_targets",
     "plan_run",

@@ -9,14 +9,14 @@ import torch
 
 from stylecli.errors import InputError, MemoryLimitError, is_out_of_memory
 from stylecli.settings import Compute, Settings
-from stylecli.transfer.compute.cuda_graph import Replay
+from stylecli.transfer.compute.cuda_graph import GraphReplay
 from stylecli.transfer.compute.malloc import give_back
 from stylecli.transfer.memory_plan import ScalePlan, memory_limit, plans
 from stylecli.transfer.objective.objective import Objective
 from stylecli.transfer.objective.targets import Targets
 from stylecli.transfer.optim.adam import DEFAULT_RATE, Adam
 from stylecli.transfer.optim.lbfgs import LBFGS
-from stylecli.transfer.optim.loop import Descent, Evaluate, Optimizer, Pinned, Terms
+from stylecli.transfer.optim.loop import Descent, Evaluate, MaskedOptimizer, Optimizer, Terms
 from stylecli.transfer.optim.preconditioner import metric
 from stylecli.transfer.request import Subject
 from stylecli.transfer.resample import Size, enlarge, resize
@@ -126,7 +126,7 @@ def _descend(
     if resume is not None:
         descent.load_state_dict(_moved(resume["descent"], run.device))
     report = _reporter(run, index, descent, plan, recoveries)
-    iterate = Replay(descent.iterate, run.device)
+    iterate = GraphReplay(descent.iterate, run.device)
     for iteration in range(done + 1, scale.iterations + 1):
         if iteration < scale.iterations:
             iterate()
@@ -152,7 +152,7 @@ def _free_parts(
         terms, gradient = objective(image)
         return terms, gradient * free
 
-    return evaluate, Pinned(optimizer, free == 0.0)
+    return evaluate, MaskedOptimizer(optimizer, free == 0.0)
 
 
 def make_optimizer(settings: Settings, history: int) -> Optimizer:

@@ -10,7 +10,7 @@ from stylecli.settings import Compute, Settings
 from stylecli.transfer.coarse_to_fine import make_optimizer
 from stylecli.transfer.compute.device import precision_name
 from stylecli.transfer.memory_plan import HISTORY, ScalePlan, memory_limit, plans
-from stylecli.transfer.objective.targets import Targets, check_size
+from stylecli.transfer.objective.targets import Targets, check_smallest_size
 from stylecli.transfer.objective.tiles import halo
 from stylecli.transfer.request import Part, Source, Subject
 from stylecli.transfer.resample import Size
@@ -34,7 +34,7 @@ class PlannedScale:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """What a run would do on this machine."""
 
     device: str
@@ -42,7 +42,7 @@ class Plan:
     scales: tuple[PlannedScale, ...]
 
 
-def plan_run(content: Size, settings: Settings, compute: Compute, encoder: Encoder) -> Plan:
+def plan_run(content: Size, settings: Settings, compute: Compute, encoder: Encoder) -> RunPlan:
     """The plan for a content of (height, width); measures one small iteration.
 
     Raises `MemoryLimitError` where no plan fits, `InputError` where the picture is too small.
@@ -50,7 +50,7 @@ def plan_run(content: Size, settings: Settings, compute: Compute, encoder: Encod
     targets = make_targets(encoder, settings, compute)
     trunk = targets.trunk
     size = output_size(content, settings)
-    check_size(size, targets.size_needed, "the output")
+    check_smallest_size(size, targets.size_needed, "the output")
     pixel_seconds = _seconds_per_pixel(targets, settings)
     scales = []
     for scale in make_schedule(size, settings, targets.size_needed):
@@ -58,7 +58,7 @@ def plan_run(content: Size, settings: Settings, compute: Compute, encoder: Encod
         adam = settings.optimizer == "adam"
         offered = plans(trunk, scale.size, tile=compute.tile_side, limit=limit, adam=adam)
         scales.append(_planned(scale, next(offered), pixel_seconds, halo(trunk.steps)))
-    return Plan(str(trunk.device), precision_name(trunk.dtype), tuple(scales))
+    return RunPlan(str(trunk.device), precision_name(trunk.dtype), tuple(scales))
 
 
 def _planned(scale: Scale, plan: ScalePlan, pixel_seconds: float, margin: int) -> PlannedScale:

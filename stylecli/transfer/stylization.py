@@ -11,9 +11,9 @@ from stylecli.errors import InputError
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.coarse_to_fine import Finished, Run, run_coarse_to_fine
 from stylecli.transfer.compute.device import precision_name, resolve
-from stylecli.transfer.compute.malloc import memory_kept
+from stylecli.transfer.compute.malloc import tuned_malloc
 from stylecli.transfer.evaluation import pyramid_of
-from stylecli.transfer.objective.targets import Targets, check_size, weights_of
+from stylecli.transfer.objective.targets import Targets, check_smallest_size, weights_of
 from stylecli.transfer.request import Importer, Request, Style
 from stylecli.transfer.resample import Size
 from stylecli.transfer.results import Losses, ProgressCallback, Result
@@ -67,7 +67,7 @@ def stylize_together(
         encoder = load_encoder(settings.encoder, pooling=settings.pooling, padding=settings.padding)
     targets = targets or make_targets(encoder, settings, compute)
     run = _prepare(requests, encoder, targets, compute, on_progress)
-    with memory_kept(), torch.no_grad():
+    with tuned_malloc(), torch.no_grad():
         finished = run_coarse_to_fine(run, resume)
         pyramids = [
             pyramid_of(targets, subject, finished.image[index : index + 1], compute)
@@ -105,7 +105,7 @@ def _prepare(
     if len(sizes) > 1:
         raise InputError("pictures made together must have one size.")
     size = sizes.pop()
-    check_size(size, targets.size_needed, "the output")
+    check_smallest_size(size, targets.size_needed, "the output")
     scales = make_schedule(size, settings[0], targets.size_needed)
     return Run(subjects, settings, targets, scales, compute, on_progress)
 

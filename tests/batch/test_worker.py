@@ -15,7 +15,7 @@ from stylecli.errors import InputError, MemoryLimitError
 from stylecli.job import Job
 from stylecli.pipeline.measure import Meter
 from stylecli.pipeline.preflight import check_job
-from stylecli.pipeline.session import Studio
+from stylecli.pipeline.session import Session
 from stylecli.provenance import up_to_date
 from stylecli.provenance.hashing import Digests
 from stylecli.settings import Settings
@@ -57,7 +57,7 @@ def group(jobs: list[Job]) -> Group:
 
 
 def run(jobs: list[Job], **more: Any) -> list[Outcome]:
-    return work(Studio(), group(jobs), **more)
+    return work(Session(), group(jobs), **more)
 
 
 def test_made_together(core: Core, jobs: list[Job]) -> None:
@@ -89,14 +89,14 @@ def test_a_failure_before_stops_no_other(core: Core, jobs: list[Job], tmp_path: 
 
 
 def test_an_output_that_fails_stops_no_other(core: Core, jobs: list[Job], monkeypatch: Any) -> None:
-    deliver = Studio.deliver
+    deliver = Session.deliver
 
-    def fail(self: Studio, prepared: Any, result: Any) -> Any:
+    def fail(self: Session, prepared: Any, result: Any) -> Any:
         if prepared.job is jobs[1]:
             raise OSError(28, "No space left on device")
         return deliver(self, prepared, result)
 
-    monkeypatch.setattr(Studio, "deliver", fail)
+    monkeypatch.setattr(Session, "deliver", fail)
     outcomes = run(jobs)
     assert [outcome.code for outcome in outcomes] == [0, 1, 0]
     assert "unexpected failure (OSError" in str(outcomes[1].error)
@@ -137,7 +137,7 @@ def test_a_picture_too_large_to_read_or_write(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(Studio, step, fail)
+    monkeypatch.setattr(Session, step, fail)
     (outcome,) = run(jobs[:1])
     assert outcome.code == 7 and "try a smaller --size" in str(outcome.error)
 

@@ -10,16 +10,16 @@ from stylecli import encoder as encoders
 from stylecli.images import read_picture, write_picture
 from stylecli.job import Job
 from stylecli.pipeline.measure import Meter
-from stylecli.pipeline.session import Studio
+from stylecli.pipeline.session import Session
 from stylecli.recognition.matching import compare, open_eye
-from stylecli.recognition.metric import Eye
+from stylecli.recognition.metric import PerceptualMetric
 from stylecli.settings import Compute, Settings
 
 
 @pytest.fixture
 def measured(content_path: Path, style_path: Path) -> Any:
     """Distances of a picture to the content and to styles, as a studio measures them."""
-    studio = Studio()
+    studio = Session()
     encoder = encoders.load_encoder("compact")
 
     def run(image: torch.Tensor, *more: Path, **settings: Any) -> dict[str, float]:
@@ -67,13 +67,13 @@ def test_a_style_is_looked_at_once(
     measured: Any, content: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked: list[object] = []
-    grams = Eye.grams
+    grams = PerceptualMetric.grams
 
-    def counted(self: Eye, picture: torch.Tensor, *more: Any, **names: Any) -> Any:
+    def counted(self: PerceptualMetric, picture: torch.Tensor, *more: Any, **names: Any) -> Any:
         looked.append(picture)
         return grams(self, picture, *more, **names)
 
-    monkeypatch.setattr(Eye, "grams", counted)
+    monkeypatch.setattr(PerceptualMetric, "grams", counted)
     for _ in range(3):
         measured(content)
     assert len(looked) == 1 + 3
@@ -89,9 +89,9 @@ def test_short_memory_costs_the_distances_alone(monkeypatch: pytest.MonkeyPatch)
 
     result: Any = type("", (), {"image": None})
     monkeypatch.setattr(Meter, "measure", fail)
-    monkeypatch.setattr(Studio, "encoder", lambda *_: None)
+    monkeypatch.setattr(Session, "encoder", lambda *_: None)
     prepared: Any = Prepared
-    assert Studio().measure(prepared, result) == {}
+    assert Session().measure(prepared, result) == {}
     monkeypatch.setattr(Meter, "measure", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        Studio().measure(prepared, result)
+        Session().measure(prepared, result)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from stylecli.recognition.embedding import WIDTH, fit_embedding, triplet_loss
-from stylecli.recognition.verification import verify
+from stylecli.recognition.verification import evaluate_verification
 
 
 def clouds(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -45,8 +45,8 @@ def test_a_fitted_code_tells_held_out_labels_apart_better() -> None:
     known = labels < 5
     embedding = fit_embedding(codes[known], labels[known])
     seen = embedding(codes)
-    raw = verify(torch.cdist(codes, codes), labels, ~known)
-    fitted = verify(torch.cdist(seen, seen), labels, ~known)
+    raw = evaluate_verification(torch.cdist(codes, codes), labels, ~known)
+    fitted = evaluate_verification(torch.cdist(seen, seen), labels, ~known)
     assert fitted.auc > raw.auc + 0.02
     assert fitted.top1 >= raw.top1
 

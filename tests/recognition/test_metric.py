@@ -4,12 +4,17 @@ import pytest
 import torch
 
 from stylecli import encoder as encoders
-from stylecli.recognition.metric import Eye, code_of, style_distances, symmetric_distance
+from stylecli.recognition.metric import (
+    PerceptualMetric,
+    style_descriptor,
+    style_distances,
+    symmetric_distance,
+)
 
 
 @pytest.fixture(scope="module")
-def eye() -> Eye:
-    return Eye(encoders.load_encoder("compact"), torch.device("cpu"))
+def eye() -> PerceptualMetric:
+    return PerceptualMetric(encoders.load_encoder("compact"), torch.device("cpu"))
 
 
 def test_symmetric_distance_by_hand() -> None:
@@ -20,14 +25,14 @@ def test_symmetric_distance_by_hand() -> None:
     assert symmetric_distance(torch.zeros(3), torch.zeros(3)) == 0.0
 
 
-def test_identical_pictures_are_at_zero(eye: Eye, content: torch.Tensor) -> None:
+def test_identical_pictures_are_at_zero(eye: PerceptualMetric, content: torch.Tensor) -> None:
     found = eye.distances(content, content.clone())
     assert (found.content, found.style, set(found.layers.values())) == (0.0, 0.0, {0.0})
 
 
 @pytest.mark.parametrize("size", [(40, 56), (90, 20), (16, 16), (1, 300), (700, 9)])
 def test_distances_are_symmetric_at_any_shape(
-    eye: Eye, content: torch.Tensor, size: tuple[int, int]
+    eye: PerceptualMetric, content: torch.Tensor, size: tuple[int, int]
 ) -> None:
     other = torch.rand((3, *size), generator=torch.Generator().manual_seed(1))
     one, two = eye.distances(content, other), eye.distances(other, content)
@@ -37,7 +42,7 @@ def test_distances_are_symmetric_at_any_shape(
 
 
 def test_style_is_the_weighted_mean_of_its_layers(
-    eye: Eye, content: torch.Tensor, style: torch.Tensor
+    eye: PerceptualMetric, content: torch.Tensor, style: torch.Tensor
 ) -> None:
     found = eye.distances(content, style)
     total = sum(weight * found.layers[name] for name, weight in eye.style)
@@ -45,7 +50,7 @@ def test_style_is_the_weighted_mean_of_its_layers(
     assert list(found.layers) == ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"]
 
 
-def test_grams_are_those_of_the_features(eye: Eye, style: torch.Tensor) -> None:
+def test_grams_are_those_of_the_features(eye: PerceptualMetric, style: torch.Tensor) -> None:
     (gram, *_) = eye.grams(style, 56)
     features = eye.style_trunk.forward(style[None], keep=False).features["relu3_1"][0]
     channels, height, width = features.shape
@@ -56,14 +61,16 @@ def test_grams_are_those_of_the_features(eye: Eye, style: torch.Tensor) -> None:
     torch.testing.assert_close(gram["relu3_1"], naive / (height * width), rtol=1e-4, atol=1e-5)
 
 
-def test_octaves_end_where_the_layers_do(eye: Eye, content: torch.Tensor) -> None:
+def test_octaves_end_where_the_layers_do(eye: PerceptualMetric, content: torch.Tensor) -> None:
     assert len(eye.grams(content, 64)) == 1
     assert len(eye.grams(content, 128)) == 2
     assert len(eye.grams(content, 512)) == 3
     assert len(eye.grams(content, 512, octaves=1)) == 1
 
 
-def test_shuffling_places_changes_content_more_than_style(eye: Eye, style: torch.Tensor) -> None:
+def test_shuffling_places_changes_content_more_than_style(
+    eye: PerceptualMetric, style: torch.Tensor
+) -> None:
     found = eye.distances(style, style.roll((20, 28), (-2, -1)))
     assert found.content > 3 * found.style
 
@@ -76,13 +83,15 @@ def test_unlike_numbers_of_octaves_compare_what_both_have() -> None:
 def test_a_code_by_hand() -> None:
     gram = torch.tensor([[4.0, -2.0], [-2.0, 1.0]])
     upper = torch.tensor([2.0, -((2.0 * 2**0.5) ** 0.5), 1.0])
-    torch.testing.assert_close(code_of({"a": gram}), upper / upper.norm())
-    two = code_of({"a": gram, "b": torch.eye(3)})
+    torch.testing.assert_close(style_descriptor({"a": gram}), upper / upper.norm())
+    two = style_descriptor({"a": gram, "b": torch.eye(3)})
     assert float(two.norm()) == pytest.approx(1.0)
     assert len(two) == 3 + 6
 
 
-def test_codes_do_not_depend_on_brightness_of_all(eye: Eye, style: torch.Tensor) -> None:
+def test_codes_do_not_depend_on_brightness_of_all(
+    eye: PerceptualMetric, style: torch.Tensor
+) -> None:
     grams = eye.grams(style, 56, octaves=1)[0]
     louder = {name: 9.0 * gram for name, gram in grams.items()}
-    torch.testing.assert_close(code_of(grams), code_of(louder))
+    torch.testing.assert_close(style_descriptor(grams), style_descriptor(louder))

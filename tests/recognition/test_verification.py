@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from stylecli.recognition.verification import equal_error, one_shot, roc_auc, verify
+from stylecli.recognition.verification import equal_error, evaluate_verification, one_shot, roc_auc
 
 
 def some(seed: int, count: int, shift: float) -> torch.Tensor:
@@ -57,6 +57,6 @@ def test_only_queries_count() -> None:
     points = torch.tensor([0.0, 0.1, 5.0, 5.1, 5.2, 5.05])
     labels = torch.tensor([0, 0, 1, 1, 2, 2])
     distances = (points[:, None] - points[None]).abs()
-    first = verify(distances, labels, labels < 2)
+    first = evaluate_verification(distances, labels, labels < 2)
     assert (first.auc, first.equal_error) == (1.0, 0.0)
-    assert verify(distances, labels, labels > 0).auc < 1.0
+    assert evaluate_verification(distances, labels, labels > 0).auc < 1.0

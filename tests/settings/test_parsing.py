@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from stylecli.errors import SettingsError
-from stylecli.settings.parsing import LayerWeights, check_layers, format_layers, parse_layers
+from stylecli.settings.parsing import LayerWeights, check_layer_weights, format_layers, parse_layers
 
 
 @pytest.mark.parametrize(
@@ -55,13 +55,13 @@ def test_a_weight_that_is_no_number(text: str) -> None:
 )
 def test_layers_that_make_no_sense(layers: Any, message: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        check_layers("some", layers)
+        check_layer_weights("some", layers)
     assert str(caught.value).startswith(message)
 
 
 def test_layers_that_do() -> None:
-    check_layers("some", None)
-    check_layers("some", (("a", 0.0), ("b", 1)))
+    check_layer_weights("some", None)
+    check_layer_weights("some", (("a", 0.0), ("b", 1)))
 
 
 def test_a_name_twice_in_a_text() -> None:

@@ -14,7 +14,7 @@ from stylecli.errors import is_out_of_memory
 WARM_UP: Final = 3  # iterations run as usual first, so that libraries have set themselves up
 
 
-class Replay:
+class GraphReplay:
     """Calls `body` as it is a few times, then as one graph; on other devices always as it is."""
 
     def __init__(self, body: Callable[[], None], device: torch.device) -> None:

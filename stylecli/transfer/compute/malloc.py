@@ -18,11 +18,11 @@ _MMAP_MAX: Final = (-4, 0, 65536)
 _PARAMETERS: Final = (_TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX)
 
 _lock = threading.Lock()
-_runs = 0  # runs within `memory_kept`, in all threads
+_runs = 0  # runs within `tuned_malloc`, in all threads
 
 
 @contextlib.contextmanager
-def memory_kept() -> Iterator[None]:
+def tuned_malloc() -> Iterator[None]:
     """Within, freed memory stays with the process; given back at the end of the last run.
 
     Does nothing where the C library is not GNU's.

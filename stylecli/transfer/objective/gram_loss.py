@@ -78,7 +78,7 @@ class StyleTerm:
         for index, region in enumerate(self.octave.regions):
             guided = features
             if region.guides is not None:
-                guide = tile.seen_of_whole(region.guides[name], self.stride[name])
+                guide = tile.with_halo(region.guides[name], self.stride[name])
                 guided = features * guide.to(features.dtype)
             own = multiply_channels(factors[index, name], guided)
             if region.guides is not None:
@@ -95,7 +95,7 @@ class StyleTerm:
 
     def _guide(self, region: Region, name: str, tile: Tile, like: torch.Tensor) -> torch.Tensor:
         assert region.guides is not None
-        return tile.of_whole(region.guides[name], self.stride[name]).to(like.dtype)
+        return tile.interior(region.guides[name], self.stride[name]).to(like.dtype)
 
 
 def positions_of(region: Region, name: str, size: Size, stride: int) -> float:
@@ -118,7 +118,7 @@ def guides_of(
     guides, squares = {}, {}
     for name in names:
         guides[name] = F.avg_pool2d(mask, stride[name]) if stride[name] > 1 else mask
-        counted = whole.of_whole(guides[name], stride[name])
+        counted = whole.interior(guides[name], stride[name])
         squares[name] = max(float(counted.square().sum()), 1e-3)
     return guides, squares
 

@@ -138,7 +138,7 @@ class Objective:
         shares = sum(weight for _, weight in layers)
         for name, weight in layers:
             target, features = self.content[name], tape.features[name]
-            value = tile.of_whole(target.value, stride[name])
+            value = tile.interior(target.value, stride[name])
             difference = tile.owned(features, stride[name]) - value
             scale = torch.full_like(target.squared_norm, 0.5 * weight)
             if self.shared.kind == "relative":

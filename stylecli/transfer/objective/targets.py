@@ -91,7 +91,7 @@ class Targets:
     def _objective(
         self, subjects: Sequence[Subject], found: Sequence[Level], tile: int | None
     ) -> Objective:
-        check_size(found[0].size, self.size_needed, "the picture at its smallest scale")
+        check_smallest_size(found[0].size, self.size_needed, "the picture at its smallest scale")
         content = self._content(subjects, found[0].size, tile)
         regions = [
             self._regions([subject.parts[index] for subject in subjects], found, tile)
@@ -223,7 +223,7 @@ def tiled_features(
                 whole[name] = owned.new_empty((*owned.shape[:2], *place)).contiguous(
                     memory_format=torch.channels_last
                 )
-            each.of_whole(whole[name], stride[name]).copy_(owned)
+            each.interior(whole[name], stride[name]).copy_(owned)
     return whole
 
 
@@ -240,7 +240,7 @@ def weights_of(encoder: Encoder, settings: Settings) -> Weights:
     return Weights(alpha, beta, settings.tv, settings.chroma_tv, content, shares, settings.losses)
 
 
-def check_size(size: Size, needed: int, what: str) -> None:
+def check_smallest_size(size: Size, needed: int, what: str) -> None:
     """Raises `InputError` when a side of `size` (height, width) is under `needed` pixels."""
     if min(size) < needed:
         raise InputError(

@@ -52,16 +52,16 @@ class Tile:
             features.narrow(dim, stop, features.shape[dim] - stop).zero_()
         return features
 
-    def seen_of_whole(self, features: torch.Tensor, stride: int) -> torch.Tensor:
+    def with_halo(self, features: torch.Tensor, stride: int) -> torch.Tensor:
         """All positions that it sees, taken from features of the whole picture: a view."""
         rows, columns = (
             slice(span.start // stride, span.stop // stride) for span in (self.down, self.across)
         )
         return features[..., rows, columns]
 
-    def of_whole(self, features: torch.Tensor, stride: int) -> torch.Tensor:
+    def interior(self, features: torch.Tensor, stride: int) -> torch.Tensor:
         """The same positions, taken from features of the whole picture: a view."""
-        rows, columns = (_of_whole(span, stride) for span in (self.down, self.across))
+        rows, columns = (_interior(span, stride) for span in (self.down, self.across))
         return features[..., rows, columns]
 
 
@@ -122,5 +122,5 @@ def _owned(span: Span, stride: int) -> slice:
     return slice(first, None if span.last else (span.own_stop - span.start) // stride)
 
 
-def _of_whole(span: Span, stride: int) -> slice:
+def _interior(span: Span, stride: int) -> slice:
     return slice(span.own_start // stride, None if span.last else span.own_stop // stride)

@@ -39,7 +39,7 @@ class LBFGS:
             self.start(image)
         self.values = image[0].numel()
         state = self.state
-        gradient = hold_at_the_box(image, gradient)
+        gradient = project_gradient(image, gradient)
         steep = self.metric(gradient)
         sg, zg = self._remember(image, gradient, steep)
         first = FIRST_STEP / self._rms(state["steep"]).double()
@@ -210,7 +210,7 @@ def _factors(
     return torch.cat([v.mT, (gamma.unsqueeze(2) * u).mT], 1)
 
 
-def hold_at_the_box(image: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+def project_gradient(image: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
     """Set the gradient to 0, in place, where a pixel lies on the box and is pushed out of it.
 
     The bounds are 0 for a pixel on that side of the box and out of reach for any other: three

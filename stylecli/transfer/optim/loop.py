@@ -44,7 +44,7 @@ class Optimizer(Protocol):
         """Continue from there."""
 
 
-class Pinned:
+class MaskedOptimizer:
     """An optimiser that leaves the pixels alone where `pinned` (1, 1, H, W) is true."""
 
     def __init__(self, optimizer: Optimizer, pinned: torch.Tensor) -> None:

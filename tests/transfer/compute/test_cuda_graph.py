@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from stylecli.transfer.compute.cuda_graph import WARM_UP, Replay
+from stylecli.transfer.compute.cuda_graph import WARM_UP, GraphReplay
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -69,8 +69,8 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
     return fake
 
 
-def warmed_up(cuda: FakeCuda) -> Replay:
-    replay = Replay(cuda.body, CUDA)
+def warmed_up(cuda: FakeCuda) -> GraphReplay:
+    replay = GraphReplay(cuda.body, CUDA)
     for _ in range(WARM_UP):
         replay()
     cuda.log.clear()
@@ -79,14 +79,14 @@ def warmed_up(cuda: FakeCuda) -> Replay:
 
 @pytest.mark.parametrize("device", ["cpu", "mps"])
 def test_other_devices_run_it_as_it_is(cuda: FakeCuda, device: str) -> None:
-    replay = Replay(cuda.body, torch.device(device))
+    replay = GraphReplay(cuda.body, torch.device(device))
     for _ in range(WARM_UP + 3):
         replay()
     assert cuda.log == ["run"] * (WARM_UP + 3)
 
 
 def test_the_first_iterations_run_on_another_stream(cuda: FakeCuda) -> None:
-    replay = Replay(cuda.body, CUDA)
+    replay = GraphReplay(cuda.body, CUDA)
     for _ in range(WARM_UP):
         replay()
     once = ["side waits for main", "on side", "run", "main waits for side"]
@@ -124,7 +124,7 @@ def test_another_error_is_not_hidden(cuda: FakeCuda) -> None:
         raise ValueError("a bug")
 
     for calls, device in ((1, CPU), (1, CUDA), (WARM_UP + 1, CUDA)):
-        replay = Replay(body, device)
+        replay = GraphReplay(body, device)
         replay.calls = calls - 1
         with pytest.raises(ValueError, match="a bug"):
             replay()
@@ -133,7 +133,7 @@ def test_another_error_is_not_hidden(cuda: FakeCuda) -> None:
 @pytest.mark.gpu
 def test_a_real_graph_does_what_the_body_does() -> None:
     found = torch.zeros(3, device=CUDA)
-    replay = Replay(lambda: found.add_(1.0).mul_(1.5) and None, CUDA)
+    replay = GraphReplay(lambda: found.add_(1.0).mul_(1.5) and None, CUDA)
     expected = torch.zeros(3)
     for _ in range(WARM_UP + 4):
         replay()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from stylecli.transfer.compute import malloc
-from stylecli.transfer.compute.malloc import give_back, memory_kept
+from stylecli.transfer.compute.malloc import give_back, tuned_malloc
 
 KEPT = {-1: 2**31 - 1, -2: 64 * 2**20, -4: 0}
 AS_BEFORE = {-1: 128 * 1024, -2: 128 * 1024, -4: 65536}
@@ -36,7 +36,7 @@ def library(monkeypatch: pytest.MonkeyPatch) -> Library:
 
 
 def test_memory_is_kept_within_and_given_back_after(library: Library) -> None:
-    with memory_kept():
+    with tuned_malloc():
         assert dict(library.switches) == KEPT and library.trims == []
         library.switches.clear()
     assert dict(library.switches) == AS_BEFORE
@@ -44,21 +44,21 @@ def test_memory_is_kept_within_and_given_back_after(library: Library) -> None:
 
 
 def test_the_last_of_several_runs_gives_it_back(library: Library) -> None:
-    with memory_kept():
+    with tuned_malloc():
         library.switches.clear()
-        with memory_kept():
+        with tuned_malloc():
             assert library.switches == []
         assert library.switches == []
     assert dict(library.switches) == AS_BEFORE
 
 
 def test_a_failure_gives_it_back_too(library: Library) -> None:
-    with pytest.raises(ValueError, match="failed"), memory_kept():
+    with pytest.raises(ValueError, match="failed"), tuned_malloc():
         library.switches.clear()
         raise ValueError("failed")
     assert dict(library.switches) == AS_BEFORE and library.trims == [0]
     library.switches.clear()
-    with memory_kept():
+    with tuned_malloc():
         assert dict(library.switches) == KEPT
 
 
@@ -85,7 +85,7 @@ def raising(error: Exception) -> Any:
 )
 def test_other_libraries_are_left_alone(load: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", load)
-    with memory_kept():
+    with tuned_malloc():
         assert malloc._runs == 1
     assert malloc._runs == 0
     give_back()
@@ -93,7 +93,7 @@ def test_other_libraries_are_left_alone(load: Any, monkeypatch: pytest.MonkeyPat
 
 def test_this_library() -> None:
     """Whatever it is: nothing fails, and numbers stay numbers."""
-    with memory_kept():
+    with tuned_malloc():
         kept = [bytes(2**20) for _ in range(3)]
     give_back()
     assert all(len(one) == 2**20 for one in kept)

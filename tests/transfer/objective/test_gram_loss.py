@@ -121,7 +121,7 @@ def test_tiles_add_up_and_leave_their_halo_alone(guided: bool) -> None:
     assert len(tiles) > 4
 
     def seen(tile: Tile) -> dict[str, torch.Tensor]:
-        return {name: tile.seen_of_whole(x, STRIDE[name]) for name, x in found.items()}
+        return {name: tile.with_halo(x, STRIDE[name]) for name, x in found.items()}
 
     for tile in tiles:
         term.add_sums(sums, seen(tile), tile)
@@ -133,7 +133,7 @@ def test_tiles_add_up_and_leave_their_halo_alone(guided: bool) -> None:
         total = torch.zeros_like(found[name])
         for tile in tiles:
             part = term.gradients(seen(tile), tile, factors)[name]()
-            tile.seen_of_whole(total, STRIDE[name]).add_(part)
+            tile.with_halo(total, STRIDE[name]).add_(part)
         torch.testing.assert_close(total, make())
 
 

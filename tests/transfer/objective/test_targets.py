@@ -9,7 +9,7 @@ from stylecli.settings import Settings
 from stylecli.transfer.objective import losses
 from stylecli.transfer.objective.objective import Objective
 from stylecli.transfer.objective.octaves import SMALLEST_OCTAVE
-from stylecli.transfer.objective.targets import Targets, check_size, weights_of
+from stylecli.transfer.objective.targets import Targets, check_smallest_size, weights_of
 from stylecli.transfer.objective.types import Target
 from stylecli.transfer.request import Part, Source, Subject
 from stylecli.transfer.resample import Size, resize
@@ -134,9 +134,9 @@ def test_size_needed_is_the_deepest_layers(build: Callable[..., Encoder]) -> Non
 
 
 def test_check_size() -> None:
-    check_size((16, 16), 16, "it")
+    check_smallest_size((16, 16), 16, "it")
     with pytest.raises(InputError, match="^the output is 40x15 pixels.*16x16.*--size"):
-        check_size((15, 40), 16, "the output")
+        check_smallest_size((15, 40), 16, "the output")
 
 
 @pytest.mark.parametrize("which", ["content_layers", "style_layers"])

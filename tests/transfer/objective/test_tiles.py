@@ -30,7 +30,7 @@ def test_every_position_is_owned_once(build: Callable[..., Encoder], size: Size,
     for stride in (1, 2, 4):
         count = torch.zeros(1, 1, size[0] // stride, size[1] // stride)
         for one in tiles_of(size, tile, steps):
-            one.of_whole(count, stride).add_(1)
+            one.interior(count, stride).add_(1)
         assert bool((count == 1).all())
 
 
@@ -52,9 +52,9 @@ def test_owned_features_are_the_whole_pictures(
         features = encoder(one.cut(image), layers)
         for name in layers:
             stride = strides(steps)[name]
-            wanted = one.of_whole(whole[name], stride)
+            wanted = one.interior(whole[name], stride)
             torch.testing.assert_close(one.owned(features[name], stride), wanted)
-            one.of_whole(count[name], stride).add_(1)
+            one.interior(count[name], stride).add_(1)
     for name in layers:
         inside = counted(count[name], torch.Size(size), margin, strides(steps)[name])
         assert bool((inside == 1).all())

@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from stylecli.transfer.optim.lbfgs import FIRST_STEP, LBFGS, LONGEST_STEP, hold_at_the_box
+from stylecli.transfer.optim.lbfgs import FIRST_STEP, LBFGS, LONGEST_STEP, project_gradient
 from stylecli.transfer.optim.preconditioner import metric
 
 SHAPE = (1, 3, 9, 8)  # large enough for two levels of the metric
@@ -32,7 +32,7 @@ class Dense:
         self.gamma = 1.0
 
     def step(self, image: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
-        x, g = image.flatten(), hold_at_the_box(image, gradient.clone()).flatten()
+        x, g = image.flatten(), project_gradient(image, gradient.clone()).flatten()
         if self.before is None:
             direction = -self.metric @ g
             direction *= FIRST_STEP / rms(direction)
@@ -148,7 +148,7 @@ def test_stays_in_the_box_and_comes_near_the_best_point_of_it() -> None:
 def test_free_gradient_holds_pixels_pushed_out_of_the_box() -> None:
     image = torch.tensor([0.0, 0.0, 1.0, 1.0, 0.5, 0.5])
     gradient = torch.tensor([2.0, -2.0, 3.0, -3.0, 4.0, -4.0])
-    assert hold_at_the_box(image, gradient.clone()).tolist() == [0.0, -2.0, 3.0, 0.0, 4.0, -4.0]
+    assert project_gradient(image, gradient.clone()).tolist() == [0.0, -2.0, 3.0, 0.0, 4.0, -4.0]
 
 
 def test_pixels_pushed_out_of_the_box_count_for_nothing() -> None:
@@ -158,9 +158,9 @@ def test_pixels_pushed_out_of_the_box_count_for_nothing() -> None:
     image, held = random(*SHAPE).round(decimals=1), 0
     for _ in range(8):
         g = gradient(image) - 0.5 * (image == 1.0)
-        held += int((hold_at_the_box(image, g.clone()) != g).sum())
+        held += int((project_gradient(image, g.clone()) != g).sum())
         found = plain.step(image, g)
-        assert torch.equal(found, masked.step(image, hold_at_the_box(image, g.clone())))
+        assert torch.equal(found, masked.step(image, project_gradient(image, g.clone())))
         image = found
     assert held > 20
 

@@ -9,7 +9,15 @@ import torch
 
 from stylecli.transfer.optim.adam import Adam
 from stylecli.transfer.optim.lbfgs import LBFGS
-from stylecli.transfer.optim.loop import GRACE, RISE, Descent, Evaluate, Optimizer, Pinned, Terms
+from stylecli.transfer.optim.loop import (
+    GRACE,
+    RISE,
+    Descent,
+    Evaluate,
+    MaskedOptimizer,
+    Optimizer,
+    Terms,
+)
 from stylecli.transfer.optim.preconditioner import metric
 
 NAN = math.nan
@@ -268,7 +276,7 @@ def test_pinned_pixels_stay(make: Any) -> None:
     start = torch.rand((1, 3, 9, 8), generator=torch.Generator().manual_seed(1))
     pinned = torch.zeros(1, 1, 9, 8, dtype=torch.bool)
     pinned[..., :4] = True
-    descent = Descent(start, bowl, Pinned(make(), pinned))
+    descent = Descent(start, bowl, MaskedOptimizer(make(), pinned))
     for _ in range(20):
         descent.iterate()
     moved = (descent.image != start).any(1, keepdim=True)
