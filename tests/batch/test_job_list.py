@@ -7,6 +7,11 @@ import pytest
 from stylecli.batch.job_list import MAX_LINE, BadLine, Line, read_lines
 
 
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
 def lines(*given: str) -> list[Line | BadLine]:
     return list(read_lines(given))
 

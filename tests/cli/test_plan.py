@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stylecli.settings import Compute, SettingsError
+from stylecli.errors import SettingsError
+from stylecli.settings import Compute
 
 
 def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
