@@ -8,7 +8,7 @@ import torch
 
 from stylecli.errors import InputError
 from stylecli.settings import Settings
-from stylecli.transfer.resample import Size, resize
+from stylecli.transfer.resample import Size, resample, resize
 from stylecli.transfer.terms import Weights
 
 
@@ -96,7 +96,7 @@ class Subject:
         if self.free is None:
             return image
         size: Size = (image.shape[-2], image.shape[-1])
-        return torch.lerp(resize(self.content, size), image, resize(self.free, size))
+        return torch.lerp(resample(self.content, size), image, resize(self.free, size))
 
 
 class Importer:

@@ -5,13 +5,13 @@ from stylecli.transfer.resample import (
     Size,
     double,
     double_transposed,
-    enlarge,
     fit,
     half,
     halve,
     halve_transposed,
     mirror,
     mirror_transposed,
+    resample,
     resize,
 )
 
@@ -98,7 +98,7 @@ def test_halving_averages_with_the_triangle_of_antialiasing() -> None:
 def test_resize_keeps_a_flat_picture_flat_and_the_box(full: Size, reduced: Size) -> None:
     flat = torch.full((1, 3, *full), 0.3, dtype=torch.float64)
     torch.testing.assert_close(resize(flat, reduced), flat[..., :1, :1].expand(1, 3, *reduced))
-    for again in (resize, enlarge):
+    for again in (resize, resample):
         noise = again(random(1, 3, *full).round(), reduced)
         assert noise.shape == (1, 3, *reduced)
         assert 0.0 <= float(noise.min()) <= float(noise.max()) <= 1.0
@@ -106,7 +106,7 @@ def test_resize_keeps_a_flat_picture_flat_and_the_box(full: Size, reduced: Size)
 
 def test_same_size_is_the_same_picture() -> None:
     image = random(1, 3, 4, 6)
-    for same in (resize, enlarge):
+    for same in (resize, resample):
         assert same(image, (4, 6)) is image
 
 
