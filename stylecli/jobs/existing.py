@@ -46,7 +46,7 @@ def complete_recipe(job: Job, digests: Digests) -> Recipe | None:
             "init": None if job.init_path is None else digests.of(job.init_path),
             "mask": None if job.mask is None else digests.of(job.mask),
             "style_masks": [digests.of(mask) for mask in job.style_masks],
-            "encoder": digests.of_encoder(job.settings.encoder),
+            "encoder": digests.of_encoder(job.settings.encoder_name),
         }
     except StylecliError:
         return None

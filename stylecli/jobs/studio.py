@@ -87,11 +87,11 @@ class Studio:
 
     def encoder(self, settings: Settings) -> encoders.Encoder:
         """The encoder that the settings name, loaded once. Raises `WeightsError`."""
-        key = settings.encoder, settings.pooling, settings.padding
+        key = settings.encoder_name, settings.pooling, settings.padding
         if key not in self._encoders:
-            self.say(f"Loading encoder {settings.encoder}")
+            self.say(f"Loading encoder {settings.encoder_name}")
             self._encoders[key] = encoders.load_encoder(
-                settings.encoder,
+                settings.encoder_name,
                 pooling=settings.pooling,
                 padding=settings.padding,
                 on_download=self.on_download,
@@ -163,7 +163,7 @@ def recipe_of(job: Job, inputs: Inputs, result: Result) -> Recipe:
         settings=named_settings(job),
         content=ingredient(job.content),
         styles=tuple(map(ingredient, job.styles)),
-        encoder=Ingredient(Path(job.settings.encoder).name, result.encoder_sha256),
+        encoder=Ingredient(Path(job.settings.encoder_name).name, result.encoder_sha256),
         init=ingredient(job.init_path) if job.init_path else None,
         mask=ingredient(job.mask) if job.mask else None,
         style_masks=tuple(map(ingredient, job.style_masks)),
@@ -180,7 +180,7 @@ def recipe_of(job: Job, inputs: Inputs, result: Result) -> Recipe:
 
 def named_settings(job: Job) -> Settings:
     """A job's settings with files by their names alone: a recipe tells nothing of a machine."""
-    settings = replace(job.settings, encoder=Path(job.settings.encoder).name)
+    settings = replace(job.settings, encoder=Path(job.settings.encoder_name).name)
     return settings if job.init_path is None else replace(settings, init=job.init_path.name)
 
 

@@ -13,8 +13,8 @@ from stylecli.errors import InputError
 from stylecli.layers import LayerWeights
 from stylecli.settings import Settings
 from stylecli.transfer.objective import Objective
-from stylecli.transfer.octaves import Level, level_at, levels
-from stylecli.transfer.resample import Size, fit, halve, mirror, resize
+from stylecli.transfer.octaves import Level, level_at, levels, octave_weights
+from stylecli.transfer.resample import Size, fit, halve, mirror, resample, resize
 from stylecli.transfer.style import Features, Key, StyleTerm, blend, guides_of, positions_of
 from stylecli.transfer.subject import Part, Source, Subject
 from stylecli.transfer.terms import Octave, Region, Target, Weights, target_of
@@ -51,8 +51,8 @@ class Targets:
         self.weights = weights_of(encoder, settings)
         names = [name for name, _ in self.weights.style]
         deep = [name for name, _ in self.weights.content]
-        self.style_trunk = Trunk(encoder, names, dtype=dtype, device=device)
         self.trunk = Trunk(encoder, [*names, *deep], dtype=dtype, device=device, targets=deep)
+        self.style_trunk = self.trunk.narrowed(encoder, names)
         self.octaves = settings.octaves
         self.size_needed = self.trunk.smallest_side
         self._known: dict[tuple[object, ...], _Remembered] = {}
@@ -91,8 +91,10 @@ class Targets:
             for index in range(len(subjects[0].parts))
         ]
         octaves = [
-            Octave(level, tuple(part[index] for part in regions), 1.0 / len(found))
-            for index, level in enumerate(found)
+            Octave(level, tuple(part[index] for part in regions), weight)
+            for index, (level, weight) in enumerate(
+                zip(found, octave_weights(len(found)), strict=True)
+            )
         ]
         weights = [subject.weights for subject in subjects]
         return Objective(self.trunk, self.style_trunk, weights, content, octaves, tile)
@@ -101,7 +103,7 @@ class Targets:
         self, subjects: Sequence[Subject], size: Size, tile: int | None
     ) -> dict[str, Target]:
         names = [name for name, _ in self.weights.content]
-        pictures = torch.cat([resize(subject.content, size) for subject in subjects])
+        pictures = torch.cat([resample(subject.content, size) for subject in subjects])
         features = tiled_features(self.trunk, pictures, names, tile)
         return {name: target_of(value) for name, value in features.items()}
 
@@ -153,13 +155,13 @@ class Targets:
         of the same long side may have more of them.
         """
         found = []
-        picture = resize(source.picture, self._style_size(source, sides[0][0]))
+        picture = resample(source.picture, self._style_size(source, sides[0][0]))
         for index, (side, margin) in enumerate(sides):
             if index:
                 reduced = halve(picture)
                 enough = min(reduced.shape[-2:]) >= self.style_trunk.smallest_side
                 own = self._style_size(source, side)
-                picture = reduced if enough else resize(source.picture, own)
+                picture = reduced if enough else resample(source.picture, own)
             size = picture.shape[-2], picture.shape[-1]
             mask = None if source.mask is None else resize(source.mask, size)
             found.append(self._gram(picture, mask, tile, margin))
@@ -227,7 +229,7 @@ def weights_of(encoder: Encoder, settings: Settings) -> Weights:
     """
     content: LayerWeights = content_layers(encoder.spec, settings.content_layers)
     style: LayerWeights = style_layers(encoder.spec, settings.style_layers)
-    alpha, beta = settings.loss_weights
+    alpha, beta = settings.loss_weights(encoder.spec.gatys_ratio)
     total = sum(weight for _, weight in style)
     shares = tuple((name, weight / total) for name, weight in style)
     return Weights(alpha, beta, settings.tv, settings.chroma_tv, content, shares, settings.losses)

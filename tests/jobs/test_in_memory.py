@@ -28,10 +28,18 @@ def test_every_kind_of_picture(
 
 
 def test_settings_and_compute(core: Any, loaded: Any, content: torch.Tensor) -> None:
-    stylize(content, content, size=32, seed=3, encoder="vgg16", device="cpu", precision="fp32")
-    assert core.asked["settings"] == Settings(size=32, seed=3, encoder="vgg16")
+    stylize(
+        content,
+        content,
+        size=32,
+        seed=3,
+        encoder="torchvision-vgg16",
+        device="cpu",
+        precision="fp32",
+    )
+    assert core.asked["settings"] == Settings(size=32, seed=3, encoder="torchvision-vgg16")
     assert core.asked["compute"] == Compute(device="cpu", precision="fp32")
-    assert loaded[0][0] == ("vgg16",)
+    assert loaded[0][0] == ("torchvision-vgg16",)
 
 
 def test_an_encoder_loaded_before(core: Any, loaded: Any, content: torch.Tensor) -> None:
