@@ -24,7 +24,7 @@ from stylecli.transfer.allocator import memory_kept
 from stylecli.transfer.descent import Descent
 from stylecli.transfer.device import resolve
 from stylecli.transfer.memory import HISTORY
-from stylecli.transfer.resample import fit, resample
+from stylecli.transfer.resample import fit, resize
 from stylecli.transfer.run import make_optimizer
 from stylecli.transfer.subject import Part, Source, Subject
 from stylecli.transfer.targets import Targets
@@ -49,7 +49,7 @@ def main() -> None:
 def picture(path: Path, size: int) -> torch.Tensor:
     """(1, 3, H, W) with the given long side."""
     pixels = read_picture(path).pixels.unsqueeze(0)
-    return resample(pixels, fit((pixels.shape[-2], pixels.shape[-1]), size))
+    return resize(pixels, fit((pixels.shape[-2], pixels.shape[-1]), size))
 
 
 def encoder_of(name: str) -> Encoder:

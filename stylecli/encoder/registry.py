@@ -30,6 +30,7 @@ class EncoderSpec:
     `size` is in bytes. The file is part of this package unless `package` names the installed
     package that carries it, or `url` says where it is published. `source` is whose weights they
     are, `license` under which terms. `gatys_ratio` is the default β/α of `--losses gatys`.
+    `coarse_content_layer` joins the default content layers where a picture is small.
     """
 
     name: str
@@ -44,6 +45,7 @@ class EncoderSpec:
     source: str = ""
     license: str = ""
     gatys_ratio: float = GATYS_RATIO
+    coarse_content_layer: str | None = "relu3_3"
 
     @property
     def layer_names(self) -> tuple[str, ...]:
@@ -127,6 +129,7 @@ FORMER_COMPACT: Final = EncoderSpec(
     "vgg19_compact.safetensors",
     6_477_584,
     "8bebbda324d8ae9a5755fdc11877a5b20a453ede175eb19c959dc3719c7dbe7b",
+    coarse_content_layer=None,
 )
 _RENAMED: Final = {"vgg16": "torchvision-vgg16"}
 
@@ -178,6 +181,14 @@ def resolve_layers(
 def content_layers(spec: EncoderSpec, layers: LayerWeights | None) -> LayerWeights:
     """The content layers asked for, or the encoder's own; raises `UsageError`."""
     return resolve_layers(spec, layers, spec.default_content_layers)
+
+
+def coarse_content_layers(spec: EncoderSpec) -> LayerWeights:
+    """The content layers of small pictures: a shallower one beside the encoder's own."""
+    layers, more = spec.default_content_layers, spec.coarse_content_layer
+    if more is None or more not in spec.layer_names or more in dict(layers):
+        return layers
+    return ((more, 1.0), *layers)
 
 
 def style_layers(spec: EncoderSpec, layers: LayerWeights | None) -> LayerWeights:

@@ -10,7 +10,7 @@ from stylecli.images import colour, masks
 from stylecli.images.formats import shown
 from stylecli.settings import Settings
 from stylecli.transfer import Request, Style
-from stylecli.transfer.resample import resample
+from stylecli.transfer.resample import resize
 from stylecli.transfer.scales import output_size
 
 Part = tuple[int, int, torch.Tensor | None]  # a style, a region, and the part of the style
@@ -61,7 +61,7 @@ def recolour(settings: Settings, image: torch.Tensor, content: torch.Tensor) -> 
     """A finished image (3, H, W) with the colours that the settings ask for."""
     if settings.color not in ("content", "histogram"):
         return image
-    original = resample(content[None], (image.shape[-2], image.shape[-1]))[0]
+    original = resize(content[None], (image.shape[-2], image.shape[-1]))[0]
     if settings.color == "content":
         return colour.transfer_luminance(image, original)
     return colour.match_histograms(image, original)

@@ -11,7 +11,7 @@ from stylecli.files import write_atomically
 from stylecli.images import to_pil, write_picture
 from stylecli.images.formats import WRITABLE, OutputOptions, shown
 from stylecli.transfer.progress import Progress
-from stylecli.transfer.resample import Size, fit, resample
+from stylecli.transfer.resample import Size, fit, resize
 
 ANIMATED: Final = (".webp", ".gif")
 LONGEST: Final = 1024  # pixels of an animation's long side
@@ -60,7 +60,7 @@ class Animation:
         self.size = (progress.height, progress.width)
         if max(self.size) > LONGEST:
             self.size = fit(self.size, LONGEST)
-            image = resample(image[None], self.size)[0]
+            image = resize(image[None], self.size)[0]
         self.frames.append(to_pil(image))
 
     def close(self) -> None:

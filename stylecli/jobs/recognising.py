@@ -18,7 +18,7 @@ from stylecli.transfer.appearance import LONG_SIDE, Distances, Eye
 from stylecli.transfer.device import resolve_device
 from stylecli.transfer.embedding import fit_embedding
 from stylecli.transfer.progress import OnFraction
-from stylecli.transfer.resample import fit, resample
+from stylecli.transfer.resample import fit, resize
 from stylecli.transfer.verification import Verification, verify
 
 CROPS: Final = 24  # of each picture, to train with
@@ -120,7 +120,7 @@ class Samples:
     def take(self, picture: torch.Tensor, label: int, eye: Eye, generator: torch.Generator) -> None:
         """Crops of a picture, and all of it as if it were smaller, which results often are."""
         size = (picture.shape[-2], picture.shape[-1])
-        small = [resample(picture[None], fit(size, side))[0].clamp(0.0, 1.0) for side in WHOLE]
+        small = [resize(picture[None], fit(size, side))[0].clamp(0.0, 1.0) for side in WHOLE]
         found = [eye.code(crop, CROP) for crop in crops_of(picture, generator)]
         self.crops.extend([True] * len(found) + [False] * len(small))
         found += [eye.code(each) for each in small]
@@ -178,7 +178,7 @@ def match_picture(
 def crops_of(picture: torch.Tensor, generator: torch.Generator) -> Iterator[torch.Tensor]:
     """Squares from anywhere in a picture, of several sizes, as strokes are."""
     size = fit((picture.shape[-2], picture.shape[-1]), LONG_SIDE)
-    seen = resample(picture[None], size)[0].clamp(0.0, 1.0)
+    seen = resize(picture[None], size)[0].clamp(0.0, 1.0)
     for _ in range(CROPS):
         side = min(_below(SIDES[1] - SIDES[0] + 1, generator) + SIDES[0], *size)
         y, x = (_below(each - side + 1, generator) for each in size)

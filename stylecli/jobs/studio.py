@@ -25,7 +25,7 @@ from stylecli.jobs.recipe import Ingredient, Recipe, finite
 from stylecli.settings import Compute, Settings
 from stylecli.transfer import Request
 from stylecli.transfer.progress import ProgressCallback, Result
-from stylecli.transfer.resample import resize
+from stylecli.transfer.resample import resize_mask
 from stylecli.transfer.targets import Targets
 
 
@@ -213,7 +213,7 @@ def _alpha_for(content: Picture, image: torch.Tensor) -> torch.Tensor | None:
     if content.alpha is None:
         return None
     size = (int(image.shape[-2]), int(image.shape[-1]))
-    return resize(content.alpha[None], size)[0].clamp(0, 1)
+    return resize_mask(content.alpha[None], size)[0].clamp(0, 1)
 
 
 def _unheard(_: str) -> None:

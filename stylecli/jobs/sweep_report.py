@@ -20,7 +20,7 @@ from stylecli.jobs.axes import label_of, text_of
 from stylecli.jobs.command_line import command_of
 from stylecli.jobs.outcome import Outcome
 from stylecli.jobs.sweep import Cell, SweepPlan
-from stylecli.transfer.resample import fit, resample
+from stylecli.transfer.resample import fit, resize
 
 SHEET: Final = "sheet.png"
 PAGE: Final = "index.html"
@@ -59,7 +59,7 @@ def _thumbnail(cell: Cell, outcome: Outcome) -> Image.Image | None:
     if picture.alpha is not None:  # on white, as a page shows it
         pixels = on_white(pixels, picture.alpha)
     size = fit((picture.height, picture.width), min(_THUMB, max(picture.height, picture.width)))
-    return to_pil(resample(pixels[None], size)[0])
+    return to_pil(resize(pixels[None], size)[0])
 
 
 def losses_of(outcome: Outcome) -> Mapping[str, float | None]:

@@ -25,7 +25,7 @@ from stylecli.files import reason
 from stylecli.images import to_pil
 from stylecli.jobs.recipe import finite
 from stylecli.transfer.progress import Progress
-from stylecli.transfer.resample import fit, resample
+from stylecli.transfer.resample import fit, resize
 
 ADDRESS: Final = "127.0.0.1"
 POINTS: Final = 400  # of the plot, at most
@@ -133,7 +133,7 @@ class Watch:
         if image is None:
             image = torch.full((3, 1, 1), 0.5)
         if max(image.shape) > LONGEST:
-            image = resample(image[None], fit((image.shape[-2], image.shape[-1]), LONGEST))[0]
+            image = resize(image[None], fit((image.shape[-2], image.shape[-1]), LONGEST))[0]
         file = io.BytesIO()
         to_pil(image).save(file, "JPEG", quality=85)
         return file.getvalue()

@@ -15,7 +15,7 @@ from stylecli.layers import LayerWeights
 from stylecli.settings import Settings
 from stylecli.transfer.losses import gram
 from stylecli.transfer.octaves import SMALLEST_OCTAVE
-from stylecli.transfer.resample import Size, fit, halve, reductions, resample
+from stylecli.transfer.resample import Size, fit, halve, reductions, resize
 from stylecli.transfer.targets import weights_of
 from stylecli.transfer.trunk import Trunk
 
@@ -83,7 +83,7 @@ class Eye:
         """Distance of features at the same places, of two pictures brought to one shape."""
         size = self._common(a, b, long_side)
         total = weight_sum = 0.0
-        seen = [self._forward(resample(picture[None].to(self.device), size)) for picture in (a, b)]
+        seen = [self._forward(resize(picture[None].to(self.device), size)) for picture in (a, b)]
         for name, weight in self.content:
             total += weight * symmetric_distance(seen[0][name], seen[1][name])
             weight_sum += weight
@@ -98,7 +98,7 @@ class Eye:
         least = self.style_trunk.smallest_side
         if min(size) < least:
             size = (max(size[0], least), max(size[1], least))
-        return resample(picture[None].to(self.device), size).clamp(0.0, 1.0)
+        return resize(picture[None].to(self.device), size).clamp(0.0, 1.0)
 
     def _common(self, a: torch.Tensor, b: torch.Tensor, long_side: int) -> Size:
         """One size for both: the long side, and the geometric mean of their aspects."""

@@ -10,7 +10,7 @@ from stylecli.errors import MemoryLimitError
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.device import resolve
 from stylecli.transfer.memory import memory_limit, plans
-from stylecli.transfer.resample import fit, half, halve, resample, resize
+from stylecli.transfer.resample import fit, half, halve, resize, resize_mask
 from stylecli.transfer.subject import Part, Source, Subject
 from stylecli.transfer.targets import Targets, weights_of
 
@@ -49,7 +49,7 @@ def pyramid_of(
     size = image.shape[-2], image.shape[-1]
     subject = replace(
         subject,
-        content=resample(subject.content, size),
+        content=resize(subject.content, size),
         parts=tuple(_fitted(part, max(size)) for part in subject.parts),
         weights=replace(subject.weights, kind="relative"),
     )
@@ -77,8 +77,8 @@ def _fitted(part: Part, long_side: int) -> Part:
 def _resized(source: Source, long_side: int) -> Source:
     shape = source.picture.shape[-2], source.picture.shape[-1]
     size = fit(shape, max(1, round(long_side * source.scale)))
-    mask = None if source.mask is None else resize(source.mask, size)
-    return replace(source, picture=resample(source.picture, size), mask=mask, given=())
+    mask = None if source.mask is None else resize_mask(source.mask, size)
+    return replace(source, picture=resize(source.picture, size), mask=mask, given=())
 
 
 def _halved(part: Part) -> Part:

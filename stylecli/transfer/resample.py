@@ -1,7 +1,7 @@
 """Resizing, and its transpose: what carries a gradient back through a resize.
 
-`resample` takes pictures and `resize` masks to any size; `halve` and `double` are the two steps
-that a pyramid needs, with `resize`'s triangle filter, some ten times as fast as the general
+`resize` takes pictures and `resize_mask` masks to any size; `halve` and `double` are the two steps
+that a pyramid needs, with `resize_mask`'s triangle filter, some ten times as fast as the general
 transpose on a CPU.
 """
 
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 Size = tuple[int, int]  # height, width
 
 
-def resize(image: torch.Tensor, size: Size) -> torch.Tensor:
+def resize_mask(image: torch.Tensor, size: Size) -> torch.Tensor:
     """(B, C, H, W) to (B, C, *size), by bilinear interpolation with antialiasing: for masks."""
     if tuple(image.shape[-2:]) == size:
         return image
@@ -104,11 +104,11 @@ def fit(size: Size, long_side: int) -> Size:
     return max(1, round(height * long_side / width)), long_side
 
 
-def resample(image: torch.Tensor, size: Size) -> torch.Tensor:
+def resize(image: torch.Tensor, size: Size) -> torch.Tensor:
     """(B, C, H, W) in [0, 1] to (B, C, *size), by bicubic interpolation with antialiasing.
 
-    For pictures. Sharper than `resize`, which would blur what styles and contents are looked at
-    for; not linear, since what overshoots at an edge is clamped.
+    For pictures. Sharper than `resize_mask`, which would blur the strokes that are to be matched;
+    not linear, since what overshoots at an edge is clamped.
     """
     if tuple(image.shape[-2:]) == size:
         return image

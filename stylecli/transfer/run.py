@@ -18,7 +18,7 @@ from stylecli.transfer.memory import ScalePlan, memory_limit, plans
 from stylecli.transfer.objective import Objective
 from stylecli.transfer.progress import Losses, Progress, ProgressCallback
 from stylecli.transfer.replay import Replay
-from stylecli.transfer.resample import Size, resample, resize
+from stylecli.transfer.resample import Size, resize, resize_mask
 from stylecli.transfer.scales import Scale
 from stylecli.transfer.subject import Subject
 from stylecli.transfer.targets import Targets
@@ -118,7 +118,7 @@ def _descend(
     done = 0
     if resume is None:
         assert image is not None
-        start = _kept(run, resample(image, scale.size))
+        start = _kept(run, resize(image, scale.size))
     else:
         start, done = resume["descent"]["image"].to(run.device), int(resume["iteration"])
     give_back()  # what preparing all this took
@@ -147,7 +147,7 @@ def _free_parts(
     masks = [subject.free for subject in run.subjects]
     if masks[0] is None:
         return objective, optimizer
-    free = resize(masks[0], size)
+    free = resize_mask(masks[0], size)
 
     def evaluate(image: torch.Tensor) -> tuple[Terms, torch.Tensor]:
         terms, gradient = objective(image)
@@ -231,9 +231,9 @@ def _start_of(subject: Subject, settings: Settings, size: Size) -> torch.Tensor:
     """Noise, the content, or a given picture, (1, 3, H, W)."""
     device = subject.content.device
     if subject.init is not None:
-        return resample(subject.init, size).clamp(0.0, 1.0)
+        return resize(subject.init, size).clamp(0.0, 1.0)
     if settings.init == "content":
-        return resample(subject.content, size).clamp(0.0, 1.0)
+        return resize(subject.content, size).clamp(0.0, 1.0)
     if settings.init != "random":
         raise InputError(f"init {settings.init!r} names a picture, but none was given.")
     generator = torch.Generator().manual_seed(settings.seed)  # the CPU's: same on all devices

@@ -8,7 +8,7 @@ import torch
 
 from stylecli.errors import InputError
 from stylecli.settings import Settings
-from stylecli.transfer.resample import Size, resample, resize
+from stylecli.transfer.resample import Size, resize, resize_mask
 from stylecli.transfer.terms import Weights
 
 
@@ -96,7 +96,7 @@ class Subject:
         if self.free is None:
             return image
         size: Size = (image.shape[-2], image.shape[-1])
-        return torch.lerp(resample(self.content, size), image, resize(self.free, size))
+        return torch.lerp(resize(self.content, size), image, resize_mask(self.free, size))
 
 
 class Importer:
@@ -129,7 +129,7 @@ class Importer:
     def mask(self, mask: torch.Tensor, picture: torch.Tensor) -> torch.Tensor:
         """(1, h, w) as (1, 1, H, W), resized to its picture."""
         ready = _checked(mask, 1).to(self.device).unsqueeze(0)
-        return resize(ready, (picture.shape[-2], picture.shape[-1])).clamp(0.0, 1.0)
+        return resize_mask(ready, (picture.shape[-2], picture.shape[-1])).clamp(0.0, 1.0)
 
     def _source(self, style: Style) -> Source:
         picture = self.picture(style.picture)

@@ -2,19 +2,19 @@
 
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
 
 from stylecli.encoder import Encoder
-from stylecli.encoder.registry import content_layers, style_layers
+from stylecli.encoder.registry import coarse_content_layers, content_layers, style_layers
 from stylecli.errors import InputError
 from stylecli.layers import LayerWeights
 from stylecli.settings import Settings
 from stylecli.transfer.objective import Objective
 from stylecli.transfer.octaves import Level, level_at, levels, octave_weights
-from stylecli.transfer.resample import Size, fit, halve, mirror, resample, resize
+from stylecli.transfer.resample import Size, fit, halve, mirror, resize, resize_mask
 from stylecli.transfer.style import Features, Key, StyleTerm, blend, guides_of, positions_of
 from stylecli.transfer.subject import Part, Source, Subject
 from stylecli.transfer.terms import Octave, Region, Target, Weights, target_of
@@ -50,7 +50,7 @@ class Targets:
     ) -> None:
         self.weights = weights_of(encoder, settings)
         names = [name for name, _ in self.weights.style]
-        deep = [name for name, _ in self.weights.content]
+        deep = [name for name, _ in (*self.weights.content, *(self.weights.coarse_content or ()))]
         self.trunk = Trunk(encoder, [*names, *deep], dtype=dtype, device=device, targets=deep)
         self.style_trunk = self.trunk.narrowed(encoder, names)
         self.octaves = settings.octaves
@@ -74,18 +74,22 @@ class Targets:
             kind=self.weights.kind,
             least_scale=min(source.scale for source in sources),
         )
-        return self._objective(subjects, found, tile)
+        return self._objective(subjects, found, tile, self.weights.content_at(size))
 
     def one_octave(self, subject: Subject, size: Size, tile: int | None, index: int) -> Objective:
         """The relative losses at `size` alone, to measure a picture as the octave of that index."""
         level = level_at(size, index, self.weights.style, self.style_trunk.steps, "relative")
-        return self._objective([subject], [level], tile)
+        return self._objective([subject], [level], tile, self.weights.content)
 
     def _objective(
-        self, subjects: Sequence[Subject], found: Sequence[Level], tile: int | None
+        self,
+        subjects: Sequence[Subject],
+        found: Sequence[Level],
+        tile: int | None,
+        layers: LayerWeights,
     ) -> Objective:
         check_size(found[0].size, self.size_needed, "the picture at its smallest scale")
-        content = self._content(subjects, found[0].size, tile)
+        content = self._content(subjects, found[0].size, tile, layers)
         regions = [
             self._regions([subject.parts[index] for subject in subjects], found, tile)
             for index in range(len(subjects[0].parts))
@@ -96,14 +100,14 @@ class Targets:
                 zip(found, octave_weights(len(found)), strict=True)
             )
         ]
-        weights = [subject.weights for subject in subjects]
+        weights = [replace(subject.weights, content=layers) for subject in subjects]
         return Objective(self.trunk, self.style_trunk, weights, content, octaves, tile)
 
     def _content(
-        self, subjects: Sequence[Subject], size: Size, tile: int | None
+        self, subjects: Sequence[Subject], size: Size, tile: int | None, layers: LayerWeights
     ) -> dict[str, Target]:
-        names = [name for name, _ in self.weights.content]
-        pictures = torch.cat([resample(subject.content, size) for subject in subjects])
+        names = [name for name, _ in layers]
+        pictures = torch.cat([resize(subject.content, size) for subject in subjects])
         features = tiled_features(self.trunk, pictures, names, tile)
         return {name: target_of(value) for name, value in features.items()}
 
@@ -119,7 +123,7 @@ class Targets:
         mask = parts[0].mask
         if mask is None:
             return [Region(one) for one in grams]
-        mask = resize(mask, found[0].size)
+        mask = resize_mask(mask, found[0].size)
         share, regions = float(mask.mean()), []
         for one, level in zip(grams, found, strict=True):
             regions.append(Region(one, share, *self._guides(mask, level.margin)))
@@ -155,15 +159,15 @@ class Targets:
         of the same long side may have more of them.
         """
         found = []
-        picture = resample(source.picture, self._style_size(source, sides[0][0]))
+        picture = resize(source.picture, self._style_size(source, sides[0][0]))
         for index, (side, margin) in enumerate(sides):
             if index:
                 reduced = halve(picture)
                 enough = min(reduced.shape[-2:]) >= self.style_trunk.smallest_side
                 own = self._style_size(source, side)
-                picture = reduced if enough else resample(source.picture, own)
+                picture = reduced if enough else resize(source.picture, own)
             size = picture.shape[-2], picture.shape[-1]
-            mask = None if source.mask is None else resize(source.mask, size)
+            mask = None if source.mask is None else resize_mask(source.mask, size)
             found.append(self._gram(picture, mask, tile, margin))
         return found
 
@@ -232,7 +236,11 @@ def weights_of(encoder: Encoder, settings: Settings) -> Weights:
     alpha, beta = settings.loss_weights(encoder.spec.gatys_ratio)
     total = sum(weight for _, weight in style)
     shares = tuple((name, weight / total) for name, weight in style)
-    return Weights(alpha, beta, settings.tv, settings.chroma_tv, content, shares, settings.losses)
+    plain = settings.content_layers is not None or settings.losses == "gatys"
+    coarse = None if plain else coarse_content_layers(encoder.spec)
+    return Weights(
+        alpha, beta, settings.tv, settings.chroma_tv, content, shares, settings.losses, coarse
+    )
 
 
 def check_size(size: Size, needed: int, what: str) -> None:

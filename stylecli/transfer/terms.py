@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 
@@ -10,6 +10,9 @@ from stylecli.layers import LayerWeights
 from stylecli.settings import LossKind
 from stylecli.transfer import losses
 from stylecli.transfer.octaves import Level
+from stylecli.transfer.resample import Size
+
+COARSE_SIDE: Final = 250  # pixels of the short side, under which a scale counts as small
 
 
 class Terms(NamedTuple):
@@ -35,7 +38,10 @@ def target_of(value: torch.Tensor) -> Target:
 
 @dataclass(frozen=True)
 class Weights:
-    """One picture's weights; a style layer's weight is its share of 1."""
+    """One picture's weights; a style layer's weight is its share of 1.
+
+    `coarse_content` are the content layers of small scales: see `content_at`.
+    """
 
     alpha: float
     beta: float
@@ -44,6 +50,17 @@ class Weights:
     content: LayerWeights
     style: LayerWeights
     kind: LossKind = "relative"
+    coarse_content: LayerWeights | None = None
+
+    def content_at(self, size: Size) -> LayerWeights:
+        """The content layers of a scale of `size`.
+
+        A position of relu4_2 sees 92 pixels, half of a picture of 192 rows: it hardly says where
+        things are, and edges run on to the picture's border as straight bands. A shallower layer
+        that joins it at small scales says so (benchmarks/README.md, The encoder).
+        """
+        small = self.coarse_content is not None and min(size) < COARSE_SIDE
+        return self.coarse_content if small and self.coarse_content else self.content
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from stylecli.images import colour
 from stylecli.jobs.composing import Masks, compose, recolour
 from stylecli.settings import Color, Settings
 from stylecli.transfer import Request
-from stylecli.transfer.resample import resample
+from stylecli.transfer.resample import resize
 
 RED, BLUE = (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)
 
@@ -91,7 +91,7 @@ def test_a_finished_image_keeps_its_colours(content: torch.Tensor, color: Color)
 def test_a_finished_image_takes_the_contents_colours(content: torch.Tensor) -> None:
     """Of another size than the content."""
     image = torch.rand(3, 24, 32, generator=torch.Generator().manual_seed(0))
-    small = resample(content[None], (24, 32))[0]
+    small = resize(content[None], (24, 32))[0]
     found = recolour(Settings(color="content"), image, content)
     assert torch.equal(found, colour.transfer_luminance(image, small))
     found = recolour(Settings(color="histogram"), image, content)

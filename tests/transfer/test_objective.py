@@ -11,7 +11,7 @@ from stylecli.transfer import losses
 from stylecli.transfer.laplacian import colour_basis
 from stylecli.transfer.objective import Objective, chroma_matrix
 from stylecli.transfer.octaves import Level
-from stylecli.transfer.resample import Size, resample
+from stylecli.transfer.resample import Size, resize
 from stylecli.transfer.style import multiply_channels
 from stylecli.transfer.terms import Octave, Region, Terms, Weights, target_of
 from stylecli.transfer.trunk import Trunk
@@ -44,7 +44,7 @@ class Case:
         self.content = self.encoder(content, names)
         self.grams = []
         for index, (reduced, _) in enumerate(self.octaves):
-            features = self.features(resample(style, reduced), index)
+            features = self.features(resize(style, reduced), index)
             self.grams.append({name: losses.gram(x) for name, x in features.items()})
 
     def features(self, picture: torch.Tensor, octave: int) -> dict[str, torch.Tensor]:

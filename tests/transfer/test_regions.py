@@ -9,7 +9,7 @@ from stylecli.encoder import Encoder
 from stylecli.settings import LossKind, Settings
 from stylecli.transfer import losses
 from stylecli.transfer.objective import Objective
-from stylecli.transfer.resample import Size, fit, resample, resize
+from stylecli.transfer.resample import Size, fit, resize, resize_mask
 from stylecli.transfer.subject import Part, Source, Subject
 from stylecli.transfer.targets import Targets
 
@@ -73,10 +73,10 @@ def naive_style(
     total = torch.zeros(len(image), dtype=torch.float64)
     shares = {"relu1_1": 3 / 6, "relu2_1": 2 / 6, "relu3_1": 1 / 6}
     for part in parts:
-        mask = resize(part.mask, SIZE)
+        mask = resize_mask(part.mask, SIZE)
         area, picture = float(mask.mean()), image
         sizes = [fit(tuple(s.picture.shape[-2:]), round(70 * s.scale)) for s in part.sources]
-        styles = [resample(s.picture, size) for s, size in zip(part.sources, sizes, strict=True)]
+        styles = [resize(s.picture, size) for s, size in zip(part.sources, sizes, strict=True)]
         for level in range(3):
             margin = 4 if level else 0
             if level:
@@ -88,7 +88,7 @@ def naive_style(
                 for source, style in zip(part.sources, styles, strict=True):
                     own = None
                     if source.mask is not None:
-                        own = resize(source.mask, tuple(style.shape[-2:]))
+                        own = resize_mask(source.mask, tuple(style.shape[-2:]))
                     gram = guided_gram(encoder, style, own, name, margin)
                     wanted = wanted + source.weight / weights * gram
                 found = guided_gram(encoder, picture, mask, name, margin)
@@ -195,7 +195,7 @@ def test_styles_are_blended_by_the_weighted_sum_of_their_gram_matrices(build: Bu
     expected = torch.zeros(1, dtype=torch.float64)
     for name, share in zip(STRIDE, (3 / 6, 2 / 6, 1 / 6), strict=True):
         first, second = (
-            losses.gram(encoder(resample(x, fit(tuple(x.shape[-2:]), 70)), [name])[name])
+            losses.gram(encoder(resize(x, fit(tuple(x.shape[-2:]), 70)), [name])[name])
             for x in (one, other)
         )
         own = losses.gram(encoder(image, [name])[name])
@@ -211,7 +211,7 @@ def test_scale_is_the_size_at_which_a_style_is_looked_at(build: Build, scale: fl
     sizes = {0.5: (35, 26), 1.0: (70, 52), 2.0: (140, 105)}
     for name in STRIDE:
         for own, size in sizes.items():
-            gram = losses.gram(encoder(resample(style, size), [name])[name])
+            gram = losses.gram(encoder(resize(style, size), [name])[name])
             same = torch.allclose(region.grams[name].value, gram, rtol=1e-9, atol=0)
             assert same == (own == scale)
 

@@ -8,7 +8,7 @@ from stylecli.encoder import Encoder
 from stylecli.settings import Compute, Settings
 from stylecli.transfer import losses
 from stylecli.transfer.report import REPORTED_OCTAVES, pyramid_of, relative_pyramid
-from stylecli.transfer.resample import fit, halve, resample
+from stylecli.transfer.resample import fit, halve, resize
 from stylecli.transfer.subject import Part, Source, Subject
 from stylecli.transfer.targets import Targets
 
@@ -42,7 +42,7 @@ def subject_of(targets: Targets, *parts: Part, content: torch.Tensor = CONTENT) 
 
 
 def content_losses(encoder: Encoder, content: torch.Tensor, image: torch.Tensor) -> list[float]:
-    content, found = resample(content, (image.shape[-2], image.shape[-1])), []
+    content, found = resize(content, (image.shape[-2], image.shape[-1])), []
     for _ in range(3):
         one, other = (encoder(x, ["relu3_3"])["relu3_3"] for x in (image, content))
         found.append(float(losses.relative_distance(one, other)))
@@ -59,7 +59,7 @@ def style_losses(
 ) -> list[float]:
     """At full, half and quarter size; `mask` is on the image."""
     long_side = round(max(image.shape) * scale)
-    style, found = resample(style, fit((style.shape[-2], style.shape[-1]), long_side)), []
+    style, found = resize(style, fit((style.shape[-2], style.shape[-1]), long_side)), []
     for octave in range(3):
         total, margin = 0.0, 4 if octave else 0
         for index, (name, share) in enumerate(SHARES.items()):
@@ -146,7 +146,7 @@ def test_fewer_sizes_of_a_small_picture(build: Build, size: tuple[int, int], exp
     """The deepest layer needs 4 pixels."""
     targets = targets_of(build())
     subject = subject_of(targets, Part((Source(STYLE),)))
-    assert len(pyramid_of(targets, subject, resample(IMAGE, size), COMPUTE)) == expected
+    assert len(pyramid_of(targets, subject, resize(IMAGE, size), COMPUTE)) == expected
 
 
 def test_a_report_is_not_worth_memory_that_is_short(build: Build) -> None:

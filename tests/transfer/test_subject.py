@@ -7,7 +7,7 @@ import torch
 from stylecli.encoder import Encoder
 from stylecli.errors import InputError
 from stylecli.settings import Settings
-from stylecli.transfer.resample import resample
+from stylecli.transfer.resample import resize
 from stylecli.transfer.subject import Importer, Request, Style, Subject, common_settings
 from stylecli.transfer.targets import weights_of
 from stylecli.transfer.terms import Weights
@@ -90,7 +90,7 @@ def test_content_is_kept_at_any_size(content: torch.Tensor, style: torch.Tensor)
     small = torch.full((1, 3, 24, 32), 0.5)
     kept = subject.keep_content(small)
     assert torch.equal(kept[..., :15], small[..., :15])
-    assert torch.equal(kept[..., 17:], resample(content[None], (24, 32))[..., 17:])
+    assert torch.equal(kept[..., 17:], resize(content[None], (24, 32))[..., 17:])
     free = subject_of(content, Style(style))
     assert free.keep_content(small) is small
 

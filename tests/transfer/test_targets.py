@@ -9,7 +9,7 @@ from stylecli.settings import Settings
 from stylecli.transfer import losses
 from stylecli.transfer.objective import Objective
 from stylecli.transfer.octaves import SMALLEST_OCTAVE
-from stylecli.transfer.resample import Size, resample
+from stylecli.transfer.resample import Size, resize
 from stylecli.transfer.subject import Part, Source, Subject
 from stylecli.transfer.targets import Targets, check_size, weights_of
 from stylecli.transfer.terms import Target
@@ -44,12 +44,12 @@ def test_content_and_style_are_measured_at_the_pictures_size(
     encoder = build()
     content, style = random(1, 3, 50, 70), random(1, 3, 90, 60, seed=1)
     objective = objective_of(targets_of(encoder, Settings(octaves=1)), content, [style], (40, 56))
-    wanted = encoder(resample(content, (40, 56)), ["relu3_3"])["relu3_3"]
+    wanted = encoder(resize(content, (40, 56)), ["relu3_3"])["relu3_3"]
     found = objective.content["relu3_3"]
     torch.testing.assert_close(found.value, wanted)
     torch.testing.assert_close(found.squared_norm, wanted.square().sum((1, 2, 3)))
     assert objective.octaves[0].level.size == (40, 56)
-    features = encoder(resample(style, (56, 37)), ["relu1_1", "relu2_1", "relu3_1"])  # undistorted
+    features = encoder(resize(style, (56, 37)), ["relu1_1", "relu2_1", "relu3_1"])  # undistorted
     for name, x in features.items():
         torch.testing.assert_close(grams_of(objective)[name].value, losses.gram(x))
 
