@@ -9,7 +9,7 @@ STYLE ?= sample_images/night.jpg
 OUT ?= out/cat_night.png
 
 .DEFAULT_GOAL := help
-.PHONY: help run bench bench-gpu bench-batch gallery test-ray torture samples test check lint types format wheel clean
+.PHONY: help run bench bench-gpu bench-judge bench-batch encoder gallery test-ray torture samples test check lint types format wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -19,9 +19,15 @@ run: $(VENV)/.ready  ## stylise a sample picture into out/
 	@echo "Your picture: $(abspath $(OUT))"
 
 IMAGES ?= ../shared/images
+PHOTOS ?= ../photos
+PAINTINGS ?= ../paintings
+ENCODER ?= out/vgg19_compact.safetensors
 COUNT ?= 2000
 SECONDS ?= 600
 SEED ?= 0
+
+# Idle OpenMP threads spin for so many rounds: as `stylize` sets it for itself.
+export GOMP_SPINCOUNT ?= 10000
 
 bench: $(VENV)/.ready  ## time against the textbook loop (CONTENT, STYLE)
 	$(BIN)/python benchmarks/bench.py $(CONTENT) $(STYLE) $(ARGS)
@@ -29,6 +35,12 @@ bench: $(VENV)/.ready  ## time against the textbook loop (CONTENT, STYLE)
 bench-gpu: $(VENV)/.ready-dev  ## the GPU's tests and timings (needs CUDA)
 	$(BIN)/python -m pytest -m gpu $(ARGS)
 	$(BIN)/python benchmarks/bench.py $(CONTENT) $(STYLE) --only iteration $(ARGS)
+
+bench-judge: $(VENV)/.ready  ## judge the twelve pairs by the original VGG-19, into out/judge (IMAGES)
+	$(BIN)/python benchmarks/judge.py $(IMAGES) out/judge $(ARGS)
+
+encoder: $(VENV)/.ready  ## train the encoder anew (PHOTOS, PAINTINGS, ENCODER)
+	$(BIN)/python -m training --photos $(PHOTOS) --paintings $(PAINTINGS) --out $(ENCODER) $(ARGS)
 
 bench-batch: $(VENV)/.ready  ## a batch against a shell loop (IMAGES)
 	$(BIN)/python benchmarks/batch.py $(IMAGES)/content $(IMAGES)/style/wave.jpg \
@@ -67,7 +79,7 @@ format: $(VENV)/.ready-dev  ## put the code into shape
 wheel: $(VENV)/.ready-dev  ## build the wheel and check that it is whole
 	rm -rf build dist
 	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
-	@for file in stylecli/py.typed stylecli/encoder/weights/vgg19_compact.safetensors; do \
+	@for file in stylecli/py.typed stylecli/encoder/weights/vgg19_compact_v2.safetensors; do \
 	  $(BIN)/python -m zipfile -l dist/stylecli-*.whl | grep -q "^$$file " \
 	    || { echo "the wheel lacks $$file" >&2; exit 1; }; done
 	@ls dist/*.whl

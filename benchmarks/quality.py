@@ -56,7 +56,7 @@ def time_to_quality(content: Path, style: Path, size: int = 512, iterations: int
 
 def pyramid_objective(content: torch.Tensor, style: torch.Tensor, image: torch.Tensor) -> float:
     """The mean of J over full, half and quarter size; pictures are (1, 3, H, W)."""
-    alpha, beta = Settings().loss_weights
+    alpha, beta = Settings().loss_weights()
     found = relative_pyramid(load_encoder("compact"), content, style, image, EXACT)
     return statistics.fmean(alpha * c + beta * s for c, s in found)
 
@@ -65,7 +65,7 @@ def textbook_curve(content: str, style: str, size: int, iterations: int) -> Curv
     """The textbook's only point: its end."""
     a, b = (picture(Path(path), size) for path in (content, style))
     started = time.perf_counter()
-    book = Textbook(load_encoder("compact"), a, b, *Settings().loss_weights)
+    book = Textbook(load_encoder("compact"), a, b, *Settings().loss_weights())
     book.run(iterations)
     seconds = time.perf_counter() - started
     return [(seconds, pyramid_objective(a, b, book.image.detach()))]

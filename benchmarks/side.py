@@ -77,7 +77,7 @@ def textbook(
     encoder: Encoder, content: torch.Tensor, style: torch.Tensor
 ) -> Callable[[int], object]:
     """The textbook loop; its objective has one octave."""
-    alpha, beta = Settings().loss_weights
+    alpha, beta = Settings().loss_weights()
     return Textbook(encoder, content, style, alpha, beta).run
 
 

@@ -70,8 +70,8 @@ class Job(Means):
         settings = self.settings
         if self.init_path is not None:
             settings = replace(settings, init=str(self.init_path.absolute()))
-        if is_path(settings.encoder):
-            encoder = Path(settings.encoder).expanduser().absolute()
+        if is_path(settings.encoder_name):
+            encoder = Path(settings.encoder_name).expanduser().absolute()
             settings = replace(settings, encoder=str(encoder))
         return replace(
             self,

@@ -106,7 +106,9 @@ class LocalEngine:
 
     def _fetch_encoders(self, groups: Sequence[Group]) -> None:
         """Once, and where progress is heard, not by every worker; they tell of what is wrong."""
-        for job in {job.settings.encoder: job for group in groups for job in group.jobs}.values():
+        for job in {
+            job.settings.encoder_name: job for group in groups for job in group.jobs
+        }.values():
             with contextlib.suppress(StylecliError):
                 self.serial.studio.encoder(job.settings)
 

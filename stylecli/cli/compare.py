@@ -13,11 +13,16 @@ from stylecli.settings import Compute, Settings
 from stylecli.settings.validation import check_range
 
 DIFFERENT: Final = 8  # exit code of `--check`
-DEFAULT_ENCODER: Final = Settings().encoder
+DEFAULT_ENCODER: Final = Settings().encoder_name
 DEFAULT_DEVICE: Final = Compute().device
 
 Encoder = Annotated[
-    str, typer.Option("--encoder", metavar="NAME|PATH", help="compact, vgg19, vgg16, or a file.")
+    str,
+    typer.Option(
+        "--encoder",
+        metavar="NAME|PATH",
+        help="compact, vgg19, torchvision-vgg19, torchvision-vgg16, or a file.",
+    ),
 ]
 Device = Annotated[
     str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.")

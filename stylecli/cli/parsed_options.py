@@ -111,9 +111,12 @@ def _borrowed(values: Mapping[str, Any], by_hand: set[str]) -> dict[str, Any]:
     """What files say of the settings that were not given by hand."""
     found: dict[str, Any] = dict(PHOTO) if values["photo"] else {}
     if values["like"] is not None:
-        from stylecli.provenance.job_from_recipe import recipe_in  # needs torch, as pictures do
+        from stylecli.provenance.job_from_recipe import borrowed_settings  # needs torch
 
-        found |= checked(recipe_in(values["like"]).settings.to_dict())
+        settings, note = borrowed_settings(values["like"])
+        found |= checked(settings.to_dict())
+        if note and not values["quiet"]:
+            typer.echo(f"note: {note}", err=True)
     if values["config"] is not None:
         configured = dict(read_settings(values["config"]))
         found = _without(found, set(configured)) | configured

@@ -32,13 +32,15 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but er
 
 @weights_app.command("list")
 def list_weights(json: Json = False) -> None:
-    """List the encoders, and whether their weights are here."""
+    """List the encoders: whether their weights are here, whose they are, their licence."""
     rows = weights_status()
     if json:
         print_json([_as_dict(row) for row in rows])
         return
     for row in rows:
-        print_line(f"{row.name:<8} {row.size / 1e6:6.1f} MB  {state_of(row):<16} {row.file}")
+        spec = row.spec
+        print_line(f"{row.name:<17} {spec.size / 1e6:6.1f} MB  {state_of(row):<14} {row.file}")
+        print_line(f"{'':<17} {spec.source}; {spec.license}")
 
 
 @weights_app.command("pull")
@@ -66,10 +68,12 @@ def print_path(name: Name) -> None:
 
 
 def state_of(row: WeightsStatus) -> str:
-    """`bundled`, `here`, or `not downloaded`."""
-    if row.usable:
-        return "bundled" if row.url is None else "here"
-    return "missing" if row.url is None else "not downloaded"
+    """`bundled`, `installed`, `downloaded`, or what is missing."""
+    if row.spec.url is not None:
+        return "downloaded" if row.usable else "not downloaded"
+    if not row.usable:
+        return "missing"
+    return "bundled" if row.spec.package is None else "installed"
 
 
 def _as_dict(row: WeightsStatus) -> dict[str, Any]:
@@ -77,8 +81,11 @@ def _as_dict(row: WeightsStatus) -> dict[str, Any]:
         "name": row.name,
         "state": state_of(row),
         "file": str(row.file),
-        "size": row.size,
-        "sha256": row.sha256,
-        "url": row.url,
+        "size": row.spec.size,
+        "sha256": row.spec.sha256,
+        "url": row.spec.url,
+        "package": row.spec.package,
+        "source": row.spec.source,
+        "license": row.spec.license,
         "extracts": [str(path) for path in row.extracts],
     }

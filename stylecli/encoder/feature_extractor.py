@@ -6,8 +6,10 @@ is kept for each, in the working precision, none for a ReLU before a pooling, an
 of a convolution is a convolution with the flipped kernel, as fast as the forward one.
 """
 
+import copy
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch.nn import functional as F
@@ -65,9 +67,17 @@ class Trunk:
         self.std = encoder.std.to(device, wide)
         self.steps = encoder.steps_to(self.layers)
         first, *others = [index for index, step in enumerate(self.steps) if step.kind == "conv"]
-        self.first = FirstConvolution(*self._weights(first), replicate=self.replicate)
-        self.convolutions = {index: Convolution(*self._weights(index)) for index in others}
+        self.first = FirstConvolution(*self._weights(first), dtype, replicate=self.replicate)
+        self.convolutions = {index: Convolution(*self._weights(index), dtype) for index in others}
         self.smallest_side = encoder.smallest_side(self.layers)
+
+    def narrowed(self, encoder: Encoder, layers: Iterable[str]) -> Self:
+        """The same, asked for some of its layers alone: stops sooner, and shares the weights."""
+        other = copy.copy(self)
+        other.layers, other.targets = frozenset(layers), frozenset()
+        other.steps = encoder.steps_to(other.layers)
+        other.smallest_side = encoder.smallest_side(other.layers)
+        return other
 
     def forward(self, image: torch.Tensor, *, keep: bool = True) -> Tape:
         """Features of an image (B, 3, H, W) in [0, 1], and what `backward` needs if `keep`."""
@@ -104,7 +114,7 @@ class Trunk:
     def _weights(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
         weight, bias = self.steps[index].weight, self.steps[index].bias
         assert weight is not None and bias is not None
-        return weight.to(self.device, self.dtype), bias.to(self.device, self.dtype)
+        return weight.to(self.device), bias.to(self.device)
 
     def _forward_step(
         self, index: int, step: Step, x: torch.Tensor, *, keep: bool

@@ -6,31 +6,72 @@ pass; a maximum over 2×2 pixels is two passes over rows and columns, and its wa
 difference for each, not an 8-byte index and a scatter.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 from torch.nn import functional as F
 
-_ONE_PIXEL = [1, 1]
+MAX_SHAPES: Final = 1024  # input shapes whose packed weight is looked up, not asked for again
+_ONE_PIXEL: Final = [1, 1]
+_ALIGNMENT: Final = slice(108, 112)  # after ndims, 12 dims and the data type
+
+
+class PackedWeight:
+    """A convolution's weight (C_out, C_in, 3, 3) as oneDNN reads it, for inputs of any size.
+
+    The layout that oneDNN wants depends on the size of its input, by thresholds of its own. A
+    weight in another layout is right as well, but is rearranged in every call, by one thread:
+    with 384 channels that took as long as the convolutions themselves. So a weight is packed for
+    each size that occurs, in less than a millisecond, and sizes with one layout share one copy.
+    With `transposed` it is the weight of the transposed convolution.
+    """
+
+    def __init__(
+        self, weight: torch.Tensor, dtype: torch.dtype, *, transposed: bool = False
+    ) -> None:
+        self.weight = weight  # as loaded, shared: what is packed is made from it when it is needed
+        self.dtype = dtype
+        self.transposed = transposed
+        self._of_shape: dict[torch.Size, torch.Tensor] = {}
+        self._of_layout: dict[bytes, torch.Tensor] = {}
+
+    def for_input(self, x: torch.Tensor) -> torch.Tensor:
+        """The weight packed for inputs of the shape of `x` (B, C_in, h, w)."""
+        packed = self._of_shape.get(x.shape)
+        if packed is None:
+            weight = _transposed(self.weight) if self.transposed else self.weight
+            packed = _pack(weight.to(self.dtype), x.shape)
+            packed = self._of_layout.setdefault(_layout_of(packed), packed)
+            if len(self._of_shape) >= MAX_SHAPES:
+                self._of_shape.clear()
+            self._of_shape[x.shape] = packed
+        return packed
 
 
 class Convolution:
     """A 3×3 convolution and the transpose that carries a gradient back to its input.
 
-    `weight` is (C_out, C_in, 3, 3) and `bias` (C_out,), on the device and in the precision of
-    the features.
+    `weight` is (C_out, C_in, 3, 3) and `bias` (C_out,), on the features' device; both are used
+    in the features' precision, `dtype`.
     """
 
-    def __init__(self, weight: torch.Tensor, bias: torch.Tensor) -> None:
-        self.bias = bias
-        self.fused = _has_fused_convolution(weight.device, weight.dtype)
-        self.weight = self._packed(weight)
-        self.flipped = self._packed(weight.flip(2, 3).transpose(0, 1))
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor, dtype: torch.dtype) -> None:
+        self.bias = bias.to(dtype)
+        self.fused = _has_fused_convolution(weight.device, dtype)
+        if self.fused:
+            self.packed = PackedWeight(weight, dtype)
+            self.packed_flipped = PackedWeight(weight, dtype, transposed=True)
+        else:
+            self.weight, self.flipped = (
+                each.to(dtype).contiguous(memory_format=torch.channels_last)
+                for each in (weight, _transposed(weight))
+            )
 
     def forward(self, x: torch.Tensor, *, relu: bool, padding: int = 1) -> torch.Tensor:
         """Features (B, C_out, h, w) of (B, C_in, h, w), cut off at 0 if `relu`."""
         if self.fused:
-            return _fused(x, self.weight, self.bias, padding, "relu" if relu else "none")
+            weight = self.packed.for_input(x)
+            return _fused(x, weight, self.bias, padding, "relu" if relu else "none")
         y = F.conv2d(x, self.weight, self.bias, padding=padding)
         return y.relu_() if relu else y
 
@@ -41,14 +82,15 @@ class Convolution:
         if not self.fused:
             back = F.conv2d(g, self.flipped, padding=padding)
             return back if add_to is None else back.add_(add_to)
+        flipped = self.packed_flipped.for_input(g)
         if add_to is None:
-            return _fused(g, self.flipped, None, padding, "none")
-        return _fused_addition(add_to, g, self.flipped, padding)
+            return _fused(g, flipped, None, padding, "none")
+        return _fused_addition(add_to, g, flipped, padding)
 
-    def _packed(self, weight: torch.Tensor) -> torch.Tensor:
-        """The weight as its convolution reads it, so that no call has to rearrange it."""
-        weight = weight.contiguous(memory_format=torch.channels_last)
-        return _pack(weight) if self.fused else weight
+
+def _transposed(weight: torch.Tensor) -> torch.Tensor:
+    """The weight (C_in, C_out, 3, 3) of the convolution that carries gradients back."""
+    return weight.flip(2, 3).transpose(0, 1)
 
 
 class FirstConvolution:
@@ -59,12 +101,15 @@ class FirstConvolution:
     Measured at 256 px over 4 seeds: J at the end 0.597, without this 0.606, in float32 0.588.
     """
 
-    def __init__(self, weight: torch.Tensor, bias: torch.Tensor, *, replicate: bool) -> None:
+    def __init__(
+        self, weight: torch.Tensor, bias: torch.Tensor, dtype: torch.dtype, *, replicate: bool
+    ) -> None:
         self.replicate = replicate
-        self.dtype = weight.dtype
-        self.split = weight.dtype.itemsize < 4
-        self.read = Convolution(torch.cat([weight, weight], 1) if self.split else weight, bias)
-        self.way_back = Convolution(weight, bias)
+        self.dtype = dtype
+        self.split = dtype.itemsize < 4
+        doubled = torch.cat([weight, weight], 1) if self.split else weight
+        self.read = Convolution(doubled, bias, dtype)
+        self.way_back = Convolution(weight, bias, dtype)
 
     def forward(self, pixels: torch.Tensor, *, relu: bool) -> torch.Tensor:
         """Features (B, C, H, W) of normalised pixels (B, 3, H, W) in float32 or wider."""
@@ -175,20 +220,36 @@ def _has_fused_convolution(device: torch.device, dtype: torch.dtype) -> bool:
         return False
     try:
         x = torch.zeros(1, 2, 4, 4, dtype=dtype)
-        weight = _pack(torch.zeros(2, 2, 3, 3, dtype=dtype))
+        weight = _pack(torch.zeros(2, 2, 3, 3, dtype=dtype), x.shape)
         _fused_addition(_fused(x, weight, None, 1, "relu"), x, weight, 1)
     except (AttributeError, RuntimeError):
         return False
     return True
 
 
-def _pack(weight: torch.Tensor) -> torch.Tensor:
-    """A weight in the layout for pictures of middling size; any other is served as well."""
-    shape = [1, weight.shape[1], 64, 64]
+def _pack(weight: torch.Tensor, shape: torch.Size) -> torch.Tensor:
+    """A weight in the layout for inputs of a shape (B, C_in, h, w)."""
     packed: torch.Tensor = torch.ops.mkldnn._reorder_convolution_weight(
-        weight, _ONE_PIXEL, _ONE_PIXEL, _ONE_PIXEL, 1, shape
+        weight.contiguous(memory_format=torch.channels_last),
+        _ONE_PIXEL,
+        _ONE_PIXEL,
+        _ONE_PIXEL,
+        1,
+        list(shape),
     )
     return packed
+
+
+def _layout_of(packed: torch.Tensor) -> bytes:
+    """The layout of a packed weight: equal for equal ones; if in doubt, one of its own.
+
+    From oneDNN's memory descriptor, less four bytes that align it and are not initialized.
+    """
+    try:
+        descriptor = bytes(torch.ops.mkldnn._get_mkldnn_serialized_md(packed).tolist())
+    except (AttributeError, RuntimeError):
+        return f"{id(packed)}".encode()
+    return descriptor[: _ALIGNMENT.start] + descriptor[_ALIGNMENT.stop :]
 
 
 def _fused(

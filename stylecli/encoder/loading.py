@@ -20,7 +20,15 @@ from stylecli.encoder.cache import (
 )
 from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.encoder.checksum import check_file, sha256_of
-from stylecli.encoder.registry import SUFFIXES, EncoderSpec, default_layers, get_spec, is_path
+from stylecli.encoder.quantized import read_quantized
+from stylecli.encoder.registry import (
+    SUFFIXES,
+    EncoderSpec,
+    default_layers,
+    get_spec,
+    is_path,
+    spec_of_hash,
+)
 from stylecli.encoder.vgg import Encoder
 from stylecli.encoder.weights_file import read_weights
 from stylecli.errors import OutputError, WeightsError
@@ -40,15 +48,17 @@ def load_encoder(
 ) -> Encoder:
     """A frozen float32 encoder on the CPU, from a name or a `.safetensors` or `.pth` file.
 
-    Its `sha256` is that of the published or given file. Weights that are not here are
-    downloaded unless `download` is false; `on_message` hears a sentence before that, and
-    `on_download` bytes done and in all. Raises `WeightsError` for missing, damaged or foreign
+    Its `sha256` is that of the file. Published weights that are not here are downloaded unless
+    `download` is false; `on_message` gets a sentence before that, and `on_download` the bytes
+    done and in all. Raises `WeightsError` for missing, damaged or foreign
     weights and `UsageError` for an unknown name.
     """
     if is_path(name_or_path):
         spec, weights = _from_file(Path(os.path.expanduser(name_or_path)))
     else:
         spec = get_spec(name_or_path)
+        if spec.package is not None and not os.path.exists(source_path(spec)):
+            raise missing(spec)
         if spec.url is None:
             weights = _from_published(spec)
         else:
@@ -67,13 +77,18 @@ def _from_file(path: Path) -> tuple[EncoderSpec, Weights]:
         raise WeightsError(f"encoder weights must be a {' or '.join(SUFFIXES)} file, not {path}.")
     sha256 = sha256_of(path)
     plan, weights = read_weights(path)
+    known = spec_of_hash(sha256)
     layers = default_layers(plan)
+    if known is not None:
+        layers = known.default_content_layers, known.default_style_layers
     return EncoderSpec(str(path), plan, *layers, path.name, path.stat().st_size, sha256), weights
 
 
 def _from_published(spec: EncoderSpec) -> Weights:
     path = source_path(spec)
     check_file(path, spec)
+    if spec.package is not None:
+        return read_quantized(path, spec.plan)
     return _matching(spec, path, *read_weights(path))
 
 

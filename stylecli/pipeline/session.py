@@ -27,7 +27,7 @@ from stylecli.provenance.up_to_date import named_settings
 from stylecli.settings import Compute, Settings
 from stylecli.transfer import Request
 from stylecli.transfer.objective.targets import Targets
-from stylecli.transfer.resample import resize
+from stylecli.transfer.resample import resize_mask
 from stylecli.transfer.results import ProgressCallback, Result
 
 
@@ -89,11 +89,11 @@ class Session:
 
     def encoder(self, settings: Settings) -> encoders.Encoder:
         """The encoder that the settings name, loaded once. Raises `WeightsError`."""
-        key = settings.encoder, settings.pooling, settings.padding
+        key = settings.encoder_name, settings.pooling, settings.padding
         if key not in self._encoders:
-            self.say(f"Loading encoder {settings.encoder}")
+            self.say(f"Loading encoder {settings.encoder_name}")
             self._encoders[key] = encoders.load_encoder(
-                settings.encoder,
+                settings.encoder_name,
                 pooling=settings.pooling,
                 padding=settings.padding,
                 on_download=self.on_download,
@@ -165,7 +165,7 @@ def recipe_of(job: Job, inputs: Inputs, result: Result) -> Recipe:
         settings=named_settings(job),
         content=ingredient(job.content),
         styles=tuple(map(ingredient, job.styles)),
-        encoder=Ingredient(Path(job.settings.encoder).name, result.encoder_sha256),
+        encoder=Ingredient(Path(job.settings.encoder_name).name, result.encoder_sha256),
         init=ingredient(job.init_path) if job.init_path else None,
         mask=ingredient(job.mask) if job.mask else None,
         style_masks=tuple(map(ingredient, job.style_masks)),
@@ -209,7 +209,7 @@ def _alpha_for(content: Picture, image: torch.Tensor) -> torch.Tensor | None:
     if content.alpha is None:
         return None
     size = (int(image.shape[-2]), int(image.shape[-1]))
-    return resize(content.alpha[None], size)[0].clamp(0, 1)
+    return resize_mask(content.alpha[None], size)[0].clamp(0, 1)
 
 
 def _unheard(_: str) -> None:

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import get_args
 
 from stylecli._version import __version__
-from stylecli.encoder.registry import ENCODERS, get_spec
-from stylecli.errors import InputError
+from stylecli.encoder.cache import missing, status_of
+from stylecli.encoder.registry import ENCODERS, is_path, spec_of_hash
+from stylecli.errors import InputError, WeightsError
 from stylecli.images import read_recipe
 from stylecli.images.input_bytes import digest_of
 from stylecli.job import NAMED_STARTS, Job
 from stylecli.messages import shown
 from stylecli.provenance.recipe import Ingredient, Recipe, parse_recipe
-from stylecli.settings import Compute, Precision
+from stylecli.settings import QUALITY_ENCODERS, Compute, Precision, Settings
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,24 @@ def recipe_in(path: Path) -> Recipe:
     if text is None:
         raise InputError(f"{shown(path)} holds no recipe of this program.")
     return parse_recipe(text, shown(path))
+
+
+def borrowed_settings(picture: Path) -> tuple[Settings, str]:
+    """The settings in a picture for another one, and a note where its encoder is another now.
+
+    An encoder that goes with the quality is left to it, so that another quality may have its own.
+    Raises `InputError`.
+    """
+    recipe = recipe_in(picture)
+    recorded, settings, note = recipe.encoder, recipe.settings, ""
+    spec = spec_of_hash(recorded.sha256)
+    if spec is not None and ENCODERS.get(spec.name) == spec:
+        settings = replace(settings, encoder=spec.name)
+    elif recorded.name in ENCODERS:
+        note = f"the encoder {recorded.name} is another one than {shown(picture)} was made with"
+    if settings.encoder == QUALITY_ENCODERS[settings.quality]:
+        settings = replace(settings, encoder=None)
+    return settings, note
 
 
 def replay_of(
@@ -60,13 +79,9 @@ def replay_of(
             notes.append(f"{role} {shown(path)} has changed since the picture was made")
         return path
 
-    settings = recipe.settings
+    settings = replace(recipe.settings, encoder=_encoder(picture, recipe, given, folders, notes))
     if recipe.init is not None and settings.init not in NAMED_STARTS:
         settings = replace(settings, init=str(find(recipe.init, "the start")))
-    if settings.encoder not in ENCODERS:
-        settings = replace(settings, encoder=str(find(recipe.encoder, "the encoder")))
-    elif get_spec(settings.encoder).sha256 != recipe.encoder.sha256:
-        notes.append(f"the encoder {settings.encoder} is another one now")
     if recipe.version != __version__:
         notes.append(f"the picture was made by version {recipe.version}, this is {__version__}")
     job = Job(
@@ -81,6 +96,39 @@ def replay_of(
         style_masks=tuple(find(mask, "the style mask") for mask in recipe.style_masks),
     )
     return Replay(job, tuple(notes))
+
+
+def _encoder(
+    picture: Path,
+    recipe: Recipe,
+    given: Iterable[Path],
+    folders: Iterable[Path],
+    notes: list[str],
+) -> str:
+    """The name or file of the very encoder that a recipe records.
+
+    A named one is known by its hash, since names have changed: `vgg19` was torchvision's. Raises
+    `WeightsError` where it is not here; nothing is downloaded, and no other network is taken.
+    """
+    recorded = recipe.encoder
+    spec = spec_of_hash(recorded.sha256)
+    current = spec is not None and ENCODERS.get(spec.name) == spec
+    if spec is not None and current and not is_path(recorded.name):
+        if not status_of(spec).usable:
+            raise missing(spec)
+        if spec.name != recorded.name:
+            notes.append(f"the encoder {shown(recorded.name)} is called {spec.name} now")
+        return spec.name
+    named = replace(recorded, name=spec.file_name) if spec and not current else recorded
+    path, same = _find(named, given, folders)
+    if path is not None and same:
+        return str(path)
+    former = "a former version of " if recorded.name in ENCODERS else ""
+    raise WeightsError(
+        f"{shown(picture)} was made with {former}the encoder {shown(recorded.name)} (SHA-256 "
+        f"{recorded.sha256[:16]}...), which is not here: add --input PATH of {shown(named.name)}, "
+        f"or make a new picture with --like {shown(picture)}."
+    )
 
 
 def _precision(recipe: Recipe) -> Precision:

@@ -47,7 +47,7 @@ def complete_recipe(job: Job, digests: Digests) -> Recipe | None:
             "init": None if job.init_path is None else digests.of(job.init_path),
             "mask": None if job.mask is None else digests.of(job.mask),
             "style_masks": [digests.of(mask) for mask in job.style_masks],
-            "encoder": digests.of_encoder(job.settings.encoder),
+            "encoder": digests.of_encoder(job.settings.encoder_name),
         }
     except StylecliError:
         return None
@@ -65,5 +65,5 @@ def _is_whole(path: Path) -> bool:
 
 def named_settings(job: Job) -> Settings:
     """A job's settings with files by their names alone: a recipe tells nothing of a machine."""
-    settings = replace(job.settings, encoder=Path(job.settings.encoder).name)
+    settings = replace(job.settings, encoder=Path(job.settings.encoder_name).name)
     return settings if job.init_path is None else replace(settings, init=job.init_path.name)

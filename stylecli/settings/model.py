@@ -33,9 +33,15 @@ LAYER_FIELDS: Final = ("content_layers", "style_layers")  # written as relu1_1:5
 NUMBER_FIELDS: Final = ("style_weights", "style_scale")  # written as 3,1
 # A knob that is turned sets aside those that it stands for, or that stand for it.
 EXCLUDED_BY: Final = {"strength": ("alpha", "beta"), "alpha": ("strength",), "beta": ("strength",)}
+QUALITY_ENCODERS: Final[dict[Quality, str]] = {
+    "draft": "compact",
+    "normal": "compact",
+    "high": "vgg19",
+}
 BALANCED_RATIO: Final = 12.0  # β/α in the middle of --strength
-# β/α for their losses: about the 1e3 of Gatys et al. 2016, whose pixels reach 255 and whose
-# features are some 100 times larger; content grows with the square of that, style with the 4th.
+# β/α for the losses of Gatys et al., for a network whose features are of order 1, as those of
+# torchvision's are. Content grows with the square of the features, style with the 4th power, so
+# an encoder of another scale has a ratio of its own (`EncoderSpec.gatys_ratio`).
 GATYS_RATIO: Final = 1e7
 
 
@@ -43,6 +49,7 @@ GATYS_RATIO: Final = 1e7
 class Settings:
     """The recipe of a picture: objective, size and optimisation.
 
+    `encoder` is a name or a weights file; `None` the one that goes with `quality`.
     `strength` in [0, 1] stands for `alpha` and `beta`, and excludes them. Layers are
     (name, weight) pairs; `None` means the encoder's own defaults. `size` is the long side of
     the output in pixels, `None` the content's own size. `octaves` are the sizes at which styles
@@ -55,7 +62,7 @@ class Settings:
     Raises `SettingsError` for values out of range.
     """
 
-    encoder: str = "compact"
+    encoder: str | None = None
     strength: float | None = None
     alpha: float | None = None
     beta: float | None = None
@@ -100,23 +107,30 @@ class Settings:
             check_layer_weights(name, getattr(self, name))
         _check_numbers("style_weights", self.style_weights, 0.0, 1e6)
         _check_numbers("style_scale", self.style_scale, 1 / 16, 16.0)
-        for name in ("encoder", "init"):
-            check_text(name, getattr(self, name))
+        check_text("encoder", self.encoder_name)
+        check_text("init", self.init)
         for field in dataclasses.fields(self):  # JSON has a null, and the checks let it pass
             if getattr(self, field.name) is None and field.default is not None:
                 raise SettingsError(f"{field.name} needs a value.")
-        if self.loss_weights == (0.0, 0.0):
+        if self.loss_weights() == (0.0, 0.0):
             raise SettingsError("alpha and beta are both 0: there is nothing to optimise.")
 
     @property
-    def loss_weights(self) -> tuple[float, float]:
-        """α and β, from whichever of the two knobs is in use."""
+    def encoder_name(self) -> str:
+        """The name or file of the encoder that is used."""
+        return QUALITY_ENCODERS[self.quality] if self.encoder is None else self.encoder
+
+    def loss_weights(self, gatys_ratio: float = GATYS_RATIO) -> tuple[float, float]:
+        """α and β, from whichever of the two knobs is in use.
+
+        `gatys_ratio` is the encoder's default β/α for the losses of Gatys et al.
+        """
         if self.alpha is not None or self.beta is not None:
-            ratio = BALANCED_RATIO if self.losses == "relative" else GATYS_RATIO
+            ratio = BALANCED_RATIO if self.losses == "relative" else gatys_ratio
             alpha = 1.0 if self.alpha is None else float(self.alpha)
             return alpha, ratio if self.beta is None else float(self.beta)
         if self.strength is None and self.losses == "gatys":
-            return 1.0, GATYS_RATIO
+            return 1.0, gatys_ratio
         return weights_of_strength(DEFAULT_STRENGTH if self.strength is None else self.strength)
 
     def to_dict(self) -> dict[str, Any]:

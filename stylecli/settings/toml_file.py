@@ -3,6 +3,7 @@
 import json
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,8 +16,9 @@ MAX_BYTES: Final = 1_000_000
 
 
 def write_settings(path: Path, settings: Settings) -> None:
-    """Write every setting that is not at `None`. Raises `OutputError`."""
-    lines = [f"{name} = {_toml(value)}\n" for name, value in settings.to_dict().items()]
+    """Write every setting that is not at `None`, and the encoder. Raises `OutputError`."""
+    values = replace(settings, encoder=settings.encoder_name).to_dict()
+    lines = [f"{name} = {_toml(value)}\n" for name, value in values.items()]
     text = "# stylize --config " + json.dumps(path.name) + "\n" + "".join(lines)
     try:
         data = text.encode()

@@ -19,7 +19,7 @@ from stylecli.transfer.optim.lbfgs import LBFGS
 from stylecli.transfer.optim.loop import Descent, Evaluate, MaskedOptimizer, Optimizer, Terms
 from stylecli.transfer.optim.preconditioner import metric
 from stylecli.transfer.request import Subject
-from stylecli.transfer.resample import Size, enlarge, resize
+from stylecli.transfer.resample import Size, resize, resize_mask
 from stylecli.transfer.results import Losses, Progress, ProgressCallback
 from stylecli.transfer.schedule import Scale
 
@@ -117,7 +117,7 @@ def _descend(
     done = 0
     if resume is None:
         assert image is not None
-        start = _kept(run, enlarge(image, scale.size))
+        start = _kept(run, resize(image, scale.size))
     else:
         start, done = resume["descent"]["image"].to(run.device), int(resume["iteration"])
     give_back()  # what preparing all this took
@@ -146,7 +146,7 @@ def _free_parts(
     masks = [subject.free for subject in run.subjects]
     if masks[0] is None:
         return objective, optimizer
-    free = resize(masks[0], size)
+    free = resize_mask(masks[0], size)
 
     def evaluate(image: torch.Tensor) -> tuple[Terms, torch.Tensor]:
         terms, gradient = objective(image)

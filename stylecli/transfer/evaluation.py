@@ -12,7 +12,7 @@ from stylecli.transfer.compute.device import resolve
 from stylecli.transfer.memory_plan import memory_limit, plans
 from stylecli.transfer.objective.targets import Targets, weights_of
 from stylecli.transfer.request import Part, Source, Subject
-from stylecli.transfer.resample import fit, half, halve, resize
+from stylecli.transfer.resample import fit, half, halve, resize, resize_mask
 
 REPORTED_OCTAVES: Final = 3
 
@@ -77,7 +77,7 @@ def _fitted(part: Part, long_side: int) -> Part:
 def _resized(source: Source, long_side: int) -> Source:
     shape = source.picture.shape[-2], source.picture.shape[-1]
     size = fit(shape, max(1, round(long_side * source.scale)))
-    mask = None if source.mask is None else resize(source.mask, size)
+    mask = None if source.mask is None else resize_mask(source.mask, size)
     return replace(source, picture=resize(source.picture, size), mask=mask, given=())
 
 

@@ -39,6 +39,7 @@ CANDIDATES: Final[tuple[tuple[int, int | None], ...]] = (
 IMAGES: Final = 11
 RESERVE: Final = 0.8  # share of the free memory that `auto` takes
 WORK_SPACE: Final = 14  # times the largest layer
+LAYOUTS: Final = 2  # in which a weight is packed for the sizes that occur, at most 3 were seen
 IN_PIECES: Final = 1.8  # times what a tile needs, since tiles differ in size
 PROCESS: Final = 820 * 2**20  # bytes of the interpreter, torch and its work space, measured
 
@@ -128,9 +129,9 @@ def activation_bytes(trunk: Trunk) -> float:
 
 
 def weight_bytes(trunk: Trunk) -> int:
-    """Bytes of the weights: as loaded, and twice in the working precision."""
+    """Bytes of the weights: as loaded, and for both directions as convolutions read them."""
     count = sum(step.weight.numel() for step in trunk.steps if step.weight is not None)
-    return count * (4 + 2 * trunk.dtype.itemsize)
+    return count * (4 + 2 * LAYOUTS * trunk.dtype.itemsize)
 
 
 def memory_limit(device: torch.device, max_memory: int | None) -> int:

@@ -2,19 +2,24 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import torch
 
 from stylecli.errors import InputError
 from stylecli.settings import LossKind, Settings
 from stylecli.settings.parsing import LayerWeights
-from stylecli.transfer.resample import Size, resize
+from stylecli.transfer.resample import Size, resize, resize_mask
+
+COARSE_SIDE: Final = 250  # pixels of the short side, under which a scale counts as small
 
 
 @dataclass(frozen=True)
 class Weights:
-    """One picture's weights; a style layer's weight is its share of 1."""
+    """One picture's weights; a style layer's weight is its share of 1.
+
+    `coarse_content` are the content layers of small scales: see `content_at`.
+    """
 
     alpha: float
     beta: float
@@ -23,6 +28,17 @@ class Weights:
     content: LayerWeights
     style: LayerWeights
     kind: LossKind = "relative"
+    coarse_content: LayerWeights | None = None
+
+    def content_at(self, size: Size) -> LayerWeights:
+        """The content layers of a scale of `size`.
+
+        A position of relu4_2 sees 92 pixels, half of a picture of 192 rows: it hardly says where
+        things are, and edges run on to the picture's border as straight bands. A shallower layer
+        that joins it at small scales says so (benchmarks/README.md, The encoder).
+        """
+        small = self.coarse_content is not None and min(size) < COARSE_SIDE
+        return self.coarse_content if small and self.coarse_content else self.content
 
 
 @dataclass(frozen=True)
@@ -109,7 +125,7 @@ class Subject:
         if self.free is None:
             return image
         size: Size = (image.shape[-2], image.shape[-1])
-        return torch.lerp(resize(self.content, size), image, resize(self.free, size))
+        return torch.lerp(resize(self.content, size), image, resize_mask(self.free, size))
 
 
 class Importer:
@@ -142,7 +158,7 @@ class Importer:
     def mask(self, mask: torch.Tensor, picture: torch.Tensor) -> torch.Tensor:
         """(1, h, w) as (1, 1, H, W), resized to its picture."""
         ready = _checked(mask, 1).to(self.device).unsqueeze(0)
-        return resize(ready, (picture.shape[-2], picture.shape[-1])).clamp(0.0, 1.0)
+        return resize_mask(ready, (picture.shape[-2], picture.shape[-1])).clamp(0.0, 1.0)
 
     def _source(self, style: Style) -> Source:
         picture = self.picture(style.picture)

@@ -1,7 +1,8 @@
 """Resizing, and its transpose: what carries a gradient back through a resize.
 
-`resize` goes to any size; `halve` and `double` are the two steps a pyramid needs, with the same
-triangle filter, some ten times as fast as the general transpose on a CPU.
+`resize` takes pictures and `resize_mask` masks to any size; `halve` and `double` are the two steps
+that a pyramid needs, with `resize_mask`'s triangle filter, some ten times as fast as the general
+transpose on a CPU.
 """
 
 import torch
@@ -10,8 +11,8 @@ from torch.nn import functional as F
 Size = tuple[int, int]  # height, width
 
 
-def resize(image: torch.Tensor, size: Size) -> torch.Tensor:
-    """(B, C, H, W) to (B, C, *size), by bilinear interpolation with antialiasing; linear."""
+def resize_mask(image: torch.Tensor, size: Size) -> torch.Tensor:
+    """(B, C, H, W) to (B, C, *size), by bilinear interpolation with antialiasing: for masks."""
     if tuple(image.shape[-2:]) == size:
         return image
     return F.interpolate(image, size, mode="bilinear", antialias=True, align_corners=False)
@@ -103,12 +104,16 @@ def fit(size: Size, long_side: int) -> Size:
     return max(1, round(height * long_side / width)), long_side
 
 
-def enlarge(image: torch.Tensor, size: Size) -> torch.Tensor:
-    """Upsample a picture between scales, bicubically: sharper than bilinear, kept in [0, 1]."""
+def resize(image: torch.Tensor, size: Size) -> torch.Tensor:
+    """(B, C, H, W) in [0, 1] to (B, C, *size), by bicubic interpolation with antialiasing.
+
+    For pictures. Sharper than `resize_mask`, which would blur the strokes that are to be matched;
+    not linear, since what overshoots at an edge is clamped.
+    """
     if tuple(image.shape[-2:]) == size:
         return image
-    bigger = F.interpolate(image, size, mode="bicubic", antialias=True, align_corners=False)
-    return bigger.clamp(0.0, 1.0)
+    found = F.interpolate(image, size, mode="bicubic", antialias=True, align_corners=False)
+    return found.clamp(0.0, 1.0)
 
 
 def _gather_pairs(x: torch.Tensor, dim: int) -> torch.Tensor:

@@ -64,7 +64,9 @@ def stylize_together(
     started = time.perf_counter()
     compute, settings = compute or Compute(), requests[0].settings
     if encoder is None:
-        encoder = load_encoder(settings.encoder, pooling=settings.pooling, padding=settings.padding)
+        encoder = load_encoder(
+            settings.encoder_name, pooling=settings.pooling, padding=settings.padding
+        )
     targets = targets or make_targets(encoder, settings, compute)
     run = _prepare(requests, encoder, targets, compute, on_progress)
     with tuned_malloc(), torch.no_grad():

@@ -21,7 +21,9 @@ def test_as_json(capsys: Any) -> None:
     assert found["device"]["precision"] in ("fp32", "bf16")
     assert len(found["device"]["gpus"]) == torch.cuda.device_count()
     assert found["encoders"]["compact"].endswith("intact")
-    assert found["encoders"]["vgg19"].startswith("not downloaded")
+    assert found["encoders"]["torchvision-vgg19"].startswith("not downloaded")
+    assert found["encoders"]["vgg19"].startswith("installed")
+    assert "Simonyan" in found["encoders"]["vgg19"] and "CC BY" in found["encoders"]["vgg19"]
     assert found["machine"]["cores"] >= 1
 
 

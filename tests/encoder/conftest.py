@@ -49,7 +49,7 @@ def published(
     narrow_plan: Plan,
     monkeypatch: pytest.MonkeyPatch,
 ) -> bytes:
-    """The bytes of the file that now stands for `vgg19`; old format, as torchvision's own."""
+    """The bytes of a file that stands for `torchvision-vgg19`, in the old format as its own."""
     for name in ("TORCH_HOME", "STYLECLI_CACHE", "STYLECLI_WEIGHTS_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -58,7 +58,7 @@ def published(
     torch.save(state, file, _use_new_zipfile_serialization=False)
     content = file.read_bytes()
     spec = EncoderSpec(
-        "vgg19",
+        "torchvision-vgg19",
         narrow_plan,
         *default_layers(narrow_plan),
         "vgg19-narrow.pth",
@@ -66,7 +66,7 @@ def published(
         hashlib.sha256(content).hexdigest(),
         "https://weights.invalid/vgg19-narrow.pth",
     )
-    monkeypatch.setitem(ENCODERS, "vgg19", spec)
+    monkeypatch.setitem(ENCODERS, "torchvision-vgg19", spec)
     return content
 
 

@@ -37,49 +37,49 @@ def test_folder_is_where_torch_hub_keeps_its_files(
 
 
 def test_status_before_and_after(server: Server) -> None:
-    compact, before, _ = weights_status()
-    assert (compact.name, compact.usable, compact.url) == ("compact", True, None)
-    assert (before.name, before.present, before.usable) == ("vgg19", False, False)
-    load_encoder("vgg19")
-    after = weights_status()[1]
+    compact, _, before, _ = weights_status()
+    assert (compact.name, compact.usable, compact.spec.url) == ("compact", True, None)
+    assert (before.name, before.present, before.usable) == ("torchvision-vgg19", False, False)
+    load_encoder("torchvision-vgg19")
+    after = weights_status()[2]
     assert (after.present, len(after.extracts), after.usable) == (True, 1, True)
     after.file.write_bytes(b"cut")
-    assert not weights_status()[1].present
-    assert weights_status()[1].usable
+    assert not weights_status()[2].present
+    assert weights_status()[2].usable
 
 
 def test_path_of_weights(published: bytes) -> None:
-    assert weights_path("vgg19") == hub_folder() / "vgg19-narrow.pth"
-    assert weights_path("compact") == BUNDLED / "vgg19_compact.safetensors"
-    with pytest.raises(UsageError, match="did you mean 'vgg16'"):
-        weights_path("vg16")
+    assert weights_path("torchvision-vgg19") == hub_folder() / "vgg19-narrow.pth"
+    assert weights_path("compact") == BUNDLED / "vgg19_compact_v2.safetensors"
+    with pytest.raises(UsageError, match="did you mean 'torchvision-vgg16'"):
+        weights_path("torchvision-vg16")
 
 
 def test_pull_downloads_once(server: Server) -> None:
     messages: list[str] = []
-    path = pull("vgg19", on_message=messages.append)
-    assert path == weights_path("vgg19")
+    path = pull("torchvision-vgg19", on_message=messages.append)
+    assert path == weights_path("torchvision-vgg19")
     assert len(messages) == 1
-    assert pull("vgg19") == path
+    assert pull("torchvision-vgg19") == path
     assert len(server.requests) == 1
 
 
 def test_pull_replaces_a_damaged_file(server: Server, published: bytes) -> None:
-    path = weights_path("vgg19")
+    path = weights_path("torchvision-vgg19")
     path.parent.mkdir(parents=True)
     path.write_bytes(published[:-1] + b"!")
-    pull("vgg19")
+    pull("torchvision-vgg19")
     assert path.read_bytes() == published
     assert len(server.requests) == 1
 
 
 def test_pull_is_content_with_an_intact_extract(server: Server) -> None:
-    load_encoder("vgg19")
-    weights_path("vgg19").unlink()
-    (extract,) = weights_status()[1].extracts
-    assert pull("vgg19") == extract
+    load_encoder("torchvision-vgg19")
+    weights_path("torchvision-vgg19").unlink()
+    (extract,) = weights_status()[2].extracts
+    assert pull("torchvision-vgg19") == extract
     extract.write_bytes(b"damaged")
-    assert pull("vgg19") == weights_path("vgg19")
+    assert pull("torchvision-vgg19") == weights_path("torchvision-vgg19")
     assert len(server.requests) == 2
 
 
@@ -89,17 +89,17 @@ def test_pull_of_the_bundled_encoder_only_checks_it() -> None:
 
 def test_verify(server: Server, published: bytes) -> None:
     assert verify("compact") == (weights_path("compact"),)
-    with pytest.raises(WeightsError, match="weights of vgg19 are not here"):
-        verify("vgg19")
-    load_encoder("vgg19")
-    (extract,) = weights_status()[1].extracts
-    assert verify("vgg19") == (weights_path("vgg19"), extract)
+    with pytest.raises(WeightsError, match="weights of torchvision-vgg19 are not here"):
+        verify("torchvision-vgg19")
+    load_encoder("torchvision-vgg19")
+    (extract,) = weights_status()[2].extracts
+    assert verify("torchvision-vgg19") == (weights_path("torchvision-vgg19"), extract)
     extract.write_bytes(extract.read_bytes()[:-1])
     with pytest.raises(WeightsError, match="delete it"):
-        verify("vgg19")
-    weights_path("vgg19").write_bytes(published[:-1] + b"!")
-    with pytest.raises(WeightsError, match="stylize weights pull vgg19"):
-        verify("vgg19")
+        verify("torchvision-vgg19")
+    weights_path("torchvision-vgg19").write_bytes(published[:-1] + b"!")
+    with pytest.raises(WeightsError, match="stylize weights pull torchvision-vgg19"):
+        verify("torchvision-vgg19")
 
 
 def test_status_needs_no_torch() -> None:

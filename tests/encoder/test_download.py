@@ -20,7 +20,7 @@ def target(tmp_path: Path) -> Path:
 
 def _fails(target: Path, match: str, timeout: float = 5) -> None:
     with pytest.raises(WeightsError, match=match) as caught:
-        download.download_weights(get_spec("vgg19"), target, timeout=timeout)
+        download.download_weights(get_spec("torchvision-vgg19"), target, timeout=timeout)
     assert "\n" not in str(caught.value)
     assert not target.exists()
     assert not target.parent.exists() or os.listdir(target.parent) == []
@@ -29,7 +29,9 @@ def _fails(target: Path, match: str, timeout: float = 5) -> None:
 def test_good(server: Server, target: Path, published: bytes) -> None:
     seen: list[tuple[int, int]] = []
     download.download_weights(
-        get_spec("vgg19"), target, on_download=lambda done, total: seen.append((done, total))
+        get_spec("torchvision-vgg19"),
+        target,
+        on_download=lambda done, total: seen.append((done, total)),
     )
     assert target.read_bytes() == published
     assert os.listdir(target.parent) == [target.name]
@@ -69,7 +71,7 @@ def test_more_than_the_file_should_have(server: Server, target: Path, published:
 
 def test_wrong_hash(server: Server, target: Path, published: bytes) -> None:
     server.body = bytes([published[0] ^ 1]) + published[1:]
-    _fails(target, rf"SHA-256 is [0-9a-f]{{64}}, not {get_spec('vgg19').sha256}")
+    _fails(target, rf"SHA-256 is [0-9a-f]{{64}}, not {get_spec('torchvision-vgg19').sha256}")
 
 
 def test_server_that_hangs(server: Server, target: Path) -> None:
@@ -104,7 +106,7 @@ def test_only_https_is_used(
 
 def test_redirect_on_this_machine(server: Server, target: Path, published: bytes) -> None:
     server.location = f"{server.url}/elsewhere"
-    download.download_weights(get_spec("vgg19"), target)
+    download.download_weights(get_spec("torchvision-vgg19"), target)
     assert target.read_bytes() == published
     assert server.requests[1:] == ["/models/elsewhere"]
 
@@ -118,7 +120,7 @@ def test_redirect_away_from_https(server: Server, target: Path, location: str) -
 def test_folder_that_cannot_be_made(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(WeightsError, match="cannot keep the downloaded weights"):
-        download.download_weights(get_spec("vgg19"), tmp_path / "file" / "w.pth")
+        download.download_weights(get_spec("torchvision-vgg19"), tmp_path / "file" / "w.pth")
 
 
 def test_interrupt_leaves_nothing(server: Server, target: Path) -> None:
@@ -126,7 +128,7 @@ def test_interrupt_leaves_nothing(server: Server, target: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        download.download_weights(get_spec("vgg19"), target, on_download=interrupt)
+        download.download_weights(get_spec("torchvision-vgg19"), target, on_download=interrupt)
     assert os.listdir(target.parent) == []
 
 
@@ -135,7 +137,7 @@ def test_what_killed_downloads_left_is_removed(
 ) -> None:
     target.parent.mkdir(parents=True)
     (target.parent / f"{atomic._PREFIX}{atomic._host()}-999999999-abc.part").touch()
-    download.download_weights(get_spec("vgg19"), target)
+    download.download_weights(get_spec("torchvision-vgg19"), target)
     assert os.listdir(target.parent) == [target.name]
 
 
@@ -151,7 +153,7 @@ def test_two_at_once(server: Server, target: Path, published: bytes) -> None:
                 waited.append(both.wait())
 
         try:
-            download.download_weights(get_spec("vgg19"), target, on_download=wait)
+            download.download_weights(get_spec("torchvision-vgg19"), target, on_download=wait)
         except Exception as error:
             failures.append(error)
 
@@ -166,4 +168,7 @@ def test_two_at_once(server: Server, target: Path, published: bytes) -> None:
 
 
 def test_address_without_mirror_is_the_published_one(published: bytes) -> None:
-    assert address_of(get_spec("vgg16")) == "https://download.pytorch.org/models/vgg16-397923af.pth"
+    assert (
+        address_of(get_spec("torchvision-vgg16"))
+        == "https://download.pytorch.org/models/vgg16-397923af.pth"
+    )

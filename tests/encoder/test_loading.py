@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from stylecli.encoder import ENCODERS, cache_folder, hub_folder, load_encoder
 from stylecli.encoder.architecture import VGG19_BLOCKS, Plan, vgg_plan
-from stylecli.encoder.registry import BUNDLED, COMPACT_PLAN
+from stylecli.encoder.registry import BUNDLED, FORMER_COMPACT
 from stylecli.errors import UsageError, WeightsError
 
 from .conftest import Server, random_weights
@@ -19,14 +19,15 @@ State = dict[str, torch.Tensor]
 
 
 def test_compact_is_bundled_intact_with_its_card() -> None:
-    content = (BUNDLED / "vgg19_compact.safetensors").read_bytes()
+    content = (BUNDLED / "vgg19_compact_v2.safetensors").read_bytes()
     assert hashlib.sha256(content).hexdigest() == ENCODERS["compact"].sha256
     assert len(content) == ENCODERS["compact"].size
-    assert "Tiny ImageNet" in (BUNDLED / "MODEL_CARD.md").read_text()
+    card = (BUNDLED / "MODEL_CARD.md").read_text()
+    assert ENCODERS["compact"].sha256 in card and ENCODERS["compact"].file_name in card
     encoder = load_encoder("compact")
     assert encoder.sha256 == ENCODERS["compact"].sha256
     assert encoder.layer_names[-1] == "relu5_1"
-    with safe_open(BUNDLED / "vgg19_compact.safetensors", "pt") as file:
+    with safe_open(BUNDLED / "vgg19_compact_v2.safetensors", "pt") as file:
         weight = file.get_tensor("28.weight").float()
     torch.testing.assert_close(encoder.steps[28].weight, weight, rtol=0, atol=0)
 
@@ -41,9 +42,9 @@ def test_compact_needs_neither_torchvision_nor_network() -> None:
 
 
 def test_damaged_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    content = bytearray((BUNDLED / "vgg19_compact.safetensors").read_bytes())
+    content = bytearray((BUNDLED / "vgg19_compact_v2.safetensors").read_bytes())
     content[-1] ^= 1
-    (tmp_path / "vgg19_compact.safetensors").write_bytes(content)
+    (tmp_path / "vgg19_compact_v2.safetensors").write_bytes(content)
     monkeypatch.setattr("stylecli.encoder.cache.BUNDLED", tmp_path)
     with pytest.raises(WeightsError, match="damaged.*reinstall stylecli"):
         load_encoder("compact")
@@ -57,10 +58,10 @@ def test_first_load_downloads_and_keeps_the_convolutions(server: Server, state: 
         messages.append(message)
         asked_before.append(len(server.requests))
 
-    encoder = load_encoder("vgg19", on_message=say)
+    encoder = load_encoder("torchvision-vgg19", on_message=say)
     assert messages[0].startswith("Downloading vgg19-narrow.pth")
     assert asked_before[0] == 0
-    assert encoder.sha256 == ENCODERS["vgg19"].sha256
+    assert encoder.sha256 == ENCODERS["torchvision-vgg19"].sha256
     torch.testing.assert_close(encoder.steps[34].weight, state["features.34.weight"])
     assert (hub_folder() / "vgg19-narrow.pth").is_file()
     (kept,) = cache_folder().iterdir()
@@ -72,10 +73,10 @@ def test_first_load_downloads_and_keeps_the_convolutions(server: Server, state: 
 
 
 def test_later_loads_need_neither_network_nor_the_published_file(server: Server) -> None:
-    first = load_encoder("vgg19")
+    first = load_encoder("torchvision-vgg19")
     (hub_folder() / "vgg19-narrow.pth").unlink()
     messages: list[str] = []
-    again = load_encoder("vgg19", download=False, on_message=messages.append)
+    again = load_encoder("torchvision-vgg19", download=False, on_message=messages.append)
     assert len(server.requests) == 1
     assert messages == []
     assert again.sha256 == first.sha256
@@ -84,12 +85,12 @@ def test_later_loads_need_neither_network_nor_the_published_file(server: Server)
 
 
 def test_damaged_extract_is_not_used_but_made_anew(server: Server) -> None:
-    first = load_encoder("vgg19")
+    first = load_encoder("torchvision-vgg19")
     (kept,) = cache_folder().iterdir()
     intact = kept.read_bytes()
     kept.write_bytes(intact[:-1] + bytes([intact[-1] ^ 1]))
     messages: list[str] = []
-    again = load_encoder("vgg19", on_message=messages.append)
+    again = load_encoder("torchvision-vgg19", on_message=messages.append)
     assert "damaged" in messages[0]
     assert kept.read_bytes() == intact
     assert len(server.requests) == 1
@@ -102,15 +103,15 @@ def test_damaged_published_file_is_refused(server: Server, published: bytes, fau
     hub_folder().mkdir(parents=True)
     file = hub_folder() / "vgg19-narrow.pth"
     file.write_bytes(changed if fault == "changed" else published[:-1])
-    with pytest.raises(WeightsError, match="damaged.*stylize weights pull vgg19"):
-        load_encoder("vgg19")
+    with pytest.raises(WeightsError, match="damaged.*stylize weights pull torchvision-vgg19"):
+        load_encoder("torchvision-vgg19")
     assert server.requests == []
     assert not cache_folder().exists()
 
 
 def test_without_download_the_message_says_what_to_do(server: Server) -> None:
     with pytest.raises(WeightsError) as caught:
-        load_encoder("vgg19", download=False)
+        load_encoder("torchvision-vgg19", download=False)
     message = str(caught.value)
     for part in ("vgg19-narrow.pth", "https://weights.invalid", str(hub_folder()), "weights pull"):
         assert part in message
@@ -120,10 +121,10 @@ def test_without_download_the_message_says_what_to_do(server: Server) -> None:
 def test_file_of_another_network_under_the_pinned_hash(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec = ENCODERS["vgg19"]
+    spec = ENCODERS["torchvision-vgg19"]
     object.__setattr__(spec, "plan", vgg_plan(VGG19_BLOCKS, width=4))
     with pytest.raises(WeightsError, match="another network"):
-        load_encoder("vgg19")
+        load_encoder("torchvision-vgg19")
 
 
 def test_cache_that_cannot_be_written_is_no_failure(
@@ -132,7 +133,10 @@ def test_cache_that_cannot_be_written_is_no_failure(
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("STYLECLI_CACHE", str(tmp_path / "file"))
     messages: list[str] = []
-    assert load_encoder("vgg19", on_message=messages.append).spec.name == "vgg19"
+    assert (
+        load_encoder("torchvision-vgg19", on_message=messages.append).spec.name
+        == "torchvision-vgg19"
+    )
     assert "Later starts" in messages[-1]
 
 
@@ -150,11 +154,24 @@ def test_path(tmp_path: Path, state: State, suffix: str) -> None:
     assert encoder(torch.rand(1, 3, 32, 32), ["pool5"])["pool5"].shape == (1, 16, 1, 1)
 
 
-def test_path_to_the_compact_architecture_has_its_defaults(tmp_path: Path) -> None:
-    save_file(random_weights(COMPACT_PLAN, prefix=""), tmp_path / "c.safetensors")
-    spec = load_encoder(str(tmp_path / "c.safetensors")).spec
-    assert spec.default_content_layers == ENCODERS["compact"].default_content_layers
-    assert spec.default_style_layers == ENCODERS["compact"].default_style_layers
+def test_file_of_any_widths_is_used_by_its_own(tmp_path: Path) -> None:
+    plan = Plan(VGG19_BLOCKS, (3, 5, 7, 2, 9, 4, 6, 8, 10, 3))
+    save_file(random_weights(plan, prefix=""), tmp_path / "c.safetensors")
+    encoder = load_encoder(str(tmp_path / "c.safetensors"))
+    assert encoder.spec.plan == plan
+    assert encoder.spec.default_content_layers == (("relu4_2", 1.0),)
+    assert encoder(torch.rand(1, 3, 16, 16), ["relu4_2"])["relu4_2"].shape == (1, 3, 2, 2)
+
+
+def test_former_bundled_file_keeps_its_layers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "vgg19_compact.safetensors"
+    save_file(random_weights(FORMER_COMPACT.plan, prefix=""), path)
+    monkeypatch.setattr("stylecli.encoder.loading.sha256_of", lambda _: FORMER_COMPACT.sha256)
+    spec = load_encoder(str(path)).spec
+    assert spec.default_content_layers == (("relu3_3", 1.0),)
+    assert [weight for _, weight in spec.default_style_layers] == [5, 4, 3, 2, 1]
 
 
 @pytest.mark.parametrize(

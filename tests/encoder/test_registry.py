@@ -2,16 +2,40 @@ import pytest
 
 from stylecli.encoder import content_layers, style_layers
 from stylecli.encoder.architecture import VGG19_BLOCKS, vgg_plan
-from stylecli.encoder.registry import default_layers, get_spec, is_path
+from stylecli.encoder.registry import (
+    ENCODERS,
+    FORMER_COMPACT,
+    default_layers,
+    get_spec,
+    is_path,
+    spec_of_hash,
+)
 from stylecli.errors import UsageError
 
 
-def test_default_layers_of_compact_and_vgg() -> None:
-    compact, vgg19 = get_spec("compact"), get_spec("vgg19")
-    assert content_layers(compact, None) == (("relu3_3", 1.0),)
-    assert [weight for _, weight in style_layers(compact, None)] == [5, 4, 3, 2, 1]
-    assert content_layers(vgg19, None) == (("relu4_2", 1.0),)
-    assert style_layers(vgg19, None) == tuple((f"relu{block}_1", 1.0) for block in range(1, 6))
+@pytest.mark.parametrize("name", ENCODERS)
+def test_default_layers_are_those_of_gatys_et_al(name: str) -> None:
+    spec = get_spec(name)
+    assert content_layers(spec, None) == (("relu4_2", 1.0),)
+    assert style_layers(spec, None) == tuple((f"relu{block}_1", 1.0) for block in range(1, 6))
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_every_encoder_names_its_source_and_licence(name: str) -> None:
+    spec = get_spec(name)
+    assert spec.source and spec.license
+    assert spec.url is None or spec.package is None
+
+
+def test_hashes_lead_to_the_encoders_they_belong_to() -> None:
+    for spec in (*ENCODERS.values(), FORMER_COMPACT):
+        assert spec_of_hash(spec.sha256) is spec
+    assert spec_of_hash("0" * 64) is None
+
+
+def test_former_names_lead_to_the_new_ones() -> None:
+    with pytest.raises(UsageError, match="did you mean 'torchvision-vgg16'"):
+        get_spec("vgg16")
 
 
 @pytest.mark.parametrize(
@@ -27,7 +51,7 @@ def test_defaults_of_a_short_network_use_what_it_has(
 
 
 def test_given_layers_win() -> None:
-    assert style_layers(get_spec("vgg16"), (("pool2", 3.0),)) == (("pool2", 3.0),)
+    assert style_layers(get_spec("torchvision-vgg16"), (("pool2", 3.0),)) == (("pool2", 3.0),)
 
 
 def test_unknown_layer_suggests_the_nearest_and_lists_all() -> None:

@@ -102,7 +102,7 @@ def test_everything_is_frozen_and_the_picture_still_has_a_gradient() -> None:
     encoder = load_encoder("compact")
     parameters = list(encoder.parameters())
     assert len(parameters) == 26
-    assert sum(p.numel() for p in parameters) == 3_237_664
+    assert sum(p.numel() for p in parameters) == 6_187_424
     assert not any(p.requires_grad for p in parameters)
     assert not any(module.training for module in encoder.modules())
     image = torch.rand(1, 3, 16, 16, requires_grad=True)
@@ -120,12 +120,14 @@ def test_gradient_of_the_picture_is_right(
     assert torch.autograd.gradcheck(lambda x: encoder(x, ["relu2_1"])["relu2_1"], (image,))
 
 
-def test_compact_features_have_mean_activation_near_one() -> None:
-    """What the model card says; a wrong normalisation would show here."""
+def test_compact_features_have_the_scale_of_the_original() -> None:
+    """What the model card says; a wrong normalization of either network would show here."""
     generator = torch.Generator().manual_seed(0)
     image = F.interpolate(torch.rand(1, 3, 8, 8, generator=generator), size=64, mode="bilinear")
-    features = load_encoder("compact")(image, ["relu1_1", "relu2_1", "relu3_1"])
-    assert all(0.2 < x.mean() < 5 for x in features.values())
+    layers = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu4_2", "relu5_1"]
+    compact, original = (load_encoder(name)(image, layers) for name in ("compact", "vgg19"))
+    for layer in layers:
+        assert 0.6 < compact[layer].square().mean() / original[layer].square().mean() < 1.6
 
 
 def test_stops_at_the_deepest_layer_asked_for() -> None:
@@ -139,7 +141,7 @@ def test_stops_at_the_deepest_layer_asked_for() -> None:
 def test_smallest_side() -> None:
     encoder = load_encoder("compact")
     assert [encoder.smallest_side([n]) for n in ("relu1_1", "relu3_3", "relu5_1")] == [1, 4, 16]
-    assert encoder(torch.rand(1, 3, 16, 16), ["relu5_1"])["relu5_1"].shape == (1, 256, 1, 1)
+    assert encoder(torch.rand(1, 3, 16, 16), ["relu5_1"])["relu5_1"].shape == (1, 512, 1, 1)
 
 
 def test_unknown_layer_in_forward() -> None:

@@ -29,9 +29,9 @@ def test_well_known_layers_of_vgg19_have_their_well_known_indices() -> None:
     assert names[-1] == "pool5"
 
 
-def test_compact_is_vgg19_at_half_width_up_to_conv5_1() -> None:
+def test_compact_is_vgg19_up_to_conv5_1() -> None:
     assert COMPACT_PLAN.layer_names == vgg_plan(VGG19_BLOCKS).layer_names[:30]
-    assert COMPACT_PLAN.channels == (32, 32, 64, 64, *[128] * 4, *[256] * 5)
+    assert COMPACT_PLAN.channels == (32, 32, 64, 64, *[128] * 4, 256, 384, 384, 384, 512)
 
 
 def test_plan_that_ends_with_a_block_keeps_its_pooling() -> None:
@@ -43,16 +43,21 @@ def test_published_figures_are_the_pinned_ones() -> None:
     pinned = {name: (spec.file_name, spec.size, spec.sha256) for name, spec in ENCODERS.items()}
     assert pinned == {
         "compact": (
-            "vgg19_compact.safetensors",
-            6_477_584,
-            "8bebbda324d8ae9a5755fdc11877a5b20a453ede175eb19c959dc3719c7dbe7b",
+            "vgg19_compact_v2.safetensors",
+            12_376_832,
+            "05d7bfdfe1ed9d298ee4c426743837ff2a290653ab6faee8cf22e60f18b7af37",
         ),
         "vgg19": (
+            "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin",
+            20_063_401,
+            "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6",
+        ),
+        "torchvision-vgg19": (
             "vgg19-dcbb9e9d.pth",
             574_673_361,
             "dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
         ),
-        "vgg16": (
+        "torchvision-vgg16": (
             "vgg16-397923af.pth",
             553_433_881,
             "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",

@@ -1,7 +1,6 @@
 """`stylecli.stylize`: every kind of picture, and every wrong one."""
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy
@@ -10,6 +9,7 @@ import torch
 from PIL import Image
 
 from stylecli import InputError, MemoryLimitError, SettingsError, stylize
+from stylecli.encoder import load_encoder
 from stylecli.settings import Compute, Settings
 
 
@@ -28,20 +28,27 @@ def test_every_kind_of_picture(
 
 
 def test_settings_and_compute(core: Any, loaded: Any, content: torch.Tensor) -> None:
-    stylize(content, content, size=32, seed=3, encoder="vgg16", device="cpu", precision="fp32")
-    assert core.asked["settings"] == Settings(size=32, seed=3, encoder="vgg16")
+    stylize(
+        content,
+        content,
+        size=32,
+        seed=3,
+        encoder="torchvision-vgg16",
+        device="cpu",
+        precision="fp32",
+    )
+    assert core.asked["settings"] == Settings(size=32, seed=3, encoder="torchvision-vgg16")
     assert core.asked["compute"] == Compute(device="cpu", precision="fp32")
-    assert loaded[0][0] == ("vgg16",)
+    assert loaded[0][0] == ("torchvision-vgg16",)
 
 
 def test_an_encoder_loaded_before(core: Any, loaded: Any, content: torch.Tensor) -> None:
-    mine: Any = SimpleNamespace(
-        spec=SimpleNamespace(name="compact"), pooling="average", padding="zeros"
-    )
+    mine = load_encoder("compact", pooling="average", padding="zeros")
     stylize(content, content, encoder=mine)
     assert loaded == []
     assert core.asked["encoder"] is mine
-    assert core.asked["settings"] == Settings(pooling="average", padding="zeros")
+    expected = Settings(encoder="compact", pooling="average", padding="zeros")
+    assert core.asked["settings"] == expected
 
 
 def test_init(core: Any, loaded: Any, content: torch.Tensor, style_path: Path) -> None:

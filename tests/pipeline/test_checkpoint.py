@@ -13,7 +13,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from stylecli.errors import InputError, OutputError
+from stylecli.errors import InputError, OutputError, WeightsError
 from stylecli.images import OutputOptions
 from stylecli.images.discovery import STREAM
 from stylecli.job import Job
@@ -159,7 +159,7 @@ def test_changed_pictures_and_encoders(saved: Path) -> None:
     for hashes in ({JOB.content: "c" * 64}, {Path("other.png"): "a" * 64}):
         with pytest.raises(InputError, match=r"^\S+ has changed since .* start again without it.$"):
             check_inputs(found, hashes)
-    with pytest.raises(InputError, match=r"^the encoder \S+small.safetensors has changed since"):
+    with pytest.raises(WeightsError, match=r"^the encoder \S+small.safetensors has changed since"):
         check_encoder(found, "f" * 64)
 
 

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from stylecli.encoder.registry import BUNDLED
-from stylecli.errors import Halted, InputError, MemoryLimitError, OutputError
+from stylecli.errors import Halted, InputError, MemoryLimitError, OutputError, WeightsError
 from stylecli.images import OutputOptions
 from stylecli.job import Job
 from stylecli.pipeline.checkpoint import load_checkpoint
@@ -191,7 +191,8 @@ def test_changed_inputs(make: MakeJob, tmp_path: Path, style_path: Path, which: 
         weights.write_bytes(data)
     else:
         Image.new("RGB", (64, 48), "red").save(tmp_path / f"{which}.png")
-    with pytest.raises(InputError, match="has changed since the checkpoint was made"):
+    kind = WeightsError if which == "encoder" else InputError
+    with pytest.raises(kind, match="has changed since the checkpoint was made"):
         run_job(found.job, resume=found)
     assert path.exists() and not found.job.output.exists()
 

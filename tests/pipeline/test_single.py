@@ -56,7 +56,7 @@ def test_the_picture_holds_its_recipe(core: Any, job: Any, tmp_path: Path) -> No
     assert text is not None
     recipe = parse_recipe(text)
     assert recipe.to_dict() == done.recipe
-    assert recipe.settings == Settings(seed=4)
+    assert recipe.settings == Settings(seed=4, encoder="compact")
     assert recipe.content.sha256 == read_picture(tmp_path / "content.png").meta.sha256
     assert [style.name for style in recipe.styles] == ["style.png"]
     assert (recipe.size, recipe.iterations) == ((64, 48), 3)

@@ -11,12 +11,13 @@ import torch
 from PIL import Image
 
 from stylecli._version import __version__
-from stylecli.encoder.registry import BUNDLED
-from stylecli.errors import InputError
+from stylecli.encoder.registry import BUNDLED, ENCODERS, FORMER_COMPACT
+from stylecli.errors import InputError, WeightsError
 from stylecli.images import OutputOptions, read_picture, write_picture
+from stylecli.images.input_bytes import digest_of
 from stylecli.job import Job
 from stylecli.pipeline.single import run_job
-from stylecli.provenance.job_from_recipe import recipe_in, replay_of
+from stylecli.provenance.job_from_recipe import borrowed_settings, recipe_in, replay_of
 from stylecli.settings import Compute, Settings
 
 FEW = Settings(iterations=2, seed=5, strength=0.6, style_layers=(("relu1_1", 2.0),))
@@ -67,7 +68,7 @@ def again(picture: Path, **more: Any) -> Path:
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tif", "avif"])
 def test_the_same_picture(make: Make, suffix: str) -> None:
     picture = make(f"out.{suffix}")
-    assert recipe_in(picture).settings == FEW
+    assert recipe_in(picture).settings == replace(FEW, encoder="compact")
     assert again(picture).read_bytes() == picture.read_bytes()
 
 
@@ -117,7 +118,6 @@ def test_with_everything_that_a_job_can_name(
     assert job.settings.encoder == str(weights)
     assert again(picture).read_bytes() == picture.read_bytes()
     for path, role in (
-        (weights, "the encoder small"),
         (mask, "the mask mask.png"),
         (style_mask, "the style mask style"),
         (style_path, "the start style.png"),
@@ -127,6 +127,9 @@ def test_with_everything_that_a_job_can_name(
         with pytest.raises(InputError, match=f"^cannot find {role}.* add --input PATH.$"):
             replay_of(picture, tmp_path / "again.png")
         path.write_bytes(kept)
+    weights.unlink()
+    with pytest.raises(WeightsError, match="the encoder small.* is not here: add --input PATH of"):
+        replay_of(picture, tmp_path / "again.png")
 
 
 def test_precision_is_that_of_the_recipe(forge: Any, make: Make, tmp_path: Path) -> None:
@@ -184,10 +187,82 @@ def test_another_version_is_told(forge: Any, tmp_path: Path) -> None:
     assert found.notes == (f"the picture was made by version 0.0.1, this is {__version__}",)
 
 
-def test_another_encoder_is_told(forge: Any, tmp_path: Path) -> None:
+def test_another_encoder_of_that_name_is_refused(forge: Any, tmp_path: Path) -> None:
     picture = forge(lambda recipe: recipe["encoder"].update(sha256="0" * 64))
+    with pytest.raises(WeightsError, match=r"a former version of the encoder compact \(SHA-256 0"):
+        replay_of(picture, tmp_path / "again.png")
+
+
+def former(recipe: dict[str, Any]) -> None:
+    recipe["encoder"].update(sha256=FORMER_COMPACT.sha256)
+
+
+def test_former_bundled_encoder_is_refused_by_name(forge: Any, tmp_path: Path) -> None:
+    picture = forge(former)
+    with pytest.raises(WeightsError, match="add --input PATH of vgg19_compact.safetensors"):
+        replay_of(picture, tmp_path / "again.png")
+
+
+def test_former_bundled_encoder_is_taken_where_it_is(
+    forge: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture, weights = forge(former), tmp_path / FORMER_COMPACT.file_name
+    weights.write_bytes(b"the weights")
+    real = digest_of
+    monkeypatch.setattr(
+        "stylecli.provenance.job_from_recipe.digest_of",
+        lambda path: FORMER_COMPACT.sha256 if path == weights else real(path),
+    )
     found = replay_of(picture, tmp_path / "again.png")
-    assert found.notes == ("the encoder compact is another one now",)
+    assert found.job.settings.encoder == str(weights)
+
+
+def torchvision(recipe: dict[str, Any]) -> None:
+    """As earlier versions recorded what is `torchvision-vgg19` now."""
+    sha256 = ENCODERS["torchvision-vgg19"].sha256
+    recipe["encoder"].update(name="vgg19", sha256=sha256)
+    recipe["settings"].update(encoder="vgg19")
+
+
+def test_renamed_encoder_is_refused_where_it_is_not(
+    forge: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "none"))
+    monkeypatch.setenv("STYLECLI_CACHE", str(tmp_path / "none"))
+    picture = forge(torchvision)
+    with pytest.raises(WeightsError, match="weights of torchvision-vgg19 are not here"):
+        replay_of(picture, tmp_path / "again.png")
+
+
+def test_renamed_encoder_is_found_by_its_hash(
+    forge: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    spec = ENCODERS["torchvision-vgg19"]
+    file = tmp_path / "hub" / "checkpoints" / spec.file_name
+    file.parent.mkdir(parents=True)
+    with file.open("wb") as handle:
+        handle.truncate(spec.size)  # present; its hash is checked when it is loaded
+    found = replay_of(forge(torchvision), tmp_path / "again.png")
+    assert found.job.settings.encoder == "torchvision-vgg19"
+    assert found.notes == ("the encoder vgg19 is called torchvision-vgg19 now",)
+
+
+def test_borrowed_settings_name_the_same_network(forge: Any, tmp_path: Path) -> None:
+    settings, note = borrowed_settings(forge(torchvision))
+    assert (settings.encoder, note) == ("torchvision-vgg19", "")
+
+
+def test_borrowed_settings_say_where_the_encoder_is_another(forge: Any) -> None:
+    settings, note = borrowed_settings(forge(former))
+    assert settings.encoder_name == "compact"
+    assert note.startswith("the encoder compact is another one than")
+
+
+def test_borrowed_settings_leave_the_encoder_to_the_quality(make: Make) -> None:
+    picture = make()
+    assert recipe_in(picture).settings.encoder == "compact"
+    assert borrowed_settings(picture)[0].encoder is None
 
 
 @pytest.mark.parametrize("name", ["../secret.png", "/etc/../secret.png", "current/../secret.png"])

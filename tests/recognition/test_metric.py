@@ -72,7 +72,7 @@ def test_shuffling_places_changes_content_more_than_style(
     eye: PerceptualMetric, style: torch.Tensor
 ) -> None:
     found = eye.distances(style, style.roll((20, 28), (-2, -1)))
-    assert found.content > 3 * found.style
+    assert found.content > 2 * found.style
 
 
 def test_unlike_numbers_of_octaves_compare_what_both_have() -> None:

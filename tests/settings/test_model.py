@@ -32,7 +32,7 @@ def test_weights_of_a_strength(strength: float, ratio: float) -> None:
     """12·(s/(1−s))^1.5: a quarter to the power of 1.5 is an eighth."""
     alpha, beta = weights_of_strength(strength)
     assert (alpha, beta) == (1.0, pytest.approx(ratio))
-    assert Settings(strength=strength).loss_weights == (alpha, beta)
+    assert Settings(strength=strength).loss_weights() == (alpha, beta)
 
 
 def test_full_strength_is_the_style_alone() -> None:
@@ -52,7 +52,7 @@ def test_full_strength_is_the_style_alone() -> None:
     ],
 )
 def test_loss_weights(given: dict[str, Any], expected: tuple[float, float]) -> None:
-    assert Settings(**given).loss_weights == pytest.approx(expected)
+    assert Settings(**given).loss_weights() == pytest.approx(expected)
     assert DEFAULT_STRENGTH == 0.5
 
 
@@ -126,6 +126,8 @@ def test_choices(name: str, value: Any, near: str) -> None:
 @pytest.mark.parametrize("name", ["encoder", "init"])
 @pytest.mark.parametrize("value", ["", "a\0b", 3, None])
 def test_names_and_paths(name: str, value: Any) -> None:
+    if (name, value) == ("encoder", None):
+        return  # the one that goes with the quality
     message = refused(Settings, **{name: value})
     assert message == f"{name} must be a name or a path, got {value!r}."
 
@@ -239,3 +241,34 @@ def test_no_memory(text: str) -> None:
         f"max_memory must be a size such as 800M or 2G, got {text!r}."
     )
     assert "precision must be one of" in refused(Compute, precision="fp16")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "compact"),
+        ({"quality": "draft"}, "compact"),
+        ({"quality": "high"}, "vgg19"),
+        ({"quality": "high", "encoder": "compact"}, "compact"),
+        ({"quality": "draft", "encoder": "vgg19"}, "vgg19"),
+        ({"encoder": "my.safetensors"}, "my.safetensors"),
+    ],
+)
+def test_encoder_goes_with_the_quality_unless_it_is_named(
+    given: dict[str, Any], expected: str
+) -> None:
+    assert Settings(**given).encoder_name == expected
+
+
+def test_encoder_that_is_not_named_is_not_written() -> None:
+    assert "encoder" not in Settings(quality="high").to_dict()
+    assert Settings.from_dict({"encoder": "vgg19"}).encoder == "vgg19"
+    with pytest.raises(SettingsError, match="encoder must be a name"):
+        Settings(encoder="")
+
+
+def test_ratio_of_gatys_losses_is_the_encoder_s() -> None:
+    assert Settings(losses="gatys").loss_weights(5.0) == (1.0, 5.0)
+    assert Settings(losses="gatys", alpha=2.0).loss_weights(5.0) == (2.0, 5.0)
+    assert Settings(losses="gatys", beta=3.0).loss_weights(5.0) == (1.0, 3.0)
+    assert Settings().loss_weights(5.0) == Settings().loss_weights()

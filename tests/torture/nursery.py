@@ -158,7 +158,7 @@ def _slow_down(seconds: float) -> None:
 
 
 def _publish(file: Path) -> None:
-    """Let a small file stand for the weights of `vgg19`, as the encoder tests' fixture does."""
+    """Let a small file stand for the weights of `torchvision-vgg19`, as the fixture does."""
     import hashlib
 
     from stylecli.encoder import ENCODERS, EncoderSpec
@@ -169,7 +169,9 @@ def _publish(file: Path) -> None:
     digest, name = hashlib.sha256(data).hexdigest(), "vgg19-narrow.pth"
     url = f"https://weights.invalid/{name}"
     layers = default_layers(plan)
-    ENCODERS["vgg19"] = EncoderSpec("vgg19", plan, *layers, name, len(data), digest, url)
+    ENCODERS["torchvision-vgg19"] = EncoderSpec(
+        "torchvision-vgg19", plan, *layers, name, len(data), digest, url
+    )
 
 
 if __name__ not in ("__main__", "__mp_main__"):  # as a script, and in its workers, it stands alone

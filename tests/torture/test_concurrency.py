@@ -90,7 +90,7 @@ def test_one_cache(
     """Which four fill at once, after one that was killed as it did."""
     (folder := tmp_path / "runs").mkdir()
     weights = tmp_path / "narrow.pth"
-    pull = ["weights", "pull", "vgg19"]
+    pull = ["weights", "pull", "torchvision-vgg19"]
     cache, rounds = hub_folder(), scaled(2, 50)
     for _ in range(rounds):
         with contextlib.suppress(FileNotFoundError):

@@ -80,7 +80,7 @@ def rude(published: bytes, monkeypatch: Any) -> Iterator[Callable[[list[bytes], 
 @pytest.mark.parametrize("name", _answers())
 def test_servers(name: str, waits: bool, rude: Any, refused_with: Any) -> None:
     rude(_answers()[name], waits)
-    said = refused_with("vgg19")
+    said = refused_with("torchvision-vgg19")
     assert "vgg19-narrow.pth" in said or "over https only" in said
     assert said.isprintable()
     assert entries_of(hub_folder()) == [] and entries_of(cache_folder()) == []

@@ -163,7 +163,7 @@ class TestCache:
         hub_folder().parent.mkdir(parents=True)
         hub_folder().symlink_to(real)
         (real / "vgg19-narrow.pth").write_bytes(b"damaged")
-        assert "damaged" in refused_with("vgg19")
+        assert "damaged" in refused_with("torchvision-vgg19")
         assert entries_of(real) == ["vgg19-narrow.pth"] and server.requests == []
 
     def test_a_linked_file_of_another_hash(
@@ -172,17 +172,17 @@ class TestCache:
         (secret := tmp_path / "secret").write_text("mine")
         hub_folder().mkdir(parents=True)
         (hub_folder() / "vgg19-narrow.pth").symlink_to(secret)
-        assert "damaged or is another file" in refused_with("vgg19")
+        assert "damaged or is another file" in refused_with("torchvision-vgg19")
         assert secret.read_text() == "mine" and entries_of(cache_folder()) == []
 
     def test_a_link_to_itself(self, server: Any, refused_with: Any, published: bytes) -> None:
         hub_folder().mkdir(parents=True)
         (link := hub_folder() / "vgg19-narrow.pth").symlink_to(link)
         server.body = published[::-1]
-        refused_with("vgg19")
+        refused_with("torchvision-vgg19")
         assert link.is_symlink() and entries_of(hub_folder()) == [link.name]
         server.body = published
-        assert load_encoder("vgg19").spec.name == "vgg19"
+        assert load_encoder("torchvision-vgg19").spec.name == "torchvision-vgg19"
         assert link.read_bytes() == published and entries_of(hub_folder()) == [link.name]
 
     @pytest.mark.parametrize("place", ["/proc/nowhere", "/dev/null/cache"])
@@ -191,12 +191,15 @@ class TestCache:
     ) -> None:
         """Not even root, whom no mode of a folder stops."""
         monkeypatch.setenv("TORCH_HOME", place)
-        assert "cannot keep the downloaded weights" in refused_with("vgg19")
+        assert "cannot keep the downloaded weights" in refused_with("torchvision-vgg19")
 
     def test_a_damaged_extract_is_made_anew(self, server: Any, monkeypatch: Any) -> None:
-        load_encoder("vgg19")
+        load_encoder("torchvision-vgg19")
         (extract,) = cache_folder().iterdir()
         extract.write_bytes(pickle.dumps(Harm(os._exit, 1)))
         messages: list[str] = []
-        assert load_encoder("vgg19", on_message=messages.append).spec.name == "vgg19"
+        assert (
+            load_encoder("torchvision-vgg19", on_message=messages.append).spec.name
+            == "torchvision-vgg19"
+        )
         assert "damaged and not used" in messages[0]

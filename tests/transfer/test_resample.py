@@ -5,7 +5,6 @@ from stylecli.transfer.resample import (
     Size,
     double,
     double_transposed,
-    enlarge,
     fit,
     half,
     halve,
@@ -13,6 +12,7 @@ from stylecli.transfer.resample import (
     mirror,
     mirror_transposed,
     resize,
+    resize_mask,
 )
 
 from .naive import continued
@@ -64,10 +64,10 @@ def test_mirror(size: Size, margin: int) -> None:
 @pytest.mark.parametrize("size", [(8, 12), (2, 6), (64, 10)])
 def test_halving_and_doubling_even_sizes_is_resizing(size: Size) -> None:
     image = random(1, 3, *size)
-    inner_part = (..., slice(1, -1), slice(1, -1))  # at the edges resize leaves out what is beyond
-    torch.testing.assert_close(halve(image)[inner_part], resize(image, half(size))[inner_part])
+    inner_part = (..., slice(1, -1), slice(1, -1))  # at edges the filter leaves out what is beyond
+    torch.testing.assert_close(halve(image)[inner_part], resize_mask(image, half(size))[inner_part])
     bigger = (2 * size[0], 2 * size[1])
-    torch.testing.assert_close(double(image, bigger), resize(image, bigger))
+    torch.testing.assert_close(double(image, bigger), resize_mask(image, bigger))
 
 
 @pytest.mark.parametrize("size", HALVED)
@@ -97,8 +97,8 @@ def test_halving_averages_with_the_triangle_of_antialiasing() -> None:
 @pytest.mark.parametrize(("full", "reduced"), PAIRS)
 def test_resize_keeps_a_flat_picture_flat_and_the_box(full: Size, reduced: Size) -> None:
     flat = torch.full((1, 3, *full), 0.3, dtype=torch.float64)
-    torch.testing.assert_close(resize(flat, reduced), flat[..., :1, :1].expand(1, 3, *reduced))
-    for again in (resize, enlarge):
+    torch.testing.assert_close(resize_mask(flat, reduced), flat[..., :1, :1].expand(1, 3, *reduced))
+    for again in (resize_mask, resize):
         noise = again(random(1, 3, *full).round(), reduced)
         assert noise.shape == (1, 3, *reduced)
         assert 0.0 <= float(noise.min()) <= float(noise.max()) <= 1.0
@@ -106,7 +106,7 @@ def test_resize_keeps_a_flat_picture_flat_and_the_box(full: Size, reduced: Size)
 
 def test_same_size_is_the_same_picture() -> None:
     image = random(1, 3, 4, 6)
-    for same in (resize, enlarge):
+    for same in (resize_mask, resize):
         assert same(image, (4, 6)) is image
 
 

@@ -182,7 +182,7 @@ def test_several_styles(paint: Any, style: torch.Tensor) -> None:
 
 def test_strength_0_is_the_content_and_1_the_style_alone(paint: Any) -> None:
     content, middle, style = (paint(strength=s, iterations=25).pyramid[0] for s in (0.0, 0.5, 1.0))
-    assert content[0] < 0.5 * middle[0] < 0.5 * style[0]
+    assert content[0] < 0.5 * middle[0] and middle[0] < 0.7 * style[0]
     assert style[1] < middle[1] < 0.5 * content[1]
 
 

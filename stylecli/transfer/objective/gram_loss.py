@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch.nn import functional as F
@@ -14,6 +15,7 @@ from stylecli.transfer.objective.tiles import Tile, strides, tiles_of
 from stylecli.transfer.objective.types import Octave, Region, Target
 from stylecli.transfer.resample import Size, mirror
 
+CHANNELS: Final = 256  # that are summed at a time where a matrix is applied to features
 Key = tuple[int, str]  # a region and a layer
 Features = Mapping[str, torch.Tensor]
 
@@ -131,10 +133,17 @@ def style_scale(kind: LossKind, target: Target) -> torch.Tensor:
 
 
 def multiply_channels(matrix: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
-    """(B, C, C) times features (B, C, h, w) at every position; keeps precision and layout."""
+    """(B, C, C) times features (B, C, h, w) at every position; keeps precision and layout.
+
+    Block by block of channels: libraries split longer sums among threads.
+    """
     batch, channels, height, width = features.shape
     rows = features.permute(0, 2, 3, 1).flatten(1, 2)  # (B, N, C)
-    product = torch.bmm(rows, matrix.mT.to(features.dtype))
+    columns = matrix.mT.to(features.dtype)
+    product = torch.bmm(rows[..., :CHANNELS], columns[:, :CHANNELS])
+    for first in range(CHANNELS, channels, CHANNELS):
+        block = slice(first, first + CHANNELS)
+        product.baddbmm_(rows[..., block], columns[:, block])
     return product.view(batch, height, width, channels).permute(0, 3, 1, 2)
 
 

@@ -47,6 +47,14 @@ def levels(
     return [level_at(each, index, layers, steps, kind) for index, each in enumerate(sizes)]
 
 
+def octave_weights(count: int) -> list[float]:
+    """Shares of the octaves in the style loss, finest first: equal ones.
+
+    Measured (benchmarks/README.md, Octaves): more for the first costs content and large strokes.
+    """
+    return [1.0 / count] * count
+
+
 def level_at(
     size: Size, index: int, layers: LayerWeights, steps: tuple[Step, ...], kind: LossKind
 ) -> Level:

@@ -2,14 +2,14 @@
 
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
 
 from stylecli.encoder import Encoder
 from stylecli.encoder.feature_extractor import Trunk
-from stylecli.encoder.registry import content_layers, style_layers
+from stylecli.encoder.registry import coarse_content_layers, content_layers, style_layers
 from stylecli.errors import InputError
 from stylecli.settings import Settings
 from stylecli.settings.parsing import LayerWeights
@@ -22,11 +22,11 @@ from stylecli.transfer.objective.gram_loss import (
     positions_of,
 )
 from stylecli.transfer.objective.objective import Objective
-from stylecli.transfer.objective.octaves import Level, level_at, levels
+from stylecli.transfer.objective.octaves import Level, level_at, levels, octave_weights
 from stylecli.transfer.objective.tiles import strides, tiles_of
 from stylecli.transfer.objective.types import Octave, Region, Target, target_of
 from stylecli.transfer.request import Part, Source, Subject, Weights
-from stylecli.transfer.resample import Size, fit, halve, mirror, resize
+from stylecli.transfer.resample import Size, fit, halve, mirror, resize, resize_mask
 
 REMEMBERED: Final = 64  # styles, at a size each, whose Gram matrices are kept: about 2 MB each
 
@@ -57,9 +57,9 @@ class Targets:
     ) -> None:
         self.weights = weights_of(encoder, settings)
         names = [name for name, _ in self.weights.style]
-        deep = [name for name, _ in self.weights.content]
-        self.style_trunk = Trunk(encoder, names, dtype=dtype, device=device)
+        deep = [name for name, _ in (*self.weights.content, *(self.weights.coarse_content or ()))]
         self.trunk = Trunk(encoder, [*names, *deep], dtype=dtype, device=device, targets=deep)
+        self.style_trunk = self.trunk.narrowed(encoder, names)
         self.octaves = settings.octaves
         self.size_needed = self.trunk.smallest_side
         self._known: dict[tuple[object, ...], _Remembered] = {}
@@ -81,33 +81,39 @@ class Targets:
             kind=self.weights.kind,
             least_scale=min(source.scale for source in sources),
         )
-        return self._objective(subjects, found, tile)
+        return self._objective(subjects, found, tile, self.weights.content_at(size))
 
     def one_octave(self, subject: Subject, size: Size, tile: int | None, index: int) -> Objective:
         """The relative losses at `size` alone, to measure a picture as the octave of that index."""
         level = level_at(size, index, self.weights.style, self.style_trunk.steps, "relative")
-        return self._objective([subject], [level], tile)
+        return self._objective([subject], [level], tile, self.weights.content)
 
     def _objective(
-        self, subjects: Sequence[Subject], found: Sequence[Level], tile: int | None
+        self,
+        subjects: Sequence[Subject],
+        found: Sequence[Level],
+        tile: int | None,
+        layers: LayerWeights,
     ) -> Objective:
         check_smallest_size(found[0].size, self.size_needed, "the picture at its smallest scale")
-        content = self._content(subjects, found[0].size, tile)
+        content = self._content(subjects, found[0].size, tile, layers)
         regions = [
             self._regions([subject.parts[index] for subject in subjects], found, tile)
             for index in range(len(subjects[0].parts))
         ]
         octaves = [
-            Octave(level, tuple(part[index] for part in regions), 1.0 / len(found))
-            for index, level in enumerate(found)
+            Octave(level, tuple(part[index] for part in regions), weight)
+            for index, (level, weight) in enumerate(
+                zip(found, octave_weights(len(found)), strict=True)
+            )
         ]
-        weights = [subject.weights for subject in subjects]
+        weights = [replace(subject.weights, content=layers) for subject in subjects]
         return Objective(self.trunk, self.style_trunk, weights, content, octaves, tile)
 
     def _content(
-        self, subjects: Sequence[Subject], size: Size, tile: int | None
+        self, subjects: Sequence[Subject], size: Size, tile: int | None, layers: LayerWeights
     ) -> dict[str, Target]:
-        names = [name for name, _ in self.weights.content]
+        names = [name for name, _ in layers]
         pictures = torch.cat([resize(subject.content, size) for subject in subjects])
         features = tiled_features(self.trunk, pictures, names, tile)
         return {name: target_of(value) for name, value in features.items()}
@@ -124,7 +130,7 @@ class Targets:
         mask = parts[0].mask
         if mask is None:
             return [Region(one) for one in grams]
-        mask = resize(mask, found[0].size)
+        mask = resize_mask(mask, found[0].size)
         share, regions = float(mask.mean()), []
         for one, level in zip(grams, found, strict=True):
             regions.append(Region(one, share, *self._guides(mask, level.margin)))
@@ -168,7 +174,7 @@ class Targets:
                 own = self._style_size(source, side)
                 picture = reduced if enough else resize(source.picture, own)
             size = picture.shape[-2], picture.shape[-1]
-            mask = None if source.mask is None else resize(source.mask, size)
+            mask = None if source.mask is None else resize_mask(source.mask, size)
             found.append(self._gram(picture, mask, tile, margin))
         return found
 
@@ -234,10 +240,14 @@ def weights_of(encoder: Encoder, settings: Settings) -> Weights:
     """
     content: LayerWeights = content_layers(encoder.spec, settings.content_layers)
     style: LayerWeights = style_layers(encoder.spec, settings.style_layers)
-    alpha, beta = settings.loss_weights
+    alpha, beta = settings.loss_weights(encoder.spec.gatys_ratio)
     total = sum(weight for _, weight in style)
     shares = tuple((name, weight / total) for name, weight in style)
-    return Weights(alpha, beta, settings.tv, settings.chroma_tv, content, shares, settings.losses)
+    plain = settings.content_layers is not None or settings.losses == "gatys"
+    coarse = None if plain else coarse_content_layers(encoder.spec)
+    return Weights(
+        alpha, beta, settings.tv, settings.chroma_tv, content, shares, settings.losses, coarse
+    )
 
 
 def check_smallest_size(size: Size, needed: int, what: str) -> None:

@@ -44,6 +44,7 @@ class LBFGS:
         sg, zg = self._remember(image, gradient, steep)
         first = FIRST_STEP / self._rms(state["steep"]).double()
         gamma = torch.where(state["fresh"].unsqueeze(1), first, state["gamma"])
+        state["gamma"].copy_(gamma)  # holds until a pair with curvature gives a better one
         direction = self._inverse_hessian(sg, zg, gamma)
         length = (LONGEST_STEP / self._rms(direction)).clamp(max=1.0)
         direction *= -state["step_scale"].unsqueeze(1) * length

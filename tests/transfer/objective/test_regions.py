@@ -11,7 +11,7 @@ from stylecli.transfer.objective import losses
 from stylecli.transfer.objective.objective import Objective
 from stylecli.transfer.objective.targets import Targets
 from stylecli.transfer.request import Part, Source, Subject
-from stylecli.transfer.resample import Size, fit, resize
+from stylecli.transfer.resample import Size, fit, resize, resize_mask
 
 from ..naive import continued, counted, halved
 
@@ -73,7 +73,7 @@ def naive_style(
     total = torch.zeros(len(image), dtype=torch.float64)
     shares = {"relu1_1": 3 / 6, "relu2_1": 2 / 6, "relu3_1": 1 / 6}
     for part in parts:
-        mask = resize(part.mask, SIZE)
+        mask = resize_mask(part.mask, SIZE)
         area, picture = float(mask.mean()), image
         sizes = [fit(tuple(s.picture.shape[-2:]), round(70 * s.scale)) for s in part.sources]
         styles = [resize(s.picture, size) for s, size in zip(part.sources, sizes, strict=True)]
@@ -88,7 +88,7 @@ def naive_style(
                 for source, style in zip(part.sources, styles, strict=True):
                     own = None
                     if source.mask is not None:
-                        own = resize(source.mask, tuple(style.shape[-2:]))
+                        own = resize_mask(source.mask, tuple(style.shape[-2:]))
                     gram = guided_gram(encoder, style, own, name, margin)
                     wanted = wanted + source.weight / weights * gram
                 found = guided_gram(encoder, picture, mask, name, margin)

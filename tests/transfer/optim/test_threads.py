@@ -8,6 +8,7 @@ import torch
 from stylecli import Settings
 from stylecli.encoder import Encoder
 from stylecli.transfer import stylize
+from stylecli.transfer.objective.gram_loss import multiply_channels
 from stylecli.transfer.objective.losses import gram_sum
 from stylecli.transfer.optim.deterministic import PIECE, dot, dots, padded
 
@@ -58,11 +59,26 @@ def test_products_of_vectors(values: int) -> None:
 
 @MEASURED
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
-@pytest.mark.parametrize(("channels", "side"), [(32, 130), (64, 97), (128, 101), (256, 47)])
+@pytest.mark.parametrize(
+    ("channels", "side"), [(32, 130), (64, 97), (128, 101), (256, 47), (384, 28), (512, 25)]
+)
 def test_gram_matrices(dtype: torch.dtype, channels: int, side: int) -> None:
     x = torch.rand(1, channels, side, side + 3).to(dtype)
     x = x.contiguous(memory_format=torch.channels_last)
     assert all_equal(on_each(lambda: gram_sum(x)))
+
+
+@MEASURED
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("channels", [64, 256, 384, 512])
+def test_products_with_features(dtype: torch.dtype, channels: int) -> None:
+    x = torch.rand(1, channels, 25, 33).to(dtype).contiguous(memory_format=torch.channels_last)
+    matrix = torch.randn(1, channels, channels)
+    assert all_equal(on_each(lambda: multiply_channels(matrix, x)))
+    exact = torch.einsum("bij,bjhw->bihw", matrix.double(), x.double())
+    tolerance = 0.03 if dtype == torch.bfloat16 else 1e-4
+    found = multiply_channels(matrix, x).double()
+    torch.testing.assert_close(found, exact, rtol=tolerance, atol=tolerance * channels**0.5)
 
 
 @MEASURED
