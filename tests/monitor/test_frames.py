@@ -178,7 +178,7 @@ def test_a_preview_is_always_a_whole_picture(tmp_path: Path, suffix: str) -> Non
 
 def test_a_preview_comes_first_last_and_in_time(tmp_path: Path, monkeypatch: Any) -> None:
     now, written = [0.0], []
-    monkeypatch.setattr("stylecli.monitor.frames.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("stylecli.monitor.preview.time.monotonic", lambda: now[0])
     preview = Preview(tmp_path / "p.png", every=2.0)
     for number in range(1, 9):
         now[0] = number * 0.9

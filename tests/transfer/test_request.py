@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -6,10 +7,21 @@ import torch
 
 from stylecli.encoder import Encoder
 from stylecli.errors import InputError
-from stylecli.settings import Settings
+from stylecli.settings import Compute, Settings
 from stylecli.transfer.objective.targets import weights_of
-from stylecli.transfer.request import Importer, Request, Style, Subject, Weights, common_settings
+from stylecli.transfer.request import (
+    COARSE_SIDE,
+    Importer,
+    Part,
+    Request,
+    Source,
+    Style,
+    Subject,
+    Weights,
+    common_settings,
+)
 from stylecli.transfer.resample import resize
+from stylecli.transfer.stylization import make_targets
 
 CPU = torch.device("cpu")
 WEIGHTS = Weights(1.0, 1.0, 0.0, 0.0, (), ())
@@ -182,3 +194,35 @@ def test_weights_come_with_the_subject(
     weights = weights_of(build(), Settings(alpha=2.0))
     found = Importer(CPU).subject(Request(content, [Style(style)], Settings()), weights)
     assert found.weights.alpha == 2.0
+
+
+def test_content_layers_of_small_scales() -> None:
+    fine, coarse = (("relu4_2", 1.0),), (("relu3_3", 1.0), ("relu4_2", 1.0))
+    weights = replace(WEIGHTS, content=fine, coarse_content=coarse)
+    assert weights.content_at((COARSE_SIDE - 1, 900)) == coarse
+    assert weights.content_at((900, COARSE_SIDE)) == fine
+    assert replace(weights, coarse_content=None).content_at((32, 32)) == fine
+
+
+@pytest.mark.parametrize(
+    ("settings", "coarse"),
+    [
+        (Settings(), (("relu3_3", 1.0), ("relu4_2", 1.0))),
+        (Settings(content_layers=(("relu4_1", 2.0),)), None),  # as given, at every scale
+        (Settings(losses="gatys"), None),  # the paper's, to the letter
+    ],
+)
+def test_only_default_layers_change_with_the_scale(
+    compact: Encoder, settings: Settings, coarse: object
+) -> None:
+    assert weights_of(compact, settings).coarse_content == coarse
+
+
+def test_small_and_large_scales_have_their_own_content_targets(compact: Encoder) -> None:
+    targets = make_targets(compact, Settings(octaves=1), Compute(device="cpu", precision="fp32"))
+    picture = torch.rand(1, 3, 40, 56)
+    subject = Subject(picture, (Part((Source(picture),)),), targets.weights)
+    assert set(targets.objective([subject], (40, 56)).content) == {"relu3_3", "relu4_2"}
+    large = (COARSE_SIDE, COARSE_SIDE)
+    assert set(targets.objective([subject], large).content) == {"relu4_2"}
+    assert set(targets.one_octave(subject, (40, 56), None, 0).content) == {"relu4_2"}
