@@ -77,7 +77,7 @@ def iteration(given: Any) -> None:
     """
     rate = gemm_rate()
     print(f"a bf16 matrix product runs at {rate / 1e12:.2f} TFLOP/s")
-    for encoder in ("compact", "vgg19-size"):
+    for encoder in ("compact", "vgg19"):
         variants = (("textbook", 1), ("ours", 1), ("ours", 0))
         sides = [Side(side, encoder, octaves, given) for side, octaves in variants]
         for side, count in zip(sides, (101, 21, 21), strict=True):
@@ -87,7 +87,7 @@ def iteration(given: Any) -> None:
         for name, seconds in found.items():
             ratio = base / seconds
             print(f"{encoder:10} {name:22} {seconds:7.3f} s an iteration, ratio {ratio:5.2f}")
-        if encoder == "vgg19-size":
+        if encoder == "vgg19":
             flop = VGG19_FLOP * pixels_of(given)
             share = flop / found["ours, 1 octave(s)"] / rate
             print(f"share of the GEMM rate, one octave: {share:.0%}")
@@ -110,7 +110,7 @@ def picture(given: Any) -> None:
     """A default picture as a user makes it, against 1000 iterations measured over 5."""
     book, ours = [], []
     for _ in range(max(1, given.rounds // 2)):
-        side = Side("textbook", "vgg19-size", 1, given)
+        side = Side("textbook", "vgg19", 1, given)
         book.append(1000 * side.seconds(5))
         side.end()
         ours.append(command(given, "--size", given.size)[0])

@@ -10,8 +10,10 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from side import encoder_of, ours, picture, textbook
+from side import ours, picture, textbook
 from torch.profiler import ProfilerActivity, profile
+
+from stylecli.encoder import load_encoder
 
 KINDS = {
     "convolutions (and their ReLU, if fused)": ("conv", "mkldnn::"),
@@ -27,8 +29,8 @@ def main() -> None:
     """Profile both sides for both encoders."""
     content, style = map(Path, sys.argv[1:3])
     size = int(sys.argv[3]) if len(sys.argv) > 3 else 512
-    for name in ("compact", "vgg19-size"):
-        encoder = encoder_of(name)
+    for name in ("compact", "vgg19"):
+        encoder = load_encoder(name)
         pictures = picture(content, size), picture(style, size)
         sides = {
             "textbook": textbook(encoder, *pictures),

@@ -1,6 +1,6 @@
 """Predicted against measured peak memory of one scale, each in a process of its own.
 
-    python benchmarks/memory.py [compact|vgg19-size]
+    python benchmarks/memory.py [compact|vgg19]
 
 Three iterations of the scale alone, with the plan given: history, tile, pictures at once.
 """
@@ -10,8 +10,8 @@ import subprocess
 import sys
 
 import torch
-from side import encoder_of
 
+from stylecli.encoder import load_encoder
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.coarse_to_fine import make_optimizer
 from stylecli.transfer.compute.device import resolve
@@ -49,7 +49,7 @@ def main() -> None:
 
 def one(encoder_name: str, size: int, history: int, tile: int, pictures: int) -> None:
     """Run the case and print both figures in MiB."""
-    encoder = encoder_of(encoder_name)
+    encoder = load_encoder(encoder_name)
     device, dtype = resolve(Compute())
     targets = Targets(encoder, Settings(), dtype=dtype, device=device)
     shape = (size * 3 // 4, size)
