@@ -19,6 +19,8 @@ PICTURES = {
     "cat_night": ("cat", "night"),
     "coffee_woodcut": ("coffee", "woodcut"),
     "rocket_glass": ("rocket", "glass"),
+    "quality_draft": ("cat", "night", "--quality", "draft"),
+    "quality_high": ("cat", "night", "--quality", "high"),
     "strength_02": ("cat", "night", "--strength", "0.2"),
     "strength_08": ("cat", "night", "--strength", "0.8"),
     "blend": ("cat", "night", "glass", *SMALL, "--style-weights", "1,1"),
