@@ -1,4 +1,4 @@
-"""How near a finished picture came: relative losses at full, half and quarter size."""
+"""Evaluation of a finished picture: relative losses at full, half and quarter size."""
 
 from dataclasses import replace
 from typing import Final
@@ -41,7 +41,7 @@ def relative_pyramid(
 def pyramid_of(
     targets: Targets, subject: Subject, image: torch.Tensor, compute: Compute
 ) -> Pyramid:
-    """The same for a finished image (1, 3, H, W) and what it was made from.
+    """Relative losses of a finished image (1, 3, H, W) at full, half and quarter size.
 
     Fewer sizes where the smaller ones have no deepest layer, or memory is short: the picture is
     finished, and a report is not worth losing it.
@@ -53,24 +53,24 @@ def pyramid_of(
         parts=tuple(_fitted(part, max(size)) for part in subject.parts),
         weights=replace(subject.weights, kind="relative"),
     )
-    limit = memory_limit(targets.trunk.device, compute.max_bytes)
-    found: list[tuple[float, float]] = []
-    while len(found) < REPORTED_OCTAVES and min(size) >= targets.size_needed:
+    limit = memory_limit(targets.extractor.device, compute.max_bytes)
+    pyramid: list[tuple[float, float]] = []
+    while len(pyramid) < REPORTED_OCTAVES and min(size) >= targets.size_needed:
         try:
-            plan = next(plans(targets.trunk, size, tile=compute.tile_side, limit=limit))
+            plan = next(plans(targets.extractor, size, tile=compute.tile_side, limit=limit))
         except MemoryLimitError:
             break
-        objective = targets.one_octave(subject, size, plan.tile, len(found))
+        objective = targets.one_octave(subject, size, plan.tile, len(pyramid))
         content, style = objective.measure(image)
-        found.append((float(content), float(style)))
+        pyramid.append((float(content), float(style)))
         image, size = halve(image), half(size)
         parts = tuple(map(_halved, subject.parts))
         subject = replace(subject, content=halve(subject.content), parts=parts)
-    return tuple(found)
+    return tuple(pyramid)
 
 
 def _fitted(part: Part, long_side: int) -> Part:
-    """Styles at the size they are compared at."""
+    """A part with its styles resized to where they are compared."""
     return replace(part, sources=tuple(_resized(source, long_side) for source in part.sources))
 
 

@@ -1,4 +1,4 @@
-"""What a run is about: a content picture, the styles its parts take, and how it is weighted."""
+"""Requests: a content picture, the styles of its regions, and loss weights."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ COARSE_SIDE: Final = 250  # pixels of the short side, under which a scale counts
 
 @dataclass(frozen=True)
 class Weights:
-    """One picture's weights; a style layer's weight is its share of 1.
+    """Loss weights of one picture; a style layer's weight is its share of 1.
 
     `coarse_content` are the content layers of small scales: see `content_at`.
     """
@@ -33,9 +33,9 @@ class Weights:
     def content_at(self, size: Size) -> LayerWeights:
         """The content layers of a scale of `size`.
 
-        A position of relu4_2 sees 92 pixels, half of a picture of 192 rows: it hardly says where
-        things are, and edges run on to the picture's border as straight bands. A shallower layer
-        that joins it at small scales says so (benchmarks/README.md, The encoder).
+        The receptive field of relu4_2 is 92 pixels, half of a picture of 192 rows: places are
+        hardly fixed, and edges run on to the picture's border as straight bands. A shallower
+        layer beside it at small scales fixes them (benchmarks/README.md, The encoder).
         """
         small = self.coarse_content is not None and min(size) < COARSE_SIDE
         return self.coarse_content if small and self.coarse_content else self.content
@@ -71,8 +71,8 @@ class Request:
     init: torch.Tensor | None = None
     regions: Sequence[torch.Tensor] = ()
 
-    def together(self, other: "Request") -> bool:
-        """Whether two of one output size can be made in one batch."""
+    def can_batch_with(self, other: "Request") -> bool:
+        """Whether two requests of one output size can be one batch."""
         return (
             not self.regions
             and not other.regions

@@ -177,15 +177,15 @@ def test_numbers_that_are_none(content: torch.Tensor) -> None:
         ({"optimizer": "adam"}, False),
     ],
 )
-def test_what_can_be_made_together(
+def test_which_requests_can_be_batched(
     content: torch.Tensor, style: torch.Tensor, settings: dict[str, Any], expected: bool
 ) -> None:
     one = Request(content, [Style(style)], Settings())
     other = Request(content, [Style(style)], Settings(**settings))
-    assert one.together(other) is other.together(one) is expected
+    assert one.can_batch_with(other) is other.can_batch_with(one) is expected
     assert (common_settings(one.settings) == common_settings(other.settings)) is expected
     masked = Request(content, [Style(style)], Settings(), None, (left_of(content, 64),))
-    assert not one.together(masked) and not masked.together(one)
+    assert not one.can_batch_with(masked) and not masked.can_batch_with(one)
 
 
 def test_weights_come_with_the_subject(

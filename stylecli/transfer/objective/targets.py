@@ -1,4 +1,4 @@
-"""What pictures should become at one scale: content features and Gram matrices."""
+"""Targets of the objective at one scale: content features and Gram matrices."""
 
 import weakref
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Final
 import torch
 
 from stylecli.encoder import Encoder
-from stylecli.encoder.feature_extractor import Trunk
+from stylecli.encoder.feature_extractor import FeatureExtractor
 from stylecli.encoder.registry import coarse_content_layers, content_layers, style_layers
 from stylecli.errors import InputError
 from stylecli.settings import Settings
@@ -47,9 +47,9 @@ class _Remembered:
 
 
 class Targets:
-    """Builds the objective of each scale; holds the encoder in the working precision.
+    """Content features and Gram matrices of each scale, and the feature extractors for them.
 
-    Gram matrices of a style are kept, so that many pictures in one style share them.
+    Gram matrices of a style are cached, so that many pictures in one style share them.
     """
 
     def __init__(
@@ -58,10 +58,12 @@ class Targets:
         self.weights = weights_of(encoder, settings)
         names = [name for name, _ in self.weights.style]
         deep = [name for name, _ in (*self.weights.content, *(self.weights.coarse_content or ()))]
-        self.trunk = Trunk(encoder, [*names, *deep], dtype=dtype, device=device, targets=deep)
-        self.style_trunk = self.trunk.narrowed(encoder, names)
+        self.extractor = FeatureExtractor(
+            encoder, [*names, *deep], dtype=dtype, device=device, targets=deep
+        )
+        self.style_extractor = self.extractor.truncated(encoder, names)
         self.octaves = settings.octaves
-        self.size_needed = self.trunk.smallest_side
+        self.size_needed = self.extractor.smallest_side
         self._known: dict[tuple[object, ...], _Remembered] = {}
 
     def objective(
@@ -73,56 +75,56 @@ class Targets:
         a picture is too small for the deepest layer.
         """
         sources = (one for subject in subjects for part in subject.parts for one in part.sources)
-        found = levels(
+        octaves = levels(
             size,
             self.octaves,
             self.weights.style,
-            self.style_trunk.steps,
+            self.style_extractor.steps,
             kind=self.weights.kind,
             least_scale=min(source.scale for source in sources),
         )
-        return self._objective(subjects, found, tile, self.weights.content_at(size))
+        return self._objective(subjects, octaves, tile, self.weights.content_at(size))
 
     def one_octave(self, subject: Subject, size: Size, tile: int | None, index: int) -> Objective:
         """The relative losses at `size` alone, to measure a picture as the octave of that index."""
-        level = level_at(size, index, self.weights.style, self.style_trunk.steps, "relative")
+        level = level_at(size, index, self.weights.style, self.style_extractor.steps, "relative")
         return self._objective([subject], [level], tile, self.weights.content)
 
     def _objective(
         self,
         subjects: Sequence[Subject],
-        found: Sequence[Level],
+        sizes: Sequence[Level],
         tile: int | None,
         layers: LayerWeights,
     ) -> Objective:
-        check_smallest_size(found[0].size, self.size_needed, "the picture at its smallest scale")
-        content = self._content(subjects, found[0].size, tile, layers)
+        check_smallest_size(sizes[0].size, self.size_needed, "the picture at its smallest scale")
+        content = self._content(subjects, sizes[0].size, tile, layers)
         regions = [
-            self._regions([subject.parts[index] for subject in subjects], found, tile)
+            self._regions([subject.parts[index] for subject in subjects], sizes, tile)
             for index in range(len(subjects[0].parts))
         ]
         octaves = [
             Octave(level, tuple(part[index] for part in regions), weight)
             for index, (level, weight) in enumerate(
-                zip(found, octave_weights(len(found)), strict=True)
+                zip(sizes, octave_weights(len(sizes)), strict=True)
             )
         ]
         weights = [replace(subject.weights, content=layers) for subject in subjects]
-        return Objective(self.trunk, self.style_trunk, weights, content, octaves, tile)
+        return Objective(self.extractor, self.style_extractor, weights, content, octaves, tile)
 
     def _content(
         self, subjects: Sequence[Subject], size: Size, tile: int | None, layers: LayerWeights
     ) -> dict[str, Target]:
         names = [name for name, _ in layers]
         pictures = torch.cat([resize(subject.content, size) for subject in subjects])
-        features = tiled_features(self.trunk, pictures, names, tile)
+        features = tiled_features(self.extractor, pictures, names, tile)
         return {name: target_of(value) for name, value in features.items()}
 
     def _regions(
-        self, parts: Sequence[Part], found: Sequence[Level], tile: int | None
+        self, parts: Sequence[Part], sizes: Sequence[Level], tile: int | None
     ) -> list[Region]:
         """The same part of every subject as one region, at each level."""
-        blended = [self._blended(part, found, tile) for part in parts]
+        blended = [self._blended(part, sizes, tile) for part in parts]
         grams = [
             {name: target_of(torch.cat([one[level][name] for one in blended])) for name in names}
             for level, names in enumerate(blended[0])
@@ -130,22 +132,22 @@ class Targets:
         mask = parts[0].mask
         if mask is None:
             return [Region(one) for one in grams]
-        mask = resize_mask(mask, found[0].size)
+        mask = resize_mask(mask, sizes[0].size)
         share, regions = float(mask.mean()), []
-        for one, level in zip(grams, found, strict=True):
+        for one, level in zip(grams, sizes, strict=True):
             regions.append(Region(one, share, *self._guides(mask, level.margin)))
             mask = halve(mask)
         return regions
 
-    def _blended(self, part: Part, found: Sequence[Level], tile: int | None) -> list[Features]:
+    def _blended(self, part: Part, sizes: Sequence[Level], tile: int | None) -> list[Features]:
         """The Gram matrices of a part's styles, mixed in shares of 1, at each level."""
         total = sum(source.weight for source in part.sources)
         shares = [source.weight / total for source in part.sources]
-        grams = zip(*(self._grams(source, found, tile) for source in part.sources), strict=True)
+        grams = zip(*(self._grams(source, sizes, tile) for source in part.sources), strict=True)
         return [blend(level, shares) for level in grams]
 
-    def _grams(self, source: Source, found: Sequence[Level], tile: int | None) -> list[Features]:
-        sides = tuple((max(level.size), level.margin) for level in found)
+    def _grams(self, source: Source, sizes: Sequence[Level], tile: int | None) -> list[Features]:
+        sides = tuple((max(level.size), level.margin) for level in sizes)
         key = (*map(id, source.given), source.scale, sides, tile)
         known = self._known.pop(key, None)
         if known is None or not known.belong_to(source):
@@ -165,24 +167,27 @@ class Targets:
         `sides` are the picture's long sides, and their margins. All layers, since other pictures
         of the same long side may have more of them.
         """
-        found = []
+        grams = []
         picture = resize(source.picture, self._style_size(source, sides[0][0]))
         for index, (side, margin) in enumerate(sides):
             if index:
                 reduced = halve(picture)
-                enough = min(reduced.shape[-2:]) >= self.style_trunk.smallest_side
-                own = self._style_size(source, side)
-                picture = reduced if enough else resize(source.picture, own)
+                enough = min(reduced.shape[-2:]) >= self.style_extractor.smallest_side
+                picture = (
+                    reduced if enough else resize(source.picture, self._style_size(source, side))
+                )
             size = picture.shape[-2], picture.shape[-1]
             mask = None if source.mask is None else resize_mask(source.mask, size)
-            found.append(self._gram(picture, mask, tile, margin))
-        return found
+            grams.append(self._gram(picture, mask, tile, margin))
+        return grams
 
     def _style_size(self, source: Source, side: int) -> Size:
         """The style with its long side in proportion to the picture's, undistorted."""
         shape = source.picture.shape[-2], source.picture.shape[-1]
         size = fit(shape, max(1, round(side * source.scale)))
-        floor = self.style_trunk.smallest_side  # a very long style is raised to the least height
+        floor = (
+            self.style_extractor.smallest_side
+        )  # a very long style is raised to the least height
         return size if min(size) >= floor else fit(size, -(-max(size) * floor // min(size)))
 
     @torch.no_grad()
@@ -192,14 +197,14 @@ class Targets:
         """Gram matrices (1, C, C) of a picture, or of the masked part of it, tile by tile."""
         region = Region({}) if mask is None else Region({}, 1.0, *self._guides(mask, margin))
         size = picture.shape[-2], picture.shape[-1]
-        steps, stride = self.style_trunk.steps, strides(self.style_trunk.steps)
+        steps, stride = self.style_extractor.steps, strides(self.style_extractor.steps)
         octave = Octave(Level(size, self.weights.style, margin), (region,), 1.0)
         term = StyleTerm(octave, self.weights.kind, stride)
         sums: dict[Key, torch.Tensor] = {}
         picture = mirror(picture, margin)
-        for each in tiles_of(size, tile, steps, margin):
-            features = self.style_trunk.forward(each.cut(picture), keep=False).features
-            term.add_sums(sums, features, each)
+        for piece in tiles_of(size, tile, steps, margin):
+            features = self.style_extractor.forward(piece.cut(picture), keep=False).features
+            term.add_sums(sums, features, piece)
         return {
             name: total / positions_of(region, name, size, stride[name])
             for (_, name), total in sums.items()
@@ -209,32 +214,32 @@ class Targets:
         self, mask: torch.Tensor, margin: int
     ) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
         names = [name for name, _ in self.weights.style]
-        return guides_of(mask, names, self.style_trunk.steps, margin)
+        return guides_of(mask, names, self.style_extractor.steps, margin)
 
 
 @torch.no_grad()
 def tiled_features(
-    trunk: Trunk, picture: torch.Tensor, names: Sequence[str], tile: int | None
+    extractor: FeatureExtractor, picture: torch.Tensor, names: Sequence[str], tile: int | None
 ) -> dict[str, torch.Tensor]:
     """Features of pictures (B, 3, H, W) by layer, one tile at a time, channels last."""
-    stride = strides(trunk.steps)
+    stride = strides(extractor.steps)
     size = (picture.shape[-2], picture.shape[-1])
     whole: dict[str, torch.Tensor] = {}
-    for each in tiles_of(size, tile, trunk.steps):
-        features = trunk.forward(each.cut(picture), keep=False).features
+    for piece in tiles_of(size, tile, extractor.steps):
+        features = extractor.forward(piece.cut(picture), keep=False).features
         for name in names:
-            owned = each.owned(features[name], stride[name])
+            owned = piece.owned(features[name], stride[name])
             if name not in whole:
                 place = (size[0] // stride[name], size[1] // stride[name])
                 whole[name] = owned.new_empty((*owned.shape[:2], *place)).contiguous(
                     memory_format=torch.channels_last
                 )
-            each.interior(whole[name], stride[name]).copy_(owned)
+            piece.interior(whole[name], stride[name]).copy_(owned)
     return whole
 
 
 def weights_of(encoder: Encoder, settings: Settings) -> Weights:
-    """The settings' weights, with the layers an encoder has and style layers as shares of 1.
+    """Loss weights of the settings and an encoder, style layers as shares of 1.
 
     Raises `UsageError` for a layer it does not have.
     """

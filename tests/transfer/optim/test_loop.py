@@ -18,7 +18,7 @@ from stylecli.transfer.optim.loop import (
     Optimizer,
     Terms,
 )
-from stylecli.transfer.optim.preconditioner import metric
+from stylecli.transfer.optim.preconditioner import apply_preconditioner
 
 NAN = math.nan
 FLAT = [1.0] * (GRACE + 2)  # a start long enough for a rise to count
@@ -271,7 +271,7 @@ def test_pictures_of_a_batch_do_not_meet(make: Any) -> None:
         torch.testing.assert_close(together.best[:, b : b + 1], one.best, rtol=1e-9, atol=1e-11)
 
 
-@pytest.mark.parametrize("make", [lambda: LBFGS(metric), Adam])
+@pytest.mark.parametrize("make", [lambda: LBFGS(apply_preconditioner), Adam])
 def test_pinned_pixels_stay(make: Any) -> None:
     start = torch.rand((1, 3, 9, 8), generator=torch.Generator().manual_seed(1))
     pinned = torch.zeros(1, 1, 9, 8, dtype=torch.bool)
