@@ -11,6 +11,8 @@ from typing import Final, NamedTuple
 import torch
 from torch.nn import functional as F
 
+from stylecli.bounded_cache import BoundedCache
+
 MAX_SHAPES: Final = 1024  # input shapes whose packed weight is looked up, not asked for again
 _ONE_PIXEL: Final = [1, 1]
 _ALIGNMENT: Final = slice(108, 112)  # after ndims, 12 dims and the data type
@@ -32,7 +34,7 @@ class PackedWeight:
         self.weight = weight  # as loaded, shared: what is packed is made from it when it is needed
         self.dtype = dtype
         self.transposed = transposed
-        self._of_shape: dict[torch.Size, torch.Tensor] = {}
+        self._of_shape: BoundedCache[torch.Size, torch.Tensor] = BoundedCache(MAX_SHAPES)
         self._of_layout: dict[bytes, torch.Tensor] = {}
 
     def for_input(self, x: torch.Tensor) -> torch.Tensor:
@@ -42,9 +44,7 @@ class PackedWeight:
             weight = _transposed(self.weight) if self.transposed else self.weight
             packed = _pack(weight.to(self.dtype), x.shape)
             packed = self._of_layout.setdefault(_layout_of(packed), packed)
-            if len(self._of_shape) >= MAX_SHAPES:
-                self._of_shape.clear()
-            self._of_shape[x.shape] = packed
+            self._of_shape.put(x.shape, packed)
         return packed
 
 

@@ -1,10 +1,10 @@
 """How far a finished picture is from its content and its styles, for manifests and sweeps."""
 
-from collections import OrderedDict
 from typing import Final
 
 import torch
 
+from stylecli.bounded_cache import BoundedCache
 from stylecli.encoder import Encoder
 from stylecli.images.picture import Picture
 from stylecli.job import Job
@@ -20,7 +20,7 @@ class Meter:
 
     def __init__(self) -> None:
         self._metrics: dict[int, tuple[Encoder, PerceptualMetric]] = {}
-        self._grams: OrderedDict[tuple[int, str, int], list[Grams]] = OrderedDict()
+        self._grams: BoundedCache[tuple[int, str, int], list[Grams]] = BoundedCache(REMEMBERED)
 
     def measure(
         self, encoder: Encoder, job: Job, inputs: Inputs, image: torch.Tensor
@@ -49,9 +49,4 @@ class Meter:
         self, encoder: Encoder, metric: PerceptualMetric, digest: str, picture: Picture, side: int
     ) -> list[Grams]:
         key = id(encoder), digest, side
-        if key not in self._grams:
-            self._grams[key] = metric.grams(picture.pixels, side)
-            if len(self._grams) > REMEMBERED:
-                self._grams.popitem(last=False)
-        self._grams.move_to_end(key)
-        return self._grams[key]
+        return self._grams.get_or_make(key, lambda: metric.grams(picture.pixels, side))

@@ -7,6 +7,7 @@ from typing import Final
 
 import torch
 
+from stylecli.bounded_cache import BoundedCache
 from stylecli.encoder import Encoder
 from stylecli.encoder.feature_extractor import FeatureExtractor
 from stylecli.encoder.registry import coarse_content_layers, content_layers, style_layers
@@ -32,8 +33,8 @@ REMEMBERED: Final = 64  # styles, at a size each, whose Gram matrices are kept: 
 
 
 @dataclass(frozen=True)
-class _Remembered:
-    """A style's Gram matrices at each size, and the tensors that it was given as.
+class _CachedGrams:
+    """Gram matrices of a style at each size, and the tensors that it was made from.
 
     The pictures are not kept alive, which are some 100 times larger; so one that has taken the
     id of another is told apart here.
@@ -64,7 +65,7 @@ class Targets:
         self.style_extractor = self.extractor.truncated(encoder, names)
         self.octaves = settings.octaves
         self.size_needed = self.extractor.smallest_side
-        self._known: dict[tuple[object, ...], _Remembered] = {}
+        self._cache: BoundedCache[tuple[object, ...], _CachedGrams] = BoundedCache(REMEMBERED)
 
     def objective(
         self, subjects: Sequence[Subject], size: Size, tile: int | None = None
@@ -149,15 +150,14 @@ class Targets:
     def _grams(self, source: Source, sizes: Sequence[Level], tile: int | None) -> list[Features]:
         sides = tuple((max(level.size), level.margin) for level in sizes)
         key = (*map(id, source.given), source.scale, sides, tile)
-        known = self._known.pop(key, None)
-        if known is None or not known.belong_to(source):
-            grams = self._measured(source, sides, tile)
-            known = _Remembered(tuple(map(weakref.ref, source.given)), grams)
+        cached = self._cache.get(key)
+        if cached is not None and cached.belong_to(source):
+            return cached.grams
+        grams = self._measured(source, sides, tile)
         if source.given:
-            if len(self._known) >= REMEMBERED:
-                del self._known[next(iter(self._known))]
-            self._known[key] = known
-        return known.grams
+            references = tuple(map(weakref.ref, source.given))
+            self._cache.put(key, _CachedGrams(references, grams))
+        return grams
 
     def _measured(
         self, source: Source, sides: Sequence[tuple[int, int]], tile: int | None

@@ -94,10 +94,8 @@ def test_a_picture_in_anothers_place_is_not_taken_for_it(
     assert len(measured) == 2
 
 
-def test_the_styles_used_last_are_kept(
-    targets: Targets, measured: list[torch.Size], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("stylecli.transfer.objective.targets.REMEMBERED", 2)
+def test_the_styles_used_last_are_kept(targets: Targets, measured: list[torch.Size]) -> None:
+    targets._cache.capacity = 2
     first, second, third = (torch.rand(3, 20, 20 + n) for n in range(3))
     for each in (first, second, second, first, third, first):
         prepare(targets, Style(each))
@@ -118,6 +116,6 @@ def test_a_batch_measures_its_style_once(
         request = Request(torch.full((3, 24, 24), 0.5), [Style(style)], settings)
         (result,) = stylize_together([request], compute=COMPUTE, encoder=encoder, targets=targets)
         images.append(result.image)
-        assert len(targets._known) == 1
+        assert len(targets._cache) == 1
     assert measured.count(style.shape[-2:]) == 1
     assert torch.equal(images[0], images[1]) and torch.equal(images[0], images[2])
