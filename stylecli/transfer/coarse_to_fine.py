@@ -18,7 +18,7 @@ from stylecli.transfer.optim.adam import DEFAULT_RATE, Adam
 from stylecli.transfer.optim.lbfgs import LBFGS
 from stylecli.transfer.optim.loop import Descent, Evaluate, MaskedOptimizer, Optimizer, Terms
 from stylecli.transfer.optim.preconditioner import apply_preconditioner
-from stylecli.transfer.request import Subject
+from stylecli.transfer.request import Request
 from stylecli.transfer.resample import Size, resize, resize_mask
 from stylecli.transfer.results import Losses, Progress, ProgressCallback
 from stylecli.transfer.schedule import Scale
@@ -34,8 +34,7 @@ State = dict[str, Any]
 class Run:
     """A coarse-to-fine optimization: all that is the same from the first scale to the last."""
 
-    subjects: tuple[Subject, ...]
-    settings: tuple[Settings, ...]
+    requests: tuple[Request, ...]
     targets: Targets
     scales: tuple[Scale, ...]
     compute: Compute
@@ -62,7 +61,7 @@ def run_coarse_to_fine(run: Run, resume: State | None = None) -> Finished:
     Raises `InputError` where no finite loss was seen, `MemoryLimitError` where no plan fits.
     """
     first = 0 if resume is None else int(resume["scale"])
-    recoveries = torch.zeros(len(run.subjects), dtype=torch.int64, device=run.device)
+    recoveries = torch.zeros(len(run.requests), dtype=torch.int64, device=run.device)
     if resume is None:
         image: torch.Tensor | None = _start(run)
     else:
@@ -113,7 +112,7 @@ def _descend(
     resume: State | None,
 ) -> Descent:
     scale = run.scales[index]
-    objective = run.targets.objective(run.subjects, scale.size, plan.tile)
+    objective = run.targets.objective(run.requests, scale.size, plan.tile)
     done = 0
     if resume is None:
         assert image is not None
@@ -142,11 +141,11 @@ def _free_parts(
     run: Run, objective: Objective, size: Size, history: int
 ) -> tuple[Evaluate, Optimizer]:
     """Objective and optimizer, masked where the content has to stay."""
-    optimizer = make_optimizer(run.settings[0], history)
-    masks = [subject.free for subject in run.subjects]
-    if masks[0] is None:
+    optimizer = make_optimizer(run.requests[0].settings, history)
+    mask = run.requests[0].free
+    if mask is None:
         return objective, optimizer
-    free = resize_mask(masks[0], size)
+    free = resize_mask(mask[None], size)
 
     def evaluate(image: torch.Tensor) -> tuple[Terms, torch.Tensor]:
         terms, gradient = objective(image)
@@ -169,8 +168,8 @@ def scale_plans(run: Run, size: Size) -> Iterator[ScalePlan]:
         size,
         tile=run.compute.tile_side,
         limit=memory_limit(run.device, run.compute.max_bytes),
-        adam=run.settings[0].optimizer == "adam",
-        batch=len(run.subjects),
+        adam=run.requests[0].settings.optimizer == "adam",
+        batch=len(run.requests),
     )
 
 
@@ -222,17 +221,16 @@ def _reporter(
 def _start(run: Run) -> torch.Tensor:
     """The first images, at the first scale."""
     size = run.scales[0].size
-    pairs = zip(run.subjects, run.settings, strict=True)
-    return torch.cat([_start_of(subject, settings, size) for subject, settings in pairs])
+    return torch.cat([_start_of(request, size) for request in run.requests])
 
 
-def _start_of(subject: Subject, settings: Settings, size: Size) -> torch.Tensor:
-    """Noise, the content, or a given picture, (1, 3, H, W)."""
-    device = subject.content.device
-    if subject.init is not None:
-        return resize(subject.init, size).clamp(0.0, 1.0)
+def _start_of(request: Request, size: Size) -> torch.Tensor:
+    """Noise, the content, or another picture, (1, 3, H, W)."""
+    settings, device = request.settings, request.content.device
+    if request.init is not None:
+        return resize(request.init[None], size).clamp(0.0, 1.0)
     if settings.init == "content":
-        return resize(subject.content, size).clamp(0.0, 1.0)
+        return resize(request.content[None], size).clamp(0.0, 1.0)
     if settings.init != "random":
         raise InputError(f"init {settings.init!r} names a picture, but none was given.")
     generator = torch.Generator().manual_seed(settings.seed)  # the CPU's: same on all devices
@@ -242,9 +240,7 @@ def _start_of(subject: Subject, settings: Settings, size: Size) -> torch.Tensor:
 
 def _kept(run: Run, image: torch.Tensor) -> torch.Tensor:
     """Images with the content where it has to stay."""
-    if run.subjects[0].free is None:
-        return image
-    return run.subjects[0].keep_content(image)
+    return run.requests[0].keep_content(image)
 
 
 def _plan_of(resume: State, scale: Scale) -> ScalePlan:

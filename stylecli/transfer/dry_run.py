@@ -12,7 +12,7 @@ from stylecli.transfer.compute.device import precision_name
 from stylecli.transfer.memory_plan import HISTORY, ScalePlan, memory_limit, plans
 from stylecli.transfer.objective.targets import Targets, check_smallest_size
 from stylecli.transfer.objective.tiles import halo
-from stylecli.transfer.request import Part, Source, Subject
+from stylecli.transfer.request import Request, Style
 from stylecli.transfer.resample import Size
 from stylecli.transfer.schedule import OVERHEAD, Scale, make_schedule, output_size
 from stylecli.transfer.stylization import make_targets
@@ -75,8 +75,8 @@ def _seconds_per_pixel(targets: Targets, settings: Settings) -> float:
     """Seconds of an iteration for each pixel, measured at a small size after a warm-up."""
     generator = torch.Generator().manual_seed(0)
     image = torch.rand((1, 3, *PROBE), generator=generator).to(targets.extractor.device)
-    subject = Subject(image, (Part((Source(image),)),), targets.weights)
-    objective = targets.objective([subject], PROBE)
+    request = Request(image[0], [Style(image[0])], settings)
+    objective = targets.objective([request], PROBE)
     optimizer = make_optimizer(settings, HISTORY)
     started = 0.0
     for attempt in range(3):

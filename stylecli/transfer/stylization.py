@@ -13,8 +13,8 @@ from stylecli.transfer.coarse_to_fine import Finished, Run, run_coarse_to_fine
 from stylecli.transfer.compute.device import precision_name, resolve
 from stylecli.transfer.compute.malloc import tuned_malloc
 from stylecli.transfer.evaluation import pyramid_of
-from stylecli.transfer.objective.targets import Targets, check_smallest_size, weights_of
-from stylecli.transfer.request import Importer, Request, Style
+from stylecli.transfer.objective.targets import Targets, check_smallest_size
+from stylecli.transfer.request import Copies, Request, Style
 from stylecli.transfer.resample import Size
 from stylecli.transfer.results import Losses, ProgressCallback, Result
 from stylecli.transfer.schedule import make_schedule, output_size
@@ -72,8 +72,8 @@ def stylize_together(
     with tuned_malloc(), torch.no_grad():
         finished = run_coarse_to_fine(run, resume)
         pyramids = [
-            pyramid_of(targets, subject, finished.image[index : index + 1], compute)
-            for index, subject in enumerate(run.subjects)
+            pyramid_of(targets, request, finished.image[index : index + 1], compute)
+            for index, request in enumerate(run.requests)
         ]
     seconds = time.perf_counter() - started
     return [
@@ -95,21 +95,15 @@ def _prepare(
     compute: Compute,
     on_progress: ProgressCallback | None,
 ) -> Run:
-    importer = Importer(targets.extractor.device)
-    subjects = tuple(
-        importer.subject(request, weights_of(encoder, request.settings)) for request in requests
-    )
-    settings = tuple(request.settings for request in requests)
-    sizes = {
-        output_size(_size(subject.content), chosen)
-        for subject, chosen in zip(subjects, settings, strict=True)
-    }
+    copies: Copies = {}
+    ready = tuple(request.to(targets.extractor.device, copies) for request in requests)
+    sizes = {output_size(_size(request.content), request.settings) for request in ready}
     if len(sizes) > 1:
         raise InputError("pictures made together must have one size.")
     size = sizes.pop()
     check_smallest_size(size, targets.size_needed, "the output")
-    scales = make_schedule(size, settings[0], targets.size_needed)
-    return Run(subjects, settings, targets, scales, compute, on_progress)
+    scales = make_schedule(size, requests[0].settings, targets.size_needed)
+    return Run(ready, targets, scales, compute, on_progress)
 
 
 def _result(
@@ -126,12 +120,12 @@ def _result(
         image=finished.image[index].float().cpu().clone(),
         losses=Losses(*finished.terms[:, index].tolist()),
         pyramid=pyramid,
-        settings=run.settings[index],
+        settings=run.requests[index].settings,
         encoder_sha256=encoder.sha256,
         device=str(run.device),
         precision=precision_name(run.targets.extractor.dtype),
         iterations=sum(scale.iterations for scale in run.scales),
-        seconds=seconds / len(run.subjects),
+        seconds=seconds / len(run.requests),
         notes=(note,) if recoveries else (),
     )
 

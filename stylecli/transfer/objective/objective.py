@@ -46,7 +46,7 @@ class Objective:
         self.style_extractor = (
             style_extractor  # stops at the deepest style layer: all a small octave needs
         )
-        self.shared = weights[0]
+        self.kind, self.content_layers = weights[0].kind, weights[0].content
         self.content = content
         self.octaves = tuple(octaves)
         self.tile = tile  # owned pixels a side; None: one tile for all
@@ -58,7 +58,7 @@ class Objective:
     @torch.no_grad()
     def __call__(self, image: torch.Tensor) -> tuple[Terms, torch.Tensor]:
         """Terms (B,) and the gradient (B, 3, H, W) at an image (B, 3, H, W) in [0, 1]."""
-        style, content, gradient = self._octave(image, self.octaves[0], self.shared.content)
+        style, content, gradient = self._octave(image, self.octaves[0], self.content_layers)
         reduced, back = image, []
         for octave in self.octaves[1:]:
             reduced = halve(reduced)
@@ -80,14 +80,14 @@ class Objective:
         """
         size, _, margin = self.octaves[0].level
         extractor, stride = self.extractor, strides(self.extractor.steps)
-        term = StyleTerm(self.octaves[0], self.shared.kind, stride)
+        term = StyleTerm(self.octaves[0], self.kind, stride)
         sums: dict[Key, torch.Tensor] = {}
         content = torch.zeros_like(self.alpha)
         for tile in tiles_of(size, self.tile, extractor.steps):
             tape = extractor.forward(tile.cut(image), keep=False)
             if not margin:
                 term.add_sums(sums, tape.features, tile)
-            content = content + self._content(tape, tile, stride, self.shared.content, {})
+            content = content + self._content(tape, tile, stride, self.content_layers, {})
         if margin:
             extractor, image = self.style_extractor, mirror(image, margin)
             for tile in tiles_of(size, self.tile, extractor.steps, margin):
@@ -105,7 +105,7 @@ class Objective:
         """
         extractor = self.extractor if layers else self.style_extractor
         tiles = tiles_of(octave.level.size, self.tile, extractor.steps, octave.level.margin)
-        term = StyleTerm(octave, self.shared.kind, strides(extractor.steps))
+        term = StyleTerm(octave, self.kind, strides(extractor.steps))
         tape: Tape | None = None
         sums: dict[Key, torch.Tensor] = {}
         for tile in tiles:
@@ -143,7 +143,7 @@ class Objective:
             value = tile.interior(target.value, stride[name])
             difference = tile.owned(features, stride[name]) - value
             scale = torch.full_like(target.squared_norm, 0.5 * weight)
-            if self.shared.kind == "relative":
+            if self.kind == "relative":
                 scale = weight / (shares * target.squared_norm)
             total = total + losses.squared_sum(difference) * scale
             factor = (2.0 * self.alpha * scale).view(-1, 1, 1, 1)

@@ -26,7 +26,7 @@ from stylecli.transfer.objective.objective import Objective
 from stylecli.transfer.objective.octaves import Level, level_at, levels, octave_weights
 from stylecli.transfer.objective.tiles import strides, tiles_of
 from stylecli.transfer.objective.types import Octave, Region, Target, target_of
-from stylecli.transfer.request import Part, Source, Subject, Weights
+from stylecli.transfer.request import Part, Request, Style, Weights
 from stylecli.transfer.resample import Size, fit, halve, mirror, resize, resize_mask
 
 REMEMBERED: Final = 64  # styles, at a size each, whose Gram matrices are kept: about 2 MB each
@@ -40,11 +40,11 @@ class _CachedGrams:
     id of another is told apart here.
     """
 
-    given: tuple[weakref.ref[torch.Tensor], ...]
+    made_from: tuple[weakref.ref[torch.Tensor], ...]
     grams: list[Features]
 
-    def belong_to(self, source: Source) -> bool:
-        return all(ref() is one for ref, one in zip(self.given, source.given, strict=True))
+    def belong_to(self, style: Style) -> bool:
+        return all(ref() is one for ref, one in zip(self.made_from, style.cached_by, strict=True))
 
 
 class Targets:
@@ -56,9 +56,11 @@ class Targets:
     def __init__(
         self, encoder: Encoder, settings: Settings, *, dtype: torch.dtype, device: torch.device
     ) -> None:
-        self.weights = weights_of(encoder, settings)
-        names = [name for name, _ in self.weights.style]
-        deep = [name for name, _ in (*self.weights.content, *(self.weights.coarse_content or ()))]
+        weights = weights_of(encoder, settings)
+        names = [name for name, _ in weights.style]
+        deep = [name for name, _ in (*weights.content, *(weights.coarse_content or ()))]
+        self.encoder = encoder
+        self.style_layers = weights.style
         self.extractor = FeatureExtractor(
             encoder, [*names, *deep], dtype=dtype, device=device, targets=deep
         )
@@ -68,41 +70,44 @@ class Targets:
         self._cache: BoundedCache[tuple[object, ...], _CachedGrams] = BoundedCache(REMEMBERED)
 
     def objective(
-        self, subjects: Sequence[Subject], size: Size, tile: int | None = None
+        self, requests: Sequence[Request], size: Size, tile: int | None = None
     ) -> Objective:
         """The objective at `size` of pictures that are made together.
 
-        Several subjects have the same number of parts, and no masks. Raises `InputError` where
+        Several requests have the same number of parts, and no masks. Raises `InputError` where
         a picture is too small for the deepest layer.
         """
-        sources = (one for subject in subjects for part in subject.parts for one in part.sources)
+        scales = [style.scale for request in requests for style in request.styles]
         octaves = levels(
             size,
             self.octaves,
-            self.weights.style,
+            self.style_layers,
             self.style_extractor.steps,
-            kind=self.weights.kind,
-            least_scale=min(source.scale for source in sources),
+            kind=requests[0].settings.losses,
+            least_scale=min(scales),
         )
-        return self._objective(subjects, octaves, tile, self.weights.content_at(size))
+        weights = [weights_of(self.encoder, request.settings) for request in requests]
+        weights = [replace(one, content=one.content_at(size)) for one in weights]
+        return self._objective(requests, weights, octaves, tile)
 
-    def one_octave(self, subject: Subject, size: Size, tile: int | None, index: int) -> Objective:
+    def one_octave(self, request: Request, size: Size, tile: int | None, index: int) -> Objective:
         """The relative losses at `size` alone, to measure a picture as the octave of that index."""
-        level = level_at(size, index, self.weights.style, self.style_extractor.steps, "relative")
-        return self._objective([subject], [level], tile, self.weights.content)
+        level = level_at(size, index, self.style_layers, self.style_extractor.steps, "relative")
+        weights = replace(weights_of(self.encoder, request.settings), kind="relative")
+        return self._objective([request], [weights], [level], tile)
 
     def _objective(
         self,
-        subjects: Sequence[Subject],
+        requests: Sequence[Request],
+        weights: Sequence[Weights],
         sizes: Sequence[Level],
         tile: int | None,
-        layers: LayerWeights,
     ) -> Objective:
         check_smallest_size(sizes[0].size, self.size_needed, "the picture at its smallest scale")
-        content = self._content(subjects, sizes[0].size, tile, layers)
+        content = self._content(requests, sizes[0].size, tile, weights[0].content)
         regions = [
-            self._regions([subject.parts[index] for subject in subjects], sizes, tile)
-            for index in range(len(subjects[0].parts))
+            self._regions([request.parts[index] for request in requests], sizes, tile)
+            for index in range(len(requests[0].parts))
         ]
         octaves = [
             Octave(level, tuple(part[index] for part in regions), weight)
@@ -110,21 +115,20 @@ class Targets:
                 zip(sizes, octave_weights(len(sizes)), strict=True)
             )
         ]
-        weights = [replace(subject.weights, content=layers) for subject in subjects]
         return Objective(self.extractor, self.style_extractor, weights, content, octaves, tile)
 
     def _content(
-        self, subjects: Sequence[Subject], size: Size, tile: int | None, layers: LayerWeights
+        self, requests: Sequence[Request], size: Size, tile: int | None, layers: LayerWeights
     ) -> dict[str, Target]:
         names = [name for name, _ in layers]
-        pictures = torch.cat([resize(subject.content, size) for subject in subjects])
+        pictures = torch.cat([resize(request.content[None], size) for request in requests])
         features = tiled_features(self.extractor, pictures, names, tile)
         return {name: target_of(value) for name, value in features.items()}
 
     def _regions(
         self, parts: Sequence[Part], sizes: Sequence[Level], tile: int | None
     ) -> list[Region]:
-        """The same part of every subject as one region, at each level."""
+        """The same part of every request as one region, at each level."""
         blended = [self._blended(part, sizes, tile) for part in parts]
         grams = [
             {name: target_of(torch.cat([one[level][name] for one in blended])) for name in names}
@@ -133,7 +137,7 @@ class Targets:
         mask = parts[0].mask
         if mask is None:
             return [Region(one) for one in grams]
-        mask = resize_mask(mask, sizes[0].size)
+        mask = resize_mask(mask[None], sizes[0].size)
         share, regions = float(mask.mean()), []
         for one, level in zip(grams, sizes, strict=True):
             regions.append(Region(one, share, *self._guides(mask, level.margin)))
@@ -142,25 +146,25 @@ class Targets:
 
     def _blended(self, part: Part, sizes: Sequence[Level], tile: int | None) -> list[Features]:
         """The Gram matrices of a part's styles, mixed in shares of 1, at each level."""
-        total = sum(source.weight for source in part.sources)
-        shares = [source.weight / total for source in part.sources]
-        grams = zip(*(self._grams(source, sizes, tile) for source in part.sources), strict=True)
+        total = sum(style.weight for style in part.styles)
+        shares = [style.weight / total for style in part.styles]
+        grams = zip(*(self._grams(style, sizes, tile) for style in part.styles), strict=True)
         return [blend(level, shares) for level in grams]
 
-    def _grams(self, source: Source, sizes: Sequence[Level], tile: int | None) -> list[Features]:
+    def _grams(self, style: Style, sizes: Sequence[Level], tile: int | None) -> list[Features]:
         sides = tuple((max(level.size), level.margin) for level in sizes)
-        key = (*map(id, source.given), source.scale, sides, tile)
+        key = (*map(id, style.cached_by), style.scale, sides, tile)
         cached = self._cache.get(key)
-        if cached is not None and cached.belong_to(source):
+        if cached is not None and cached.belong_to(style):
             return cached.grams
-        grams = self._measured(source, sides, tile)
-        if source.given:
-            references = tuple(map(weakref.ref, source.given))
+        grams = self._measured(style, sides, tile)
+        if style.cached_by:
+            references = tuple(map(weakref.ref, style.cached_by))
             self._cache.put(key, _CachedGrams(references, grams))
         return grams
 
     def _measured(
-        self, source: Source, sides: Sequence[tuple[int, int]], tile: int | None
+        self, style: Style, sides: Sequence[tuple[int, int]], tile: int | None
     ) -> list[Features]:
         """Gram matrices (1, C, C) of the style, reduced from size to size as the picture is.
 
@@ -168,26 +172,22 @@ class Targets:
         of the same long side may have more of them.
         """
         grams = []
-        picture = resize(source.picture, self._style_size(source, sides[0][0]))
+        picture = resize(style.picture[None], self._style_size(style, sides[0][0]))
         for index, (side, margin) in enumerate(sides):
             if index:
-                reduced = halve(picture)
-                enough = min(reduced.shape[-2:]) >= self.style_extractor.smallest_side
-                picture = (
-                    reduced if enough else resize(source.picture, self._style_size(source, side))
-                )
+                picture = halve(picture)
+                if min(picture.shape[-2:]) < self.style_extractor.smallest_side:
+                    picture = resize(style.picture[None], self._style_size(style, side))
             size = picture.shape[-2], picture.shape[-1]
-            mask = None if source.mask is None else resize_mask(source.mask, size)
+            mask = None if style.mask is None else resize_mask(style.mask[None], size)
             grams.append(self._gram(picture, mask, tile, margin))
         return grams
 
-    def _style_size(self, source: Source, side: int) -> Size:
+    def _style_size(self, style: Style, side: int) -> Size:
         """The style with its long side in proportion to the picture's, undistorted."""
-        shape = source.picture.shape[-2], source.picture.shape[-1]
-        size = fit(shape, max(1, round(side * source.scale)))
-        floor = (
-            self.style_extractor.smallest_side
-        )  # a very long style is raised to the least height
+        shape = style.picture.shape[-2], style.picture.shape[-1]
+        size = fit(shape, max(1, round(side * style.scale)))
+        floor = self.style_extractor.smallest_side  # the least height, for a very long style
         return size if min(size) >= floor else fit(size, -(-max(size) * floor // min(size)))
 
     @torch.no_grad()
@@ -198,8 +198,8 @@ class Targets:
         region = Region({}) if mask is None else Region({}, 1.0, *self._guides(mask, margin))
         size = picture.shape[-2], picture.shape[-1]
         steps, stride = self.style_extractor.steps, strides(self.style_extractor.steps)
-        octave = Octave(Level(size, self.weights.style, margin), (region,), 1.0)
-        term = StyleTerm(octave, self.weights.kind, stride)
+        octave = Octave(Level(size, self.style_layers, margin), (region,), 1.0)
+        term = StyleTerm(octave, "relative", stride)  # for its sums: no loss is computed here
         sums: dict[Key, torch.Tensor] = {}
         picture = mirror(picture, margin)
         for piece in tiles_of(size, tile, steps, margin):
@@ -213,7 +213,7 @@ class Targets:
     def _guides(
         self, mask: torch.Tensor, margin: int
     ) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
-        names = [name for name, _ in self.weights.style]
+        names = [name for name, _ in self.style_layers]
         return guides_of(mask, names, self.style_extractor.steps, margin)
 
 

@@ -1,6 +1,7 @@
 import gc
 import weakref
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -8,8 +9,8 @@ import torch
 from stylecli.encoder import Encoder
 from stylecli.settings import Compute, Settings
 from stylecli.transfer import Request, Style
+from stylecli.transfer.objective.gram_loss import Features
 from stylecli.transfer.objective.targets import Targets
-from stylecli.transfer.request import Importer
 from stylecli.transfer.stylization import make_targets, stylize_together
 
 Build = Callable[..., Encoder]
@@ -23,9 +24,9 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[torch.Size]:
     found: list[torch.Size] = []
     measure = Targets._measured
 
-    def noted(self: Targets, source: object, *rest: object) -> object:
-        found.append(source.picture.shape[-2:])  # type: ignore[attr-defined]
-        return measure(self, source, *rest)  # type: ignore[arg-type]
+    def noted(self: Targets, style: Style, *rest: Any) -> list[Features]:
+        found.append(style.picture.shape[-2:])
+        return measure(self, style, *rest)
 
     monkeypatch.setattr(Targets, "_measured", noted)
     return found
@@ -39,8 +40,7 @@ def targets(build: Build) -> Targets:
 def prepare(targets: Targets, *styles: Style, side: int = 16) -> torch.Tensor:
     """An objective as one of many runs makes it: a wanted Gram matrix of it."""
     request = Request(torch.zeros(3, side, side), styles, Settings())
-    subject = Importer(CPU).subject(request, targets.weights)
-    (region,) = targets.objective([subject], (side, side)).octaves[0].regions
+    (region,) = targets.objective([request.to(CPU)], (side, side)).octaves[0].regions
     return region.grams["relu2_1"].value
 
 
