@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from stylecli.bounded_cache import BoundedCache
 
-MAX_SHAPES: Final = 1024  # input shapes whose packed weight is looked up, not asked for again
+MAX_SHAPES: Final = 1024  # input shapes whose packed weight is cached
 _ONE_PIXEL: Final = [1, 1]
 _ALIGNMENT: Final = slice(108, 112)  # after ndims, 12 dims and the data type
 
@@ -21,7 +21,7 @@ _ALIGNMENT: Final = slice(108, 112)  # after ndims, 12 dims and the data type
 class PackedWeight:
     """A convolution's weight (C_out, C_in, 3, 3) as oneDNN reads it, for inputs of any size.
 
-    The layout that oneDNN wants depends on the size of its input, by thresholds of its own. A
+    The fastest layout for oneDNN depends on the size of its input, by thresholds of its own. A
     weight in another layout is right as well, but is rearranged in every call, by one thread:
     with 384 channels that took as long as the convolutions themselves. So a weight is packed for
     each size that occurs, in less than a millisecond, and sizes with one layout share one copy.

@@ -1,4 +1,4 @@
-"""A small linear embedding of codes, fitted by the triplet loss."""
+"""Linear embedding of style descriptors, fitted by the triplet loss."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -53,7 +53,7 @@ def fit_embedding(codes: torch.Tensor, labels: torch.Tensor) -> Embedding:
 def triplet_loss(
     embedded: torch.Tensor, labels: torch.Tensor, margin: float = MARGIN
 ) -> torch.Tensor:
-    """The mean over anchors and positives of max(d(A,P) − d(A,N) + margin, 0), N the nearest."""
+    """Triplet loss: the mean of max(d(A,P) − d(A,N) + margin, 0), N the hardest negative."""
     distances = torch.cdist(embedded, embedded, compute_mode="donot_use_mm_for_euclid_dist")
     same = labels[:, None] == labels[None]
     hardest = distances.masked_fill(same, float("inf")).min(1, keepdim=True).values

@@ -153,10 +153,10 @@ def held_out(samples: Samples, *, seed: int) -> dict[str, Verification]:
     for fold in range(folds):
         queries = torch.isin(labels, order[fold::folds])
         embedding = fit_embedding(codes[~queries], labels[~queries])
-        asked = codes[crops]
-        for figures, seen in ((raw, asked), (trained, embedding(asked))):
+        tested = codes[crops]
+        for figures, points in ((raw, tested), (trained, embedding(tested))):
             figures.append(
-                evaluate_verification(torch.cdist(seen, seen), labels[crops], queries[crops])
+                evaluate_verification(torch.cdist(points, points), labels[crops], queries[crops])
             )
     return {"raw": _mean(raw), "trained": _mean(trained)}
 
@@ -186,11 +186,11 @@ def match_picture(
 def crops_of(picture: torch.Tensor, generator: torch.Generator) -> Iterator[torch.Tensor]:
     """Squares from anywhere in a picture, of several sizes, as strokes are."""
     size = fit((picture.shape[-2], picture.shape[-1]), LONG_SIDE)
-    seen = resize(picture[None], size)[0].clamp(0.0, 1.0)
+    resized = resize(picture[None], size)[0].clamp(0.0, 1.0)
     for _ in range(CROPS):
         side = min(_below(SIDES[1] - SIDES[0] + 1, generator) + SIDES[0], *size)
         y, x = (_below(each - side + 1, generator) for each in size)
-        yield seen[:, y : y + side, x : x + side]
+        yield resized[:, y : y + side, x : x + side]
 
 
 def _below(bound: int, generator: torch.Generator) -> int:

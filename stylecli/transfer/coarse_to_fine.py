@@ -23,7 +23,7 @@ from stylecli.transfer.resample import Size, resize, resize_mask
 from stylecli.transfer.results import Losses, Progress, ProgressCallback
 from stylecli.transfer.schedule import Scale
 
-NOISE: Final = 0.05  # standard deviation around mid grey: full-range noise costs iterations
+NOISE: Final = 0.05  # standard deviation around mid gray: full-range noise costs iterations
 # Seconds between reports from a device that has to be waited for; a CPU reports every iteration.
 REPORT_EVERY: Final = 0.1
 

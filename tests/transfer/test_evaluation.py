@@ -84,7 +84,7 @@ def style_losses(
 @pytest.mark.parametrize("kind", ["relative", "gatys"])
 @pytest.mark.parametrize("scale", [1.0, 1.5])
 def test_relative_losses_at_three_sizes(build: Build, kind: str, scale: float) -> None:
-    """Whatever the run was optimised for."""
+    """Whatever the run was optimized for."""
     encoder = build()
     settings = replace(SETTINGS, losses=kind, octaves=1)
     request = request_of(Style(STYLE[0], 1.0, scale), settings=settings)

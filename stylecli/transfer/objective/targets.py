@@ -36,8 +36,8 @@ REMEMBERED: Final = 64  # styles, at a size each, whose Gram matrices are kept: 
 class _CachedGrams:
     """Gram matrices of a style at each size, and the tensors that it was made from.
 
-    The pictures are not kept alive, which are some 100 times larger; so one that has taken the
-    id of another is told apart here.
+    The pictures are some 100 times larger and not kept alive; with the weak references a new
+    tensor that has the id of one that is gone is not taken for it.
     """
 
     made_from: tuple[weakref.ref[torch.Tensor], ...]

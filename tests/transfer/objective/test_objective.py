@@ -81,8 +81,8 @@ class Case:
         variation = w.tv * losses.total_variation(image)
         basis = color_basis(image)
         parts = torch.einsum("ij,bjhw->bihw", torch.linalg.inv(basis), image)
-        colour = torch.einsum("ij,bjhw->bihw", basis[:, 1:], parts[:, 1:])
-        variation = variation + w.chroma_tv * losses.total_variation(colour)
+        color = torch.einsum("ij,bjhw->bihw", basis[:, 1:], parts[:, 1:])
+        variation = variation + w.chroma_tv * losses.total_variation(color)
         return Terms(w.alpha * content + w.beta * style + variation, content, style, variation)
 
     def _content(self, image: torch.Tensor) -> torch.Tensor:

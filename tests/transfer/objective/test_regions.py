@@ -147,7 +147,7 @@ def test_tiles_add_up_to_the_same(build: Build, kind: LossKind, tile: int) -> No
 
 
 @pytest.mark.parametrize("tile", [None, 16])
-def test_a_measure_is_the_losses_without_a_way_back(build: Build, tile: int | None) -> None:
+def test_a_measure_is_the_losses_without_gradients(build: Build, tile: int | None) -> None:
     objective = objective_of(build(), parts_of(), tile=tile, settings=replace(PLAIN, octaves=1))
     image = random(1, 3, *SIZE)
     terms, _ = objective(image)

@@ -62,7 +62,7 @@ class Dense:
         return h
 
 
-def quadratic(seed: int = 0, centre: float = 0.5) -> Function:
+def quadratic(seed: int = 0, center: float = 0.5) -> Function:
     """The gradient of ½(x − c)ᵀA(x − c), A positive definite with condition 30."""
     basis, _ = torch.linalg.qr(random(N, N, seed=seed) - 0.5)
     matrix: torch.Tensor = (
@@ -70,7 +70,7 @@ def quadratic(seed: int = 0, centre: float = 0.5) -> Function:
     )
 
     def gradient(image: torch.Tensor) -> torch.Tensor:
-        return ((image.flatten(1) - centre) @ matrix).view_as(image)
+        return ((image.flatten(1) - center) @ matrix).view_as(image)
 
     return gradient
 
@@ -134,13 +134,13 @@ def test_converges_far_faster_than_steepest_descent() -> None:
 
 
 def test_stays_in_the_box_and_comes_near_the_best_point_of_it() -> None:
-    """Every pixel has its own bowl, so the best point in the box is the nearest to its centre."""
-    centre = 2.0 * random(*SHAPE) - 0.5
+    """Every pixel has its own bowl, so the best point in the box is the nearest to its center."""
+    center = 2.0 * random(*SHAPE) - 0.5
     curvature = 1.0 + 3.0 * random(*SHAPE, seed=1)
-    images = run(LBFGS(lambda g: g), lambda x: curvature * (x - centre), inside(), 60)
+    images = run(LBFGS(lambda g: g), lambda x: curvature * (x - center), inside(), 60)
     assert min(float(x.min()) for x in images) >= 0.0
     assert max(float(x.max()) for x in images) <= 1.0
-    nearest = centre.clamp(0, 1)
+    nearest = center.clamp(0, 1)
     assert rms(images[-1] - nearest) < 0.05 * rms(images[0] - nearest)
     assert bool((images[-1] == 0.0).any()) and bool((images[-1] == 1.0).any())
 
@@ -153,7 +153,7 @@ def test_free_gradient_holds_pixels_pushed_out_of_the_box() -> None:
 
 def test_pixels_pushed_out_of_the_box_count_for_nothing() -> None:
     """Neither in the first step's length nor in any later pair."""
-    gradient = quadratic(centre=0.97)
+    gradient = quadratic(center=0.97)
     plain, masked = LBFGS(apply_preconditioner, history=3), LBFGS(apply_preconditioner, history=3)
     image, held = random(*SHAPE).round(decimals=1), 0
     for _ in range(8):

@@ -30,7 +30,7 @@ def picture(value: float) -> torch.Tensor:
 
 @dataclass
 class Counting:
-    """An optimiser whose images are numbered: 1, 2, 3 … after the first, 0."""
+    """An optimizer whose images are numbered: 1, 2, 3 … after the first, 0."""
 
     step_scale: float = 1.0
     made: int = 0
@@ -188,7 +188,7 @@ def test_every_iteration_is_reported_with_its_own_terms() -> None:
 
 
 @pytest.mark.parametrize("failures", [(3,), (1, 2, 3), (4, 9, 14)])
-def test_a_real_optimiser_arrives_in_spite_of_failures(failures: tuple[int, ...]) -> None:
+def test_a_real_optimizer_arrives_in_spite_of_failures(failures: tuple[int, ...]) -> None:
     calls = 0
 
     def evaluate(image: torch.Tensor) -> tuple[Terms, torch.Tensor]:

@@ -39,7 +39,7 @@ def test_analyze_is_the_transpose_of_synthesize(size: Size) -> None:
     torch.testing.assert_close(forward, backward, rtol=1e-12, atol=1e-12)
 
 
-def test_synthesize_adds_upsampled_levels_in_decorrelated_colour() -> None:
+def test_synthesize_adds_upsampled_levels_in_decorrelated_color() -> None:
     fine, middle, coarse = (random(1, 3, *s) for s in ((17, 12), (9, 6), (5, 3)))
     mixed = fine + double(middle + double(coarse, (9, 6)), (17, 12))
     expected = torch.einsum("ij,bjhw->bihw", color_basis(fine), mixed)
@@ -70,8 +70,8 @@ def test_color_basis_has_columns_no_longer_than_1_and_an_inverse() -> None:
     basis = color_basis(torch.zeros(1, dtype=torch.float64))
     assert float(basis.norm(dim=0).max()) == pytest.approx(1.0)
     assert float(torch.linalg.cond(basis)) < 30
-    grey = basis[:, 0]
-    assert float(grey.std() / grey.mean()) < 0.05  # the first column is luminance
+    gray = basis[:, 0]
+    assert float(gray.std() / gray.mean()) < 0.05  # the first column is luminance
 
 
 def test_pictures_of_a_batch_do_not_meet() -> None:
