@@ -2,7 +2,7 @@
 
     python benchmarks/gallery.py IMAGES OUT_FOLDER [--size 384]
 
-IMAGES has folders `content` and `style`. Makes blends at three weights, the colour modes, a mask
+IMAGES has folders `content` and `style`. Makes blends at three weights, the color modes, a mask
 of two regions, three style scales, three strengths, and strength 0.5 on every pair of a few.
 """
 

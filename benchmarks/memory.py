@@ -15,11 +15,11 @@ from stylecli.encoder import load_encoder
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.coarse_to_fine import make_optimizer
 from stylecli.transfer.compute.device import resolve
-from stylecli.transfer.compute.malloc import give_back, tuned_malloc
+from stylecli.transfer.compute.malloc import release_free_memory, tuned_malloc
 from stylecli.transfer.memory_plan import predict_bytes
 from stylecli.transfer.objective.targets import Targets
 from stylecli.transfer.optim.loop import Descent
-from stylecli.transfer.request import Part, Source, Subject
+from stylecli.transfer.request import Request, Style
 
 CASES = (  # long side, history, tile or 0, pictures at once
     (256, 20, 0, 1),
@@ -53,18 +53,18 @@ def one(encoder_name: str, size: int, history: int, tile: int, pictures: int) ->
     device, dtype = resolve(Compute())
     targets = Targets(encoder, Settings(), dtype=dtype, device=device)
     shape = (size * 3 // 4, size)
-    picture = torch.rand(1, 3, *shape)
-    subject = Subject(picture, (Part((Source(picture),)),), targets.weights)
+    picture = torch.rand(3, *shape)
+    request = Request(picture, [Style(picture)], Settings())
     with tuned_malloc(), torch.no_grad():
-        objective = targets.objective([subject] * pictures, shape, tile or None)
-        give_back()
+        objective = targets.objective([request] * pictures, shape, tile or None)
+        release_free_memory()
         image = torch.rand(pictures, 3, *shape)
         descent = Descent(image, objective, make_optimizer(Settings(), history))
         del image
         for _ in range(3):
             descent.iterate()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    predicted = predict_bytes(targets.trunk, shape, tile or None, history, batch=pictures)
+    predicted = predict_bytes(targets.extractor, shape, tile or None, history, batch=pictures)
     print(f"{predicted / 2**20:7.0f}   {peak / 2**20:7.0f}   {predicted / peak:.2f}")
 
 

@@ -19,7 +19,14 @@ from stylecli.job import Job
 from stylecli.pipeline.session import Session
 from stylecli.recognition.embedding import fit_embedding
 from stylecli.recognition.gallery import Gallery
-from stylecli.recognition.matching import CROP, Samples, build_gallery, crops_of, held_out, open_eye
+from stylecli.recognition.matching import (
+    CROP,
+    Samples,
+    build_gallery,
+    crops_of,
+    held_out,
+    open_metric,
+)
 from stylecli.recognition.metric import PerceptualMetric
 from stylecli.recognition.verification import equal_error, roc_auc
 from stylecli.settings import Compute, Settings
@@ -27,13 +34,13 @@ from stylecli.settings import Compute, Settings
 RESULT_STYLES = 4
 
 
-def sample(folder: Path, eye: PerceptualMetric) -> tuple[Samples, list[list[torch.Tensor]]]:
+def sample(folder: Path, metric: PerceptualMetric) -> tuple[Samples, list[list[torch.Tensor]]]:
     """What training learns of every painting, and some crops."""
     samples, kept = Samples(), []
     generator = torch.Generator().manual_seed(0)
     for label, found in enumerate(find_pictures([str(folder)], recursive=False)):
         picture = read_picture(found.path).pixels
-        samples.take(picture, label, eye, generator)
+        samples.take(picture, label, metric, generator)
         kept.append(list(crops_of(picture, generator))[:6])
     return samples, kept
 
@@ -55,12 +62,14 @@ def show_verification(samples: Samples, seeds: int) -> None:
     print(f"trained above raw in AUC: {better} of {seeds} splits into thirds")
 
 
-def show_style_threshold(eye: PerceptualMetric, kept: list[list[torch.Tensor]]) -> None:
+def show_style_threshold(metric: PerceptualMetric, kept: list[list[torch.Tensor]]) -> None:
     """Equal-error threshold of `compare --by style`, over crops of one and of two paintings."""
-    grams = [[eye.grams(crop, CROP) for crop in mine] for mine in kept]
-    alike = [eye.style_distance(a, b) for mine in grams for a, b in itertools.combinations(mine, 2)]
+    grams = [[metric.grams(crop, CROP) for crop in mine] for mine in kept]
+    alike = [
+        metric.style_distance(a, b) for mine in grams for a, b in itertools.combinations(mine, 2)
+    ]
     apart = [
-        eye.style_distance(a, b)
+        metric.style_distance(a, b)
         for one, two in itertools.combinations(grams, 2)
         for a, b in zip(one, two, strict=True)
     ]
@@ -97,12 +106,12 @@ def make_results(
 
 
 def show_nearest(
-    name: str, gallery: Gallery, eye: PerceptualMetric, made: list[tuple[Path, Path, Path]]
+    name: str, gallery: Gallery, metric: PerceptualMetric, made: list[tuple[Path, Path, Path]]
 ) -> None:
     """How many results are nearest to their own style."""
     right, rank = 0, 0.0
     for _, style, result in made:
-        found = gallery.match(eye.code(read_picture(result).pixels))
+        found = gallery.match(metric.code(read_picture(result).pixels))
         names = [each.name for each in found]
         right += names[0] == style.stem
         other = next(each for each in found if each.name != style.stem)
@@ -119,14 +128,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--size", type=int, default=256)
     given = parser.parse_args()
-    eye, encoder = open_eye("compact", Compute())
-    samples, kept = sample(given.styles, eye)
+    metric, encoder = open_metric("compact", Compute())
+    samples, kept = sample(given.styles, metric)
     show_verification(samples, given.seeds)
-    show_style_threshold(eye, kept)
+    show_style_threshold(metric, kept)
     pictures = [
         (each.path, each.path.stem) for each in find_pictures([str(given.styles)], recursive=False)
     ]
-    plain = build_gallery(pictures, eye, encoder, lambda _: None)
+    plain = build_gallery(pictures, metric, encoder, lambda _: None)
     trained = Gallery(
         plain.names,
         plain.codes,
@@ -136,15 +145,15 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         made = make_results(given.contents, given.styles, Path(folder), given.size)
-        show_nearest("raw codes", plain, eye, made)
-        show_nearest("trained codes", trained, eye, made)
+        show_nearest("raw codes", plain, metric, made)
+        show_nearest("trained codes", trained, metric, made)
         photos = {photo for photo, _, _ in made}
         read = {path: read_picture(path).pixels for path in photos}
         alike, apart = [], []
         for own, _, result in made:
             image = read_picture(result).pixels
             for photo in photos:
-                distance = eye.distances(read[photo], image, given.size).content
+                distance = metric.distances(read[photo], image, given.size).content
                 (alike if photo == own else apart).append(distance)
         show_threshold("content", alike, apart)
 

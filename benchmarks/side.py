@@ -24,7 +24,7 @@ from stylecli.transfer.compute.malloc import tuned_malloc
 from stylecli.transfer.memory_plan import HISTORY
 from stylecli.transfer.objective.targets import Targets
 from stylecli.transfer.optim.loop import Descent
-from stylecli.transfer.request import Part, Source, Subject
+from stylecli.transfer.request import Request, Style
 from stylecli.transfer.resample import fit, resize
 
 
@@ -65,9 +65,9 @@ def ours(
     device, dtype = resolve(Compute())
     settings = Settings(octaves=octaves or None)
     targets = Targets(encoder, settings, dtype=dtype, device=device)
-    subject = Subject(content, (Part((Source(style),)),), targets.weights)
+    request = Request(content[0], [Style(style[0])], settings)
     size = content.shape[-2], content.shape[-1]
-    objective = targets.objective([subject], size, tile or None)
+    objective = targets.objective([request], size, tile or None)
     descent = Descent(content, objective, make_optimizer(settings, HISTORY))
 
     def run(iterations: int) -> None:

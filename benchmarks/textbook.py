@@ -1,6 +1,6 @@
 """The Gatys loop as tutorials and neural-style-pt run it: what the benchmark compares with.
 
-float32, channels first, autograd, near-grey random start, one size, torch's L-BFGS with a
+float32, channels first, autograd, near-gray random start, one size, torch's L-BFGS with a
 history of 100. The objective is ours (relative losses), so that both sides minimise the same.
 """
 
@@ -20,7 +20,7 @@ def textbook_gram(features: torch.Tensor) -> torch.Tensor:
 
 
 class Textbook:
-    """One picture being optimised; `run` evaluates the objective once an iteration."""
+    """One picture being optimized; `run` evaluates the objective once an iteration."""
 
     def __init__(
         self,

@@ -45,7 +45,7 @@ class CropSampler:
         return self._augment(self._crop(picture, crop_side, rng), rng, generator).clamp(0, 1)
 
     def _noise(self, rng: random.Random, generator: torch.Generator) -> torch.Tensor:
-        """Gaussian noise around mid grey, standard deviation 0.016 to 0.5: where runs start."""
+        """Gaussian noise around mid gray, standard deviation 0.016 to 0.5: where runs start."""
         deviation = 0.05 * 10 ** rng.uniform(-0.5, 1.0)
         noise = torch.randn((3, self.side, self.side), generator=generator)
         return (0.5 + deviation * noise).clamp(0, 1)
@@ -69,7 +69,7 @@ class CropSampler:
     def _augment(
         self, crop: torch.Tensor, rng: random.Random, generator: torch.Generator
     ) -> torch.Tensor:
-        """Flip, other colours, other contrast and brightness, grain: each with its probability."""
+        """Flip, other colors, other contrast and brightness, grain: each with its probability."""
         settings = self.settings
         if rng.random() < settings.flip:
             crop = crop.flip(2)

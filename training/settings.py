@@ -27,7 +27,7 @@ class CropSettings:
     """Data augmentation: sources of a crop, and the probability of each change to it.
 
     `noise` and `on_policy` are shares of all crops; `photos` is the share of photos among the
-    others, the rest are paintings. Contrast is a factor around mid grey, brightness an offset.
+    others, the rest are paintings. Contrast is a factor around mid gray, brightness an offset.
     """
 
     noise: float = 0.03

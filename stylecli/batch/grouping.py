@@ -97,5 +97,5 @@ def _size_of(job: Job, known: dict[object, Size | None]) -> Size | None:
 
 
 def _alike(job: Job) -> tuple[object, ...]:
-    """What jobs made together must share, besides the size; compare `Request.together`."""
+    """What jobs made together must share, besides the size; compare `Request.can_batch_with`."""
     return common_settings(job.settings), job.compute, job.settings.color

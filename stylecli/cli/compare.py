@@ -60,10 +60,10 @@ def compare_pictures(
             raise UsageError("compare reads its pictures from files: - is none.")
     with open_screen(quiet=json) as screen:
         screen.say("Loading PyTorch")
-        from stylecli.recognition.matching import THRESHOLDS, compare, open_eye
+        from stylecli.recognition.matching import THRESHOLDS, compare, open_metric
 
-        eye, _ = open_eye(encoder, Compute(device=device))
-        found = compare(a, b, eye, size)
+        metric, _ = open_metric(encoder, Compute(device=device))
+        found = compare(a, b, metric, size)
     limit = THRESHOLDS[by] if threshold is None else threshold
     distance = found.style if by == "style" else found.content
     same = distance <= limit

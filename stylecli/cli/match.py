@@ -77,9 +77,11 @@ def match_style(
         raise UsageError("say which PICTURE to match, and a GALLERY: a folder or a file.")
     with open_screen(quiet=json) as screen:
         screen.say("Loading PyTorch")
-        from stylecli.recognition.matching import match_picture, open_eye
+        from stylecli.recognition.matching import match_picture, open_metric
 
-        known, found = match_picture(picture, gallery, *open_eye(encoder, Compute(device=device)))
+        known, found = match_picture(
+            picture, gallery, *open_metric(encoder, Compute(device=device))
+        )
     limit = known.threshold if threshold is None else threshold
     nearest = found[0] if found[0].distance <= limit else None
     _tell(found[:top], nearest, limit, json=json)
@@ -103,15 +105,15 @@ def _make(
     if output.exists() and not force:
         raise OutputError(f"{output} exists already: add --force to replace it.")
     screen.say("Loading PyTorch")
-    from stylecli.recognition.matching import build_gallery, open_eye, pictures_in, train_gallery
+    from stylecli.recognition.matching import build_gallery, open_metric, pictures_in, train_gallery
 
     pictures = pictures_in(folder)
-    eye, encoder = open_eye(through[0], Compute(device=through[1]))
+    metric, encoder = open_metric(through[0], Compute(device=through[1]))
     tell: Callable[[float], None] = lambda share: screen.advance(share, "pictures")  # noqa: E731
     if trained:
-        made = train_gallery(pictures, eye, encoder, tell, seed=seed)
+        made = train_gallery(pictures, metric, encoder, tell, seed=seed)
     else:
-        made = build_gallery(pictures, eye, encoder, tell)
+        made = build_gallery(pictures, metric, encoder, tell)
     save_gallery(output, made)
     for name, figures in (made.report or {}).items():
         screen.say(

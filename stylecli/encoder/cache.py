@@ -79,7 +79,7 @@ def is_intact(extract: Path) -> bool:
 
 
 def weights_status() -> tuple[WeightsStatus, ...]:
-    """What is here and what is not, for every named encoder; reads no weights."""
+    """The status of every named encoder's weights; reads none."""
     return tuple(status_of(spec) for spec in ENCODERS.values())
 
 
@@ -149,7 +149,7 @@ def fetch(
 
 
 def missing(spec: EncoderSpec) -> WeightsError:
-    """What to raise, and say, when weights are not here and must not be downloaded."""
+    """The error for weights that are not here and must not be downloaded."""
     if spec.package is not None:
         return WeightsError(
             f"the weights of {spec.name} are not here: they are part of the package "
@@ -162,7 +162,7 @@ def missing(spec: EncoderSpec) -> WeightsError:
 
 
 def status_of(spec: EncoderSpec) -> WeightsStatus:
-    """Where an encoder's weights are, and whether; reads none."""
+    """The status of an encoder's weights; reads none."""
     file = source_path(spec)
     present = os.path.isfile(file) and file.stat().st_size == spec.size
     extracts = find_extracts(spec)
@@ -172,10 +172,10 @@ def status_of(spec: EncoderSpec) -> WeightsStatus:
 def _package_folder(package: str) -> Path:
     """The folder of an installed package, which is not imported; a name where there is none."""
     try:
-        found = importlib.util.find_spec(package)
+        spec = importlib.util.find_spec(package)
     except (ImportError, ValueError):
-        found = None
-    places = list(found.submodule_search_locations or ()) if found else []
+        spec = None
+    places = list(spec.submodule_search_locations or ()) if spec else []
     return Path(places[0]) if places else Path(package)
 
 

@@ -1,4 +1,4 @@
-"""Whom loading an encoder tells of its steps."""
+"""Callbacks of loading an encoder: progress of a download, and messages."""
 
 from collections.abc import Callable
 

@@ -23,8 +23,8 @@ def sha256_of(path: Path) -> str:
 
 def check_file(path: Path, spec: EncoderSpec) -> None:
     """Raise `WeightsError` unless a file is, bit for bit, the one published for `spec`."""
-    found = sha256_of(path)
-    if found == spec.sha256:
+    digest = sha256_of(path)
+    if digest == spec.sha256:
         return
     remedy = "reinstall stylecli"
     if spec.package is not None:
@@ -32,6 +32,6 @@ def check_file(path: Path, spec: EncoderSpec) -> None:
     elif spec.url is not None:
         remedy = f"run `stylize weights pull {spec.name}`"
     raise WeightsError(
-        f"{path} is damaged or is another file ({path.stat().st_size} bytes, SHA-256 {found}; "
+        f"{path} is damaged or is another file ({path.stat().st_size} bytes, SHA-256 {digest}; "
         f"{spec.name} has {spec.size} bytes, SHA-256 {spec.sha256}): {remedy}."
     )

@@ -36,8 +36,8 @@ def download_weights(
 ) -> None:
     """Put an encoder's file in its place, complete and of the pinned hash, or not at all.
 
-    `on_download` hears bytes done and in all. `timeout` is in seconds. Two processes may do
-    this at once: each has a temporary file of its own. Raises `WeightsError`.
+    `on_download` is called with bytes done and in all. `timeout` is in seconds. Two processes may
+    do this at once: each has a temporary file of its own. Raises `WeightsError`.
     """
 
     def receive(file: BinaryIO) -> None:

@@ -1,7 +1,7 @@
-"""The encoder run forward and backward by hand, to the gradient of the pixels alone.
+"""Feature extractor: a truncated VGG with a hand-written backward pass to the pixels alone.
 
 Autograd keeps every convolution's input and output, 8-byte pool indices, and prepares for
-weight gradients that nobody wants. Here a convolution and its ReLU are one step, one activation
+weight gradients that are not needed. Here a convolution and its ReLU are one step, one activation
 is kept for each, in the working precision, none for a ReLU before a pooling, and the gradient
 of a convolution is a convolution with the flipped kernel, as fast as the forward one.
 """
@@ -30,7 +30,7 @@ MakeGradient = Callable[[], torch.Tensor]
 
 @dataclass(frozen=True)
 class Tape:
-    """What a forward pass leaves for the backward pass, which uses it up.
+    """Features and saved activations of a forward pass, which `backward` uses up.
 
     `features` are the layers asked for; `kept` holds, for each step, what its backward needs:
     a ReLU's output, a pooling's selection or input, `None` where nothing is needed.
@@ -41,8 +41,8 @@ class Tape:
     heights: list[int]  # of each step's input: a pooling may leave a row out
 
 
-class Trunk:
-    """An encoder cut off after the deepest of `layers`, in one precision and memory layout.
+class FeatureExtractor:
+    """Truncated VGG: an encoder up to the deepest of `layers`, in one precision and memory layout.
 
     `targets` are those of them whose features a target holds in full: they count in a plan.
     """
@@ -71,8 +71,8 @@ class Trunk:
         self.convolutions = {index: Convolution(*self._weights(index), dtype) for index in others}
         self.smallest_side = encoder.smallest_side(self.layers)
 
-    def narrowed(self, encoder: Encoder, layers: Iterable[str]) -> Self:
-        """The same, asked for some of its layers alone: stops sooner, and shares the weights."""
+    def truncated(self, encoder: Encoder, layers: Iterable[str]) -> Self:
+        """A feature extractor for some of the layers: stops sooner, and shares the weights."""
         other = copy.copy(self)
         other.layers, other.targets = frozenset(layers), frozenset()
         other.steps = encoder.steps_to(other.layers)
@@ -92,10 +92,10 @@ class Trunk:
         return tape
 
     def backward(self, tape: Tape, gradients: Mapping[str, MakeGradient]) -> torch.Tensor:
-        """Σ over layers of (∂features/∂image)ᵀ · gradient: (B, 3, H, W) in float32 or wider.
+        """Vector-Jacobian product Σ (∂features/∂image)ᵀ · gradient over layers, (B, 3, H, W).
 
-        Gradients are made when their layer is reached, and their memory written to. The tape is
-        let go of on the way, so that each layer's memory serves the ones before it.
+        In float32 or wider. Gradients are made when their layer is reached, and their memory is
+        written to. The tape is emptied on the way: each layer's memory serves the ones before it.
         """
         left = dict(gradients)
         g: torch.Tensor | None = None
@@ -145,11 +145,11 @@ class Trunk:
         return relu_backward(g, kept) if self._is_relu(index) else average_pool_backward(g, kept)
 
     def _ends_with_relu(self, index: int) -> bool:
-        """Whether a convolution and its ReLU are one: not where its own value is asked for."""
+        """Whether a convolution and its ReLU are fused: not where the former is a layer itself."""
         return self._is_relu(index + 1) and self.steps[index].name not in self.layers
 
     def _pool_masks(self, index: int) -> bool:
-        """Whether the pooling after a ReLU does its way back as well, at a quarter of the work."""
+        """Whether the next pooling's backward is the ReLU's as well, at a quarter of the work."""
         following = self.steps[index + 1 : index + 2]
         pools = bool(following) and following[0].kind == "pool" and not self.average
         return pools and self.steps[index].name not in self.layers

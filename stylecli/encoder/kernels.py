@@ -1,9 +1,9 @@
-"""The encoder's layers forward and backward, each in the fewest passes over memory.
+"""Fused convolution, ReLU and pooling kernels, forward and backward, in few passes over memory.
 
-On a CPU everything but a convolution is bound by memory, so what a pass costs is what it reads
-and writes. oneDNN computes a convolution, its bias, ReLU or an addition to what is there in one
-pass; a maximum over 2×2 pixels is two passes over rows and columns, and its way back needs one
-difference for each, not an 8-byte index and a scatter.
+On a CPU everything but a convolution is bound by memory, so a pass costs what it reads and
+writes. oneDNN computes a convolution, its bias, ReLU or an addition to what is there in one
+pass; max pooling is two passes over rows and columns, and its backward needs one difference for
+each, not an 8-byte index and a scatter.
 """
 
 from typing import Final, NamedTuple
@@ -11,7 +11,9 @@ from typing import Final, NamedTuple
 import torch
 from torch.nn import functional as F
 
-MAX_SHAPES: Final = 1024  # input shapes whose packed weight is looked up, not asked for again
+from stylecli.bounded_cache import BoundedCache
+
+MAX_SHAPES: Final = 1024  # input shapes whose packed weight is cached
 _ONE_PIXEL: Final = [1, 1]
 _ALIGNMENT: Final = slice(108, 112)  # after ndims, 12 dims and the data type
 
@@ -19,7 +21,7 @@ _ALIGNMENT: Final = slice(108, 112)  # after ndims, 12 dims and the data type
 class PackedWeight:
     """A convolution's weight (C_out, C_in, 3, 3) as oneDNN reads it, for inputs of any size.
 
-    The layout that oneDNN wants depends on the size of its input, by thresholds of its own. A
+    The fastest layout for oneDNN depends on the size of its input, by thresholds of its own. A
     weight in another layout is right as well, but is rearranged in every call, by one thread:
     with 384 channels that took as long as the convolutions themselves. So a weight is packed for
     each size that occurs, in less than a millisecond, and sizes with one layout share one copy.
@@ -32,7 +34,7 @@ class PackedWeight:
         self.weight = weight  # as loaded, shared: what is packed is made from it when it is needed
         self.dtype = dtype
         self.transposed = transposed
-        self._of_shape: dict[torch.Size, torch.Tensor] = {}
+        self._of_shape: BoundedCache[torch.Size, torch.Tensor] = BoundedCache(MAX_SHAPES)
         self._of_layout: dict[bytes, torch.Tensor] = {}
 
     def for_input(self, x: torch.Tensor) -> torch.Tensor:
@@ -42,14 +44,12 @@ class PackedWeight:
             weight = _transposed(self.weight) if self.transposed else self.weight
             packed = _pack(weight.to(self.dtype), x.shape)
             packed = self._of_layout.setdefault(_layout_of(packed), packed)
-            if len(self._of_shape) >= MAX_SHAPES:
-                self._of_shape.clear()
-            self._of_shape[x.shape] = packed
+            self._of_shape.put(x.shape, packed)
         return packed
 
 
 class Convolution:
-    """A 3×3 convolution and the transpose that carries a gradient back to its input.
+    """A 3×3 convolution and the transposed one, which is its vector-Jacobian product.
 
     `weight` is (C_out, C_in, 3, 3) and `bias` (C_out,), on the features' device; both are used
     in the features' precision, `dtype`.
@@ -63,8 +63,8 @@ class Convolution:
             self.packed_flipped = PackedWeight(weight, dtype, transposed=True)
         else:
             self.weight, self.flipped = (
-                each.to(dtype).contiguous(memory_format=torch.channels_last)
-                for each in (weight, _transposed(weight))
+                kernel.to(dtype).contiguous(memory_format=torch.channels_last)
+                for kernel in (weight, _transposed(weight))
             )
 
     def forward(self, x: torch.Tensor, *, relu: bool, padding: int = 1) -> torch.Tensor:
@@ -78,7 +78,7 @@ class Convolution:
     def backward(
         self, g: torch.Tensor, add_to: torch.Tensor | None = None, *, padding: int = 1
     ) -> torch.Tensor:
-        """The gradient at the input, (B, C_in, h, w); adds `add_to`, whose memory it may use."""
+        """The gradient at the input, (B, C_in, h, w), plus `add_to`, whose memory it may use."""
         if not self.fused:
             back = F.conv2d(g, self.flipped, padding=padding)
             return back if add_to is None else back.add_(add_to)
@@ -94,10 +94,10 @@ def _transposed(weight: torch.Tensor) -> torch.Tensor:
 
 
 class FirstConvolution:
-    """The convolution that reads pixels: it continues their edges, and keeps their precision.
+    """The convolution of pixels: with replicate padding, and with more precision than bf16.
 
     A bf16 number has 8 binary digits, coarser than an 8-bit pixel around white. So each pixel is
-    given as two that add up to it, with the same weights for both: 6 input channels instead of 3.
+    split into two that add up to it, with the same weights for both: 6 input channels, not 3.
     Measured at 256 px over 4 seeds: J at the end 0.597, without this 0.606, in float32 0.588.
     """
 
@@ -108,28 +108,28 @@ class FirstConvolution:
         self.dtype = dtype
         self.split = dtype.itemsize < 4
         doubled = torch.cat([weight, weight], 1) if self.split else weight
-        self.read = Convolution(doubled, bias, dtype)
-        self.way_back = Convolution(weight, bias, dtype)
+        self.forward_conv = Convolution(doubled, bias, dtype)
+        self.backward_conv = Convolution(weight, bias, dtype)
 
     def forward(self, pixels: torch.Tensor, *, relu: bool) -> torch.Tensor:
-        """Features (B, C, H, W) of normalised pixels (B, 3, H, W) in float32 or wider."""
+        """Features (B, C, H, W) of normalized pixels (B, 3, H, W) in float32 or wider."""
         x = pixels.to(self.dtype)
         if self.split:
             x = torch.cat([x, (pixels - x).to(self.dtype)], 1)
         if self.replicate:
             x = F.pad(x, (1, 1, 1, 1), mode="replicate")
         x = x.contiguous(memory_format=torch.channels_last)
-        return self.read.forward(x, relu=relu, padding=0 if self.replicate else 1)
+        return self.forward_conv.forward(x, relu=relu, padding=0 if self.replicate else 1)
 
     def backward(self, g: torch.Tensor) -> torch.Tensor:
         """The gradient at the pixels, (B, 3, H, W)."""
         if not self.replicate:
-            return self.way_back.backward(g)
-        return _fold_edges(self.way_back.backward(g, padding=2))
+            return self.backward_conv.backward(g)
+        return _fold_edges(self.backward_conv.backward(g, padding=2))
 
 
 class Selection(NamedTuple):
-    """Which pixel of each 2×2 a maximum came from, and where the maximum is above 0.
+    """Argmax of a 2×2 max pooling, as signs of differences, and the maximum.
 
     `rows` (B, h, W, C) is above 0 where the upper pixel won, `columns` (B, h, w, C) where the
     left one of the winners did; `pooled` is the maximum, (B, C, h, w).
@@ -141,7 +141,7 @@ class Selection(NamedTuple):
 
 
 def max_pool(x: torch.Tensor, *, keep: bool) -> tuple[torch.Tensor, Selection | None]:
-    """The maximum over 2×2 pixels of (B, C, H, W), an odd last row or column left out.
+    """Max pooling over 2×2 pixels of (B, C, H, W), an odd last row or column left out.
 
     With `keep` also what `max_pool_backward` needs. Of equal pixels the last one wins.
     """
@@ -157,29 +157,29 @@ def max_pool(x: torch.Tensor, *, keep: bool) -> tuple[torch.Tensor, Selection | 
 
 
 def max_pool_backward(g: torch.Tensor, chosen: Selection, height: int) -> torch.Tensor:
-    """The gradient (B, C, height, W) of the ReLU before a `max_pool` from that of its result.
+    """The gradient (B, C, height, W) before a ReLU and a `max_pool`, from that of their result.
 
-    A maximum that is not above 0 came from a ReLU that was shut: it passes nothing on.
+    Where the maximum is 0 the ReLU's derivative is 0, and so is the gradient.
     """
     g = relu_backward(g, chosen.pooled).permute(0, 2, 3, 1)  # (B, h, w, C)
     batch, h, width, channels = chosen.rows.shape
     wide = g.new_empty(batch, h, width, channels)
-    _share(g, chosen.columns, *_pairs(wide, 2))
+    _route_gradient_to_argmax(g, chosen.columns, *_pairs(wide, 2))
     wide[:, :, 2 * (width // 2) :] = 0
     full = g.new_empty(batch, height, width, channels)
-    _share(wide, chosen.rows, *_pairs(full, 1))
+    _route_gradient_to_argmax(wide, chosen.rows, *_pairs(full, 1))
     full[:, 2 * h :] = 0
     return full.permute(0, 3, 1, 2)
 
 
 def relu_backward(g: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """The gradient at a ReLU's input from that at its output `y`."""
+    """The gradient at a ReLU's input from that at its result `y`."""
     back: torch.Tensor = torch.ops.aten.threshold_backward(g, y, 0)
     return back
 
 
 def average_pool_backward(g: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """The gradient at the input `x` of an average over 2×2 pixels."""
+    """The gradient at the input `x` of average pooling over 2×2 pixels."""
     back: torch.Tensor = torch.ops.aten.avg_pool2d_backward(
         g, x, [2, 2], [2, 2], [0, 0], False, True, None
     )
@@ -194,7 +194,7 @@ def _pairs(x: torch.Tensor, dim: int) -> tuple[torch.Tensor, torch.Tensor]:
     return whole[(*first, second)], whole[(*first, slice(1, None, 2))]
 
 
-def _share(
+def _route_gradient_to_argmax(
     g: torch.Tensor, chosen: torch.Tensor, first: torch.Tensor, second: torch.Tensor
 ) -> None:
     """Write `g` to `first` where `chosen` is above 0, and to `second` elsewhere."""

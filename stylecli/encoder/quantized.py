@@ -1,7 +1,7 @@
 """The original VGG-19 in 8 bits: dequantized and made to take what our encoders take.
 
 The file holds, for each convolution, indices (C_out, C_in, 3, 3) into a table of 256 values, and
-a bias. Its network takes BGR in [0, 255] less a mean colour, as Caffe's models do; ours takes RGB
+a bias. Its network takes BGR in [0, 255] less a mean color, as Caffe's models do; ours takes RGB
 in [0, 1] normalized by ImageNet's mean and standard deviation. The first convolution absorbs the
 difference, which is exact where its input is padded by replication.
 """
@@ -42,7 +42,7 @@ def read_quantized(path: Path, plan: Plan) -> dict[str, torch.Tensor]:
 def absorb_input(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """The weights with a first convolution that takes normalized RGB instead of Caffe's BGR.
 
-    With x normalized, the network's input is 255·(std·x + mean) − caffe_mean for each colour.
+    With x normalized, the network's input is 255·(std·x + mean) − caffe_mean for each color.
     """
     mean, std, caffe = (
         torch.tensor(values, dtype=torch.float64).view(1, 3, 1, 1)

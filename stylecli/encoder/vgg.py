@@ -77,8 +77,8 @@ class Encoder(nn.Module):
         """Pixels a picture's shorter side must have for every one of `layers` to exist."""
         return int(2 ** sum(step.kind == "pool" for step in self.steps_to(layers)))
 
-    def normalise(self, image: torch.Tensor) -> torch.Tensor:
-        """Pixels in [0, 1] to what the network was trained on: (B, 3, H, W) to the same."""
+    def normalize(self, image: torch.Tensor) -> torch.Tensor:
+        """Normalize pixels (B, 3, H, W) in [0, 1] by the mean and deviation of the training set."""
         return (image - self.mean) / self.std
 
     def forward(self, image: torch.Tensor, layers: Iterable[str]) -> dict[str, torch.Tensor]:
@@ -88,7 +88,7 @@ class Encoder(nn.Module):
         """
         wanted = frozenset(layers)
         features: dict[str, torch.Tensor] = {}
-        x = self.normalise(image)
+        x = self.normalize(image)
         for step in self.steps_to(wanted):
             x = self._apply_step(step, x)
             if step.name in wanted:

@@ -24,15 +24,15 @@ def read_weights(path: Path) -> tuple[Plan, dict[str, torch.Tensor]]:
     `0.bias` (C_out,), … Classifier layers are left out. Raises `WeightsError` for a file that
     is unreadable, truncated, of another architecture, or that has NaN or infinite weights.
     """
-    found: dict[str, Any] = {}
+    tensors: dict[str, Any] = {}
     for key, tensor in _read(path).items():
         if match := _KEY.fullmatch(str(key)):
-            found[match[1]] = tensor
+            tensors[match[1]] = tensor
         elif not str(key).startswith("classifier."):
             raise _not_vgg(path, f"it holds {str(key)[:80]!r}")
-    plan = _plan_of(path, found)
-    _check_shapes(path, plan, found)
-    return plan, {key: _float32(path, key, tensor) for key, tensor in found.items()}
+    plan = _plan_of(path, tensors)
+    _check_shapes(path, plan, tensors)
+    return plan, {key: _float32(path, key, tensor) for key, tensor in tensors.items()}
 
 
 def _read(path: Path) -> dict[Any, Any]:
@@ -71,33 +71,33 @@ def _read_pickle(path: Path) -> dict[Any, Any]:
     return state
 
 
-def _plan_of(path: Path, found: dict[str, Any]) -> Plan:
-    """The VGG-19, or else VGG-16, whose first convolutions are the ones found."""
-    indices = {int(key.partition(".")[0]) for key in found}
+def _plan_of(path: Path, tensors: dict[str, Any]) -> Plan:
+    """The VGG-19, or else VGG-16, whose first convolutions these are."""
+    indices = {int(key.partition(".")[0]) for key in tensors}
     for blocks in (VGG19_BLOCKS, VGG16_BLOCKS):
         expected = [index for index, _ in vgg_plan(blocks).convolutions][: len(indices)]
         if indices and indices == set(expected):
             pairs = [(f"{index}.weight", f"{index}.bias") for index in expected]
-            if absent := {key for pair in pairs for key in pair} - found.keys():
+            if absent := {key for pair in pairs for key in pair} - tensors.keys():
                 raise _not_vgg(path, f"{min(absent)} is missing")
-            return Plan(blocks, tuple(_channels(path, found, index) for index in expected))
+            return Plan(blocks, tuple(_channels(path, tensors, index) for index in expected))
     raise _not_vgg(path, f"its layers are {sorted(indices)}" if indices else "it has no layers")
 
 
-def _channels(path: Path, found: dict[str, Any], index: int) -> int:
-    weight = found[f"{index}.weight"]
+def _channels(path: Path, tensors: dict[str, Any], index: int) -> int:
+    weight = tensors[f"{index}.weight"]
     count = weight.shape[0] if isinstance(weight, torch.Tensor) and weight.dim() == 4 else 0
     if not 1 <= count <= MAX_CHANNELS:
         raise _not_vgg(path, f"{index}.weight is no 3x3 convolution")
     return count
 
 
-def _check_shapes(path: Path, plan: Plan, found: dict[str, Any]) -> None:
+def _check_shapes(path: Path, plan: Plan, tensors: dict[str, Any]) -> None:
     inputs = 3
     for (index, name), outputs in zip(plan.convolutions, plan.channels, strict=True):
         expected = {"weight": (outputs, inputs, 3, 3), "bias": (outputs,)}
         for part, shape in expected.items():
-            tensor = found[f"{index}.{part}"]
+            tensor = tensors[f"{index}.{part}"]
             if not _is_plain(tensor) or tuple(tensor.shape) != shape:
                 got = tuple(getattr(tensor, "shape", ()))
                 raise _not_vgg(path, f"the {part} of {name} should be {shape}, is {got}")

@@ -1,7 +1,6 @@
 """The pictures of a job, read; styles, which many jobs share, once."""
 
 import sys
-from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -9,6 +8,7 @@ from typing import Final
 import torch
 
 from stylecli import images
+from stylecli.bounded_cache import BoundedCache
 from stylecli.images import masks
 from stylecli.images.discovery import STREAM
 from stylecli.images.picture import Picture
@@ -34,7 +34,7 @@ class Reader:
     """Reads pictures; styles, which many jobs share, once."""
 
     def __init__(self) -> None:
-        self._styles: OrderedDict[tuple[Path, int, int], Picture] = OrderedDict()
+        self._styles: BoundedCache[tuple[Path, int, int], Picture] = BoundedCache(REMEMBERED)
 
     def read(self, job: Job) -> Inputs:
         """Everything the job names. Raises `InputError`."""
@@ -67,12 +67,7 @@ class Reader:
         except OSError:
             return _read(path)  # which says what is wrong
         key = path, status.st_mtime_ns, status.st_size
-        if key not in self._styles:
-            self._styles[key] = _read(path)
-            if len(self._styles) > REMEMBERED:
-                self._styles.popitem(last=False)
-        self._styles.move_to_end(key)
-        return self._styles[key]
+        return self._styles.get_or_make(key, lambda: _read(path))
 
 
 def name_of(path: Path) -> str:

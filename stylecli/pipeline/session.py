@@ -108,7 +108,7 @@ class Session:
         on_progress: ProgressCallback | None = None,
         resume: dict[str, Any] | None = None,
     ) -> list[Result]:
-        """Make pictures that can be made together (`Request.together`), of one output size.
+        """Make pictures that can be made together (`Request.can_batch_with`), of one output size.
 
         Raises `InputError`, `WeightsError`, `UsageError` or `MemoryLimitError`.
         """

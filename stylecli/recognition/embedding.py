@@ -1,4 +1,4 @@
-"""A small linear embedding of codes, fitted by the triplet loss."""
+"""Linear embedding of style descriptors, fitted by the triplet loss."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -36,13 +36,13 @@ def fit_embedding(codes: torch.Tensor, labels: torch.Tensor) -> Embedding:
     """
     mean = codes.mean(0)
     basis = _components(codes - mean)
-    seen = (codes - mean) @ basis
+    whitened = (codes - mean) @ basis
     start = torch.eye(basis.shape[1])[:, :WIDTH]
     with torch.enable_grad():
         turn = start.clone().requires_grad_()
         optimizer = torch.optim.Adam([turn], lr=_RATE)
         for _ in range(STEPS):
-            loss = triplet_loss(F.normalize(seen @ turn, dim=1), labels)
+            loss = triplet_loss(F.normalize(whitened @ turn, dim=1), labels)
             loss = loss + _DECAY * (turn - start).square().mean()
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -53,7 +53,7 @@ def fit_embedding(codes: torch.Tensor, labels: torch.Tensor) -> Embedding:
 def triplet_loss(
     embedded: torch.Tensor, labels: torch.Tensor, margin: float = MARGIN
 ) -> torch.Tensor:
-    """The mean over anchors and positives of max(d(A,P) − d(A,N) + margin, 0), N the nearest."""
+    """Triplet loss: the mean of max(d(A,P) − d(A,N) + margin, 0), N the hardest negative."""
     distances = torch.cdist(embedded, embedded, compute_mode="donot_use_mm_for_euclid_dist")
     same = labels[:, None] == labels[None]
     hardest = distances.masked_fill(same, float("inf")).min(1, keepdim=True).values
@@ -61,11 +61,11 @@ def triplet_loss(
     return (distances - hardest + margin).clamp_min(0.0)[positives].mean()
 
 
-def _components(centred: torch.Tensor) -> torch.Tensor:
+def _components(centered: torch.Tensor) -> torch.Tensor:
     """Principal components (n, k) as columns, scaled for a spread between theirs and equal."""
-    _, spread, components = torch.linalg.svd(centred, full_matrices=False)
+    _, spread, components = torch.linalg.svd(centered, full_matrices=False)
     kept = min(_COMPONENTS, int((spread > 1e-6 * spread[0]).sum()))
-    deviations = spread[:kept] / len(centred) ** 0.5
+    deviations = spread[:kept] / len(centered) ** 0.5
     scaled: torch.Tensor = components[:kept].T * deviations**-_WHITENING
-    length: torch.Tensor = (centred @ scaled).norm(dim=1).mean()
+    length: torch.Tensor = (centered @ scaled).norm(dim=1).mean()
     return scaled / length

@@ -1,4 +1,4 @@
-"""A gallery: codes of known styles in one file, which a picture is matched against.
+"""Gallery: style descriptors ("codes") of known styles in a file, to match a picture against.
 
 The file is in safetensors format: tensors, and a JSON header. Nothing in it is ever executed.
 """

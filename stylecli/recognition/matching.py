@@ -22,7 +22,7 @@ from stylecli.transfer.resample import fit, resize
 from stylecli.transfer.results import OnFraction
 
 CROPS: Final = 24  # of each picture, to train with
-CROP: Final = 192  # pixels of a crop's side, as the encoder sees it
+CROP: Final = 192  # pixels of a crop's side, as it is encoded
 SIDES: Final = (144, 256)  # of the picture at `LONG_SIDE`, that a crop is cut from
 WHOLE: Final = (128, 192, 256, 384, 512)  # long sides at which whole pictures are learned, too
 FOLDS: Final = 3
@@ -34,8 +34,8 @@ THRESHOLDS: Final = {"style": 0.49, "content": 0.97}
 Labelled = list[tuple[Path, str]]
 
 
-def open_eye(name: str, compute: Compute) -> tuple[PerceptualMetric, encoders.Encoder]:
-    """An encoder to look through, in float32, so that distances are the same everywhere.
+def open_metric(name: str, compute: Compute) -> tuple[PerceptualMetric, encoders.Encoder]:
+    """The perceptual metric of an encoder, in float32: distances are the same everywhere.
 
     Raises `WeightsError` or `UsageError`.
     """
@@ -44,9 +44,9 @@ def open_eye(name: str, compute: Compute) -> tuple[PerceptualMetric, encoders.En
     return PerceptualMetric(encoder, resolve_device(compute.device)), encoder
 
 
-def compare(a: Path, b: Path, eye: PerceptualMetric, long_side: int = LONG_SIDE) -> Distances:
-    """How far apart two pictures are. Raises `InputError`."""
-    return eye.distances(read_picture(a).pixels, read_picture(b).pixels, long_side)
+def compare(a: Path, b: Path, metric: PerceptualMetric, long_side: int = LONG_SIDE) -> Distances:
+    """Perceptual distances of two pictures. Raises `InputError`."""
+    return metric.distances(read_picture(a).pixels, read_picture(b).pixels, long_side)
 
 
 def pictures_in(gallery: Path) -> Labelled:
@@ -64,12 +64,12 @@ def pictures_in(gallery: Path) -> Labelled:
 
 
 def build_gallery(
-    pictures: Labelled, eye: PerceptualMetric, encoder: encoders.Encoder, on_fraction: OnFraction
+    pictures: Labelled, metric: PerceptualMetric, encoder: encoders.Encoder, on_fraction: OnFraction
 ) -> Gallery:
     """A gallery of whole pictures. Raises `InputError` for one that cannot be read."""
     codes = []
     for number, (path, _) in enumerate(pictures, 1):
-        codes.append(eye.code(read_picture(path).pixels))
+        codes.append(metric.code(read_picture(path).pixels))
         on_fraction(number / len(pictures))
     names = tuple(name for _, name in pictures)
     return Gallery(names, torch.stack(codes), encoder.spec.name, encoder.sha256)
@@ -77,7 +77,7 @@ def build_gallery(
 
 def train_gallery(
     pictures: Labelled,
-    eye: PerceptualMetric,
+    metric: PerceptualMetric,
     encoder: encoders.Encoder,
     on_fraction: OnFraction,
     *,
@@ -90,11 +90,11 @@ def train_gallery(
     names = list(dict.fromkeys(name for _, name in pictures))
     if len(names) < FEWEST:
         raise UsageError(f"training needs at least {FEWEST} styles, got {len(names)}.")
-    plain = build_gallery(pictures, eye, encoder, lambda share: on_fraction(0.2 * share))
+    plain = build_gallery(pictures, metric, encoder, lambda share: on_fraction(0.2 * share))
     samples = Samples()
     generator = torch.Generator().manual_seed(seed)
     for number, (path, name) in enumerate(pictures, 1):
-        samples.take(read_picture(path).pixels, names.index(name), eye, generator)
+        samples.take(read_picture(path).pixels, names.index(name), metric, generator)
         on_fraction(0.2 + 0.7 * number / len(pictures))
     report = held_out(samples, seed=seed)
     on_fraction(1.0)
@@ -118,14 +118,18 @@ class Samples:
     crops: list[bool] = field(default_factory=list)
 
     def take(
-        self, picture: torch.Tensor, label: int, eye: PerceptualMetric, generator: torch.Generator
+        self,
+        picture: torch.Tensor,
+        label: int,
+        metric: PerceptualMetric,
+        generator: torch.Generator,
     ) -> None:
         """Crops of a picture, and all of it as if it were smaller, which results often are."""
         size = (picture.shape[-2], picture.shape[-1])
         small = [resize(picture[None], fit(size, side))[0].clamp(0.0, 1.0) for side in WHOLE]
-        found = [eye.code(crop, CROP) for crop in crops_of(picture, generator)]
+        found = [metric.code(crop, CROP) for crop in crops_of(picture, generator)]
         self.crops.extend([True] * len(found) + [False] * len(small))
-        found += [eye.code(each) for each in small]
+        found += [metric.code(each) for each in small]
         self.codes.extend(found)
         self.labels.extend([label] * len(found))
 
@@ -149,16 +153,16 @@ def held_out(samples: Samples, *, seed: int) -> dict[str, Verification]:
     for fold in range(folds):
         queries = torch.isin(labels, order[fold::folds])
         embedding = fit_embedding(codes[~queries], labels[~queries])
-        asked = codes[crops]
-        for figures, seen in ((raw, asked), (trained, embedding(asked))):
+        tested = codes[crops]
+        for figures, points in ((raw, tested), (trained, embedding(tested))):
             figures.append(
-                evaluate_verification(torch.cdist(seen, seen), labels[crops], queries[crops])
+                evaluate_verification(torch.cdist(points, points), labels[crops], queries[crops])
             )
     return {"raw": _mean(raw), "trained": _mean(trained)}
 
 
 def match_picture(
-    picture: Path, gallery: Path, eye: PerceptualMetric, encoder: encoders.Encoder
+    picture: Path, gallery: Path, metric: PerceptualMetric, encoder: encoders.Encoder
 ) -> tuple[Gallery, list[Match]]:
     """A gallery, from its file or a folder of pictures, and its styles by distance.
 
@@ -172,8 +176,8 @@ def match_picture(
                 "one: build it again, or choose that --encoder."
             )
     else:
-        known = build_gallery(pictures_in(gallery), eye, encoder, lambda _: None)
-    code = eye.code(read_picture(picture).pixels)
+        known = build_gallery(pictures_in(gallery), metric, encoder, lambda _: None)
+    code = metric.code(read_picture(picture).pixels)
     if code.shape[0] != known.codes.shape[1]:
         raise InputError(f"the codes in {shown(gallery)} do not fit this encoder: build it again.")
     return known, known.match(code)
@@ -182,11 +186,11 @@ def match_picture(
 def crops_of(picture: torch.Tensor, generator: torch.Generator) -> Iterator[torch.Tensor]:
     """Squares from anywhere in a picture, of several sizes, as strokes are."""
     size = fit((picture.shape[-2], picture.shape[-1]), LONG_SIDE)
-    seen = resize(picture[None], size)[0].clamp(0.0, 1.0)
+    resized = resize(picture[None], size)[0].clamp(0.0, 1.0)
     for _ in range(CROPS):
         side = min(_below(SIDES[1] - SIDES[0] + 1, generator) + SIDES[0], *size)
         y, x = (_below(each - side + 1, generator) for each in size)
-        yield seen[:, y : y + side, x : x + side]
+        yield resized[:, y : y + side, x : x + side]
 
 
 def _below(bound: int, generator: torch.Generator) -> int:

@@ -1,7 +1,7 @@
-"""What the frozen encoder sees in a picture, and how far apart two pictures are in it.
+"""Perceptual metric: content and style distances of two pictures in an encoder's features.
 
-The siamese comparison: one network encodes both pictures, and a distance between the codes is
-what decides. Distances are 0 for the same picture, symmetric, and at most 2.
+A siamese comparison: one network encodes both pictures, and the distance is that of the codes.
+Distances are 0 for the same picture, symmetric, and at most 2.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from typing import Final
 import torch
 
 from stylecli.encoder import Encoder
-from stylecli.encoder.feature_extractor import Trunk
+from stylecli.encoder.feature_extractor import FeatureExtractor
 from stylecli.settings import Settings
 from stylecli.settings.parsing import LayerWeights
 from stylecli.transfer.objective.losses import gram
@@ -19,7 +19,7 @@ from stylecli.transfer.objective.octaves import SMALLEST_OCTAVE
 from stylecli.transfer.objective.targets import weights_of
 from stylecli.transfer.resample import Size, fit, halve, reductions, resize
 
-LONG_SIDE: Final = 512  # pixels at which pictures are looked at, at most
+LONG_SIDE: Final = 512  # pixels at which pictures are compared, at most
 OCTAVES: Final = 3
 
 Grams = dict[str, torch.Tensor]  # (C, C) by layer
@@ -35,7 +35,7 @@ class Distances:
 
 
 class PerceptualMetric:
-    """Looks at pictures (3, H, W) in [0, 1] through an encoder, in float32.
+    """Perceptual distances of pictures (3, H, W) in [0, 1], from an encoder in float32.
 
     The layers are the encoder's own, whatever a picture was made with.
     """
@@ -44,15 +44,16 @@ class PerceptualMetric:
         weights = weights_of(encoder, Settings())
         self.content, self.style = weights.content, weights.style
 
-        def trunk(layers: LayerWeights) -> Trunk:
+        def extractor_of(layers: LayerWeights) -> FeatureExtractor:
             names = [name for name, _ in layers]
-            return Trunk(encoder, names, dtype=torch.float32, device=device)
+            return FeatureExtractor(encoder, names, dtype=torch.float32, device=device)
 
-        self.content_trunk, self.style_trunk = trunk(self.content), trunk(self.style)
+        self.content_extractor = extractor_of(self.content)
+        self.style_extractor = extractor_of(self.style)
         self.device = device
 
     def distances(self, a: torch.Tensor, b: torch.Tensor, long_side: int = LONG_SIDE) -> Distances:
-        """How far apart two pictures are, looked at with equal long sides."""
+        """Perceptual distances of two pictures, at equal long sides."""
         side = min(long_side, max(*a.shape[-2:], *b.shape[-2:]))
         layers = style_distances(self.grams(a, side), self.grams(b, side))
         return Distances(self.content_distance(a, b, side), self._weighted(layers), layers)
@@ -66,62 +67,62 @@ class PerceptualMetric:
         self, picture: torch.Tensor, long_side: int = LONG_SIDE, octaves: int = OCTAVES
     ) -> list[Grams]:
         """Gram matrices by layer at a size, its half, its quarter, as far as layers reach."""
-        image = self._seen(picture, long_side)
-        smallest = max(SMALLEST_OCTAVE, self.style_trunk.smallest_side)
-        found = [self._grams(image)]
+        image = self._resized(picture, long_side)
+        smallest = max(SMALLEST_OCTAVE, self.style_extractor.smallest_side)
+        levels = [self._grams(image)]
         for _ in reductions(_size(image), octaves, smallest)[1:]:
             image = halve(image)
-            found.append(self._grams(image))
-        return found
+            levels.append(self._grams(image))
+        return levels
 
     def code(self, picture: torch.Tensor, long_side: int = LONG_SIDE) -> torch.Tensor:
-        """The picture's code as a style, (n,) of length 1 on the CPU; see `style_descriptor`."""
+        """The picture's style descriptor, (n,) of length 1 on the CPU."""
         return style_descriptor(self.grams(picture, long_side, octaves=1)[0]).cpu()
 
     @torch.no_grad()
     def content_distance(self, a: torch.Tensor, b: torch.Tensor, long_side: int) -> float:
         """Distance of features at the same places, of two pictures brought to one shape."""
-        size = self._common(a, b, long_side)
+        size = self._common_size(a, b, long_side)
         total = weight_sum = 0.0
-        seen = [self._forward(resize(picture[None].to(self.device), size)) for picture in (a, b)]
+        one, other = (self._features(resize(x[None].to(self.device), size)) for x in (a, b))
         for name, weight in self.content:
-            total += weight * symmetric_distance(seen[0][name], seen[1][name])
+            total += weight * symmetric_distance(one[name], other[name])
             weight_sum += weight
         return total / weight_sum
 
     def _weighted(self, layers: Mapping[str, float]) -> float:
         return sum(weight * layers[name] for name, weight in self.style)  # shares of 1
 
-    def _seen(self, picture: torch.Tensor, long_side: int) -> torch.Tensor:
+    def _resized(self, picture: torch.Tensor, long_side: int) -> torch.Tensor:
         """(1, 3, h, w) at a size, a very long one raised to the least height."""
         size = fit(_size(picture), long_side)
-        least = self.style_trunk.smallest_side
+        least = self.style_extractor.smallest_side
         if min(size) < least:
             size = (max(size[0], least), max(size[1], least))
         return resize(picture[None].to(self.device), size).clamp(0.0, 1.0)
 
-    def _common(self, a: torch.Tensor, b: torch.Tensor, long_side: int) -> Size:
+    def _common_size(self, a: torch.Tensor, b: torch.Tensor, long_side: int) -> Size:
         """One size for both: the long side, and the geometric mean of their aspects."""
         aspect = (a.shape[-1] * b.shape[-1] / (a.shape[-2] * b.shape[-2])) ** 0.5
-        least = self.content_trunk.smallest_side
+        least = self.content_extractor.smallest_side
         height, width = long_side / max(1.0, aspect), long_side * min(1.0, aspect)
         return max(least, round(height)), max(least, round(width))
 
-    def _forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
-        return self.content_trunk.forward(image, keep=False).features
+    def _features(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
+        return self.content_extractor.forward(image, keep=False).features
 
     def _grams(self, image: torch.Tensor) -> Grams:
-        features = self.style_trunk.forward(image, keep=False).features
+        features = self.style_extractor.forward(image, keep=False).features
         return {name: gram(features[name])[0] for name, _ in self.style}
 
 
 def style_distances(a: Sequence[Grams], b: Sequence[Grams]) -> dict[str, float]:
-    """The distance at each layer, the mean over the sizes that both were looked at."""
-    found = {}
-    for name in a[0]:
-        pairs = list(zip(a, b, strict=False))
-        found[name] = sum(symmetric_distance(x[name], y[name]) for x, y in pairs) / len(pairs)
-    return found
+    """The distance of Gram matrices at each layer, the mean over the sizes that both have."""
+    pairs = list(zip(a, b, strict=False))
+    return {
+        name: sum(symmetric_distance(x[name], y[name]) for x, y in pairs) / len(pairs)
+        for name in a[0]
+    }
 
 
 def symmetric_distance(x: torch.Tensor, y: torch.Tensor) -> float:
@@ -135,11 +136,11 @@ def symmetric_distance(x: torch.Tensor, y: torch.Tensor) -> float:
 
 
 def style_descriptor(grams: Grams) -> torch.Tensor:
-    """A style's code (n,), of length 1: what galleries hold and compare.
+    """Style descriptor (n,), of length 1, from Gram matrices: the codes of galleries.
 
     Each layer's Gram matrix, its upper triangle (off the diagonal times √2, so that distances
     are the matrices'), under a signed square root and at length 1, as bilinear features are
-    normalised by Lin et al. 2015 (arXiv 1504.07889, section 3.1).
+    normalized by Lin et al. 2015 (arXiv 1504.07889, section 3.1).
     """
     parts = []
     for layer in grams.values():

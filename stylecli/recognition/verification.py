@@ -1,4 +1,4 @@
-"""How well distances tell the same from different: figures of a verification."""
+"""Verification: ROC-AUC, equal-error rate and one-shot accuracy of distances."""
 
 from dataclasses import dataclass
 
@@ -18,10 +18,10 @@ class Verification:
 def evaluate_verification(
     distances: torch.Tensor, labels: torch.Tensor, queries: torch.Tensor
 ) -> Verification:
-    """Figures for a symmetric matrix of distances (n, n) between things with labels (n,).
+    """Verification figures for a symmetric matrix of distances (n, n), with labels (n,).
 
-    `queries` (n,) says which of them are asked about: pairs are those of two queries; a match
-    is a query against one thing of each label, the k-th of each in turn.
+    `queries` (n,) is true for the items that are tested: pairs are those of two queries; a match
+    is a query against one item of each label, the k-th of each in turn.
     """
     same = labels[:, None] == labels[None]
     pairs = torch.triu(queries[:, None] & queries[None], 1)
@@ -33,7 +33,7 @@ def evaluate_verification(
 
 
 def roc_auc(alike: torch.Tensor, apart: torch.Tensor) -> float:
-    """The chance that a pair alike is nearer than a pair apart; a tie counts half."""
+    """ROC-AUC: the chance that a pair alike is nearer than a pair apart; a tie counts half."""
     ordered = torch.sort(apart.double()).values
     below = torch.searchsorted(ordered, alike.double())
     up_to = torch.searchsorted(ordered, alike.double(), right=True)
@@ -42,7 +42,7 @@ def roc_auc(alike: torch.Tensor, apart: torch.Tensor) -> float:
 
 
 def equal_error(alike: torch.Tensor, apart: torch.Tensor) -> tuple[float, float]:
-    """The error at the threshold where as many alike are refused as apart are taken; and it."""
+    """Equal-error rate, where as many alike are refused as apart are taken, and its threshold."""
     thresholds = torch.sort(torch.cat([alike, apart]).double()).values
     refused = 1.0 - _share_up_to(thresholds, alike)
     taken = _share_up_to(thresholds, apart)
@@ -59,15 +59,15 @@ def _share_up_to(thresholds: torch.Tensor, values: torch.Tensor) -> torch.Tensor
 
 
 def one_shot(distances: torch.Tensor, labels: torch.Tensor, queries: torch.Tensor) -> float:
-    """The share of queries whose nearest among one thing of each label has their own label."""
+    """One-shot accuracy: the share of queries whose nearest of one item a label has their label."""
     classes = torch.unique(labels)
     places = [torch.nonzero(labels == each).flatten() for each in classes]
-    right = asked = 0
+    right = total = 0
     for shot in range(min(map(len, places))):
         gallery = torch.stack([place[shot] for place in places])
         others = queries.clone()
         others[gallery] = False
         nearest = labels[gallery][distances[others][:, gallery].argmin(1)]
         right += int((nearest == labels[others]).sum())
-        asked += int(others.sum())
-    return right / asked if asked else 0.0
+        total += int(others.sum())
+    return right / total if total else 0.0

@@ -1,4 +1,4 @@
-"""The core: objective, optimisation, scales; pictures as tensors in and out."""
+"""The core of style transfer: objective, optimization, scales; tensors in and out."""
 
 from stylecli.transfer.dry_run import PlannedScale, RunPlan, plan_run
 from stylecli.transfer.request import Request, Style

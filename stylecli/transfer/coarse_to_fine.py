@@ -1,4 +1,4 @@
-"""A run: B pictures of one size from the coarsest scale to the finest; it can be resumed."""
+"""Coarse-to-fine optimization of B pictures of one size, which can be resumed."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -10,21 +10,21 @@ import torch
 from stylecli.errors import InputError, MemoryLimitError, is_out_of_memory
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.compute.cuda_graph import GraphReplay
-from stylecli.transfer.compute.malloc import give_back
+from stylecli.transfer.compute.malloc import release_free_memory
 from stylecli.transfer.memory_plan import ScalePlan, memory_limit, plans
 from stylecli.transfer.objective.objective import Objective
 from stylecli.transfer.objective.targets import Targets
 from stylecli.transfer.optim.adam import DEFAULT_RATE, Adam
 from stylecli.transfer.optim.lbfgs import LBFGS
 from stylecli.transfer.optim.loop import Descent, Evaluate, MaskedOptimizer, Optimizer, Terms
-from stylecli.transfer.optim.preconditioner import metric
-from stylecli.transfer.request import Subject
+from stylecli.transfer.optim.preconditioner import apply_preconditioner
+from stylecli.transfer.request import Request
 from stylecli.transfer.resample import Size, resize, resize_mask
 from stylecli.transfer.results import Losses, Progress, ProgressCallback
 from stylecli.transfer.schedule import Scale
 
-NOISE: Final = 0.05  # standard deviation around mid grey: full-range noise costs iterations
-# Seconds between reports from a device that a look would stall; a CPU reports every iteration.
+NOISE: Final = 0.05  # standard deviation around mid gray: full-range noise costs iterations
+# Seconds between reports from a device that has to be waited for; a CPU reports every iteration.
 REPORT_EVERY: Final = 0.1
 
 State = dict[str, Any]
@@ -32,10 +32,9 @@ State = dict[str, Any]
 
 @dataclass(frozen=True)
 class Run:
-    """What stays the same from the first scale to the last; a picture for each of `subjects`."""
+    """A coarse-to-fine optimization: all that is the same from the first scale to the last."""
 
-    subjects: tuple[Subject, ...]
-    settings: tuple[Settings, ...]
+    requests: tuple[Request, ...]
     targets: Targets
     scales: tuple[Scale, ...]
     compute: Compute
@@ -44,12 +43,12 @@ class Run:
     @property
     def device(self) -> torch.device:
         """Where it is computed."""
-        return self.targets.trunk.device
+        return self.targets.extractor.device
 
 
 @dataclass(frozen=True)
 class Finished:
-    """The best images (B, 3, H, W), their terms (4, B), and recoveries from divergence (B,)."""
+    """Best images (B, 3, H, W) of a run, their terms (4, B), recoveries from divergence (B,)."""
 
     image: torch.Tensor
     terms: torch.Tensor
@@ -57,12 +56,12 @@ class Finished:
 
 
 def run_coarse_to_fine(run: Run, resume: State | None = None) -> Finished:
-    """All scales, or those that a `resume` state has not finished.
+    """Optimize at all scales, or at those that a `resume` state has not finished.
 
     Raises `InputError` where no finite loss was seen, `MemoryLimitError` where no plan fits.
     """
     first = 0 if resume is None else int(resume["scale"])
-    recoveries = torch.zeros(len(run.subjects), dtype=torch.int64, device=run.device)
+    recoveries = torch.zeros(len(run.requests), dtype=torch.int64, device=run.device)
     if resume is None:
         image: torch.Tensor | None = _start(run)
     else:
@@ -72,7 +71,7 @@ def run_coarse_to_fine(run: Run, resume: State | None = None) -> Finished:
         image, terms = descent.best_image, descent.best
         recoveries = recoveries + descent.recoveries
         del descent  # with its history, before the next scale asks for more
-        give_back()
+        release_free_memory()
     if image is None or not bool(torch.isfinite(terms[0]).all()):
         raise InputError(
             "the losses are not finite: the weights are too large for float32; "
@@ -88,7 +87,7 @@ def _one_scale(
     recoveries: torch.Tensor,
     resume: State | None,
 ) -> Descent:
-    """One scale with the fastest plan that memory turns out to allow."""
+    """Optimize at one scale with the fastest plan that memory turns out to allow."""
     scale = run.scales[index]
     offered = scale_plans(run, scale.size) if resume is None else iter([_plan_of(resume, scale)])
     for plan in offered:
@@ -96,8 +95,8 @@ def _one_scale(
             return _descend(run, index, image, plan, recoveries, resume)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
-                raise  # anything else; holding on to this one would keep its tensors alive
-        give_back()
+                raise  # anything else; a reference to this one would keep its tensors alive
+        release_free_memory()
     raise MemoryLimitError(
         f"memory ran out at {scale.size[1]}x{scale.size[0]} pixels with every plan: "
         f"use --size {max(scale.size) // 2}, or close other programs."
@@ -113,14 +112,14 @@ def _descend(
     resume: State | None,
 ) -> Descent:
     scale = run.scales[index]
-    objective = run.targets.objective(run.subjects, scale.size, plan.tile)
+    objective = run.targets.objective(run.requests, scale.size, plan.tile)
     done = 0
     if resume is None:
         assert image is not None
         start = _kept(run, image if index == 0 else _enlarge(run, image, scale.size))
     else:
         start, done = resume["descent"]["image"].to(run.device), int(resume["iteration"])
-    give_back()  # what preparing all this took
+    release_free_memory()  # what preparing all this took
     descent = Descent(start, *_free_parts(run, objective, scale.size, plan.history))
     del start
     if resume is not None:
@@ -134,7 +133,7 @@ def _descend(
             descent.iterate(step=False)
         report(iteration)
         if plan.tile is not None:  # what the step took: see `Objective`
-            give_back()
+            release_free_memory()
     return descent
 
 
@@ -158,12 +157,12 @@ def _enlarge(run: Run, image: torch.Tensor, size: Size) -> torch.Tensor:
 def _free_parts(
     run: Run, objective: Objective, size: Size, history: int
 ) -> tuple[Evaluate, Optimizer]:
-    """Objective and optimiser that leave alone what has to stay as the content is."""
-    optimizer = make_optimizer(run.settings[0], history)
-    masks = [subject.free for subject in run.subjects]
-    if masks[0] is None:
+    """Objective and optimizer, masked where the content has to stay."""
+    optimizer = make_optimizer(run.requests[0].settings, history)
+    mask = run.requests[0].free
+    if mask is None:
         return objective, optimizer
-    free = resize_mask(masks[0], size)
+    free = resize_mask(mask[None], size)
 
     def evaluate(image: torch.Tensor) -> tuple[Terms, torch.Tensor]:
         terms, gradient = objective(image)
@@ -173,32 +172,32 @@ def _free_parts(
 
 
 def make_optimizer(settings: Settings, history: int) -> Optimizer:
-    """The optimiser that the settings name, fresh for one scale."""
+    """A new optimizer, L-BFGS or Adam, for one scale."""
     if settings.optimizer == "adam":
         return Adam(settings.learning_rate or DEFAULT_RATE)
-    return LBFGS(metric, history, step_scale=settings.learning_rate or 1.0)
+    return LBFGS(apply_preconditioner, history, step_scale=settings.learning_rate or 1.0)
 
 
 def scale_plans(run: Run, size: Size) -> Iterator[ScalePlan]:
     """The plans for a scale that fit into the memory there is, fastest first."""
     return plans(
-        run.targets.trunk,
+        run.targets.extractor,
         size,
         tile=run.compute.tile_side,
         limit=memory_limit(run.device, run.compute.max_bytes),
-        adam=run.settings[0].optimizer == "adam",
-        batch=len(run.subjects),
+        adam=run.requests[0].settings.optimizer == "adam",
+        batch=len(run.requests),
     )
 
 
 def _reporter(
     run: Run, index: int, descent: Descent, plan: ScalePlan, recoveries: torch.Tensor
 ) -> Callable[[int], None]:
-    """Turns iterations at one scale into `Progress` for the caller."""
+    """A function that reports iterations at one scale to the progress callback."""
     scale = run.scales[index]
-    total = sum(each.work for each in run.scales)
-    before = sum(each.work for each in run.scales[:index])
-    spoken = 0.0
+    work = [step.work for step in run.scales]
+    total, before = sum(work), sum(work[:index])
+    last_report = 0.0
 
     def state(iteration: int) -> State:
         return {
@@ -210,12 +209,12 @@ def _reporter(
         }
 
     def report(iteration: int) -> None:
-        nonlocal spoken
+        nonlocal last_report
         now = time.monotonic()
-        waits = run.device.type != "cpu" and now - spoken < REPORT_EVERY
+        waits = run.device.type != "cpu" and now - last_report < REPORT_EVERY
         if run.on_progress is None or (waits and iteration < scale.iterations):
             return
-        spoken = now
+        last_report = now
         values = descent.terms.T.tolist()
         run.on_progress(
             Progress(
@@ -227,7 +226,7 @@ def _reporter(
                 iterations=scale.iterations,
                 fraction=(before + scale.work * iteration / scale.iterations) / total,
                 losses=Losses(*values[0]),
-                every=tuple(Losses(*each) for each in values),
+                every=tuple(Losses(*terms) for terms in values),
                 image=lambda picture=0: _kept(run, descent.best_image)[picture].cpu().clone(),
                 state=lambda: state(iteration),
             )
@@ -239,17 +238,16 @@ def _reporter(
 def _start(run: Run) -> torch.Tensor:
     """The first images, at the first scale."""
     size = run.scales[0].size
-    pairs = zip(run.subjects, run.settings, strict=True)
-    return torch.cat([_start_of(subject, settings, size) for subject, settings in pairs])
+    return torch.cat([_start_of(request, size) for request in run.requests])
 
 
-def _start_of(subject: Subject, settings: Settings, size: Size) -> torch.Tensor:
-    """Noise, the content, or a given picture, (1, 3, H, W)."""
-    device = subject.content.device
-    if subject.init is not None:
-        return resize(subject.init, size).clamp(0.0, 1.0)
+def _start_of(request: Request, size: Size) -> torch.Tensor:
+    """Noise, the content, or another picture, (1, 3, H, W)."""
+    settings, device = request.settings, request.content.device
+    if request.init is not None:
+        return resize(request.init[None], size).clamp(0.0, 1.0)
     if settings.init == "content":
-        return resize(subject.content, size).clamp(0.0, 1.0)
+        return resize(request.content[None], size).clamp(0.0, 1.0)
     if settings.init != "random":
         raise InputError(f"init {settings.init!r} names a picture, but none was given.")
     generator = torch.Generator().manual_seed(settings.seed)  # the CPU's: same on all devices
@@ -259,9 +257,7 @@ def _start_of(subject: Subject, settings: Settings, size: Size) -> torch.Tensor:
 
 def _kept(run: Run, image: torch.Tensor) -> torch.Tensor:
     """Images with the content where it has to stay."""
-    if run.subjects[0].free is None:
-        return image
-    return run.subjects[0].keep_content(image)
+    return run.requests[0].keep_content(image)
 
 
 def _plan_of(resume: State, scale: Scale) -> ScalePlan:

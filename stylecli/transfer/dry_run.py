@@ -1,4 +1,4 @@
-"""What a run would do, without doing it: sizes, iterations, tiles, memory and time."""
+"""Dry run: the scales, iterations, tiles, memory and time of a run, without running it."""
 
 import time
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from stylecli.transfer.compute.device import precision_name
 from stylecli.transfer.memory_plan import HISTORY, ScalePlan, memory_limit, plans
 from stylecli.transfer.objective.targets import Targets, check_smallest_size
 from stylecli.transfer.objective.tiles import halo
-from stylecli.transfer.request import Part, Source, Subject
+from stylecli.transfer.request import Request, Style
 from stylecli.transfer.resample import Size
 from stylecli.transfer.schedule import OVERHEAD, Scale, make_schedule, output_size
 from stylecli.transfer.stylization import make_targets
@@ -35,7 +35,7 @@ class PlannedScale:
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What a run would do on this machine."""
+    """A dry run's result for this machine."""
 
     device: str
     precision: str
@@ -48,17 +48,17 @@ def plan_run(content: Size, settings: Settings, compute: Compute, encoder: Encod
     Raises `MemoryLimitError` where no plan fits, `InputError` where the picture is too small.
     """
     targets = make_targets(encoder, settings, compute)
-    trunk = targets.trunk
+    extractor = targets.extractor
     size = output_size(content, settings)
     check_smallest_size(size, targets.size_needed, "the output")
     pixel_seconds = _seconds_per_pixel(targets, settings)
     scales = []
     for scale in make_schedule(size, settings, targets.size_needed):
-        limit = memory_limit(trunk.device, compute.max_bytes)
+        limit = memory_limit(extractor.device, compute.max_bytes)
         adam = settings.optimizer == "adam"
-        offered = plans(trunk, scale.size, tile=compute.tile_side, limit=limit, adam=adam)
-        scales.append(_planned(scale, next(offered), pixel_seconds, halo(trunk.steps)))
-    return RunPlan(str(trunk.device), precision_name(trunk.dtype), tuple(scales))
+        offered = plans(extractor, scale.size, tile=compute.tile_side, limit=limit, adam=adam)
+        scales.append(_planned(scale, next(offered), pixel_seconds, halo(extractor.steps)))
+    return RunPlan(str(extractor.device), precision_name(extractor.dtype), tuple(scales))
 
 
 def _planned(scale: Scale, plan: ScalePlan, pixel_seconds: float, margin: int) -> PlannedScale:
@@ -72,11 +72,11 @@ def _planned(scale: Scale, plan: ScalePlan, pixel_seconds: float, margin: int) -
 
 
 def _seconds_per_pixel(targets: Targets, settings: Settings) -> float:
-    """The time of an iteration, measured at a small size after a first one to warm up."""
+    """Seconds of an iteration for each pixel, measured at a small size after a warm-up."""
     generator = torch.Generator().manual_seed(0)
-    image = torch.rand((1, 3, *PROBE), generator=generator).to(targets.trunk.device)
-    subject = Subject(image, (Part((Source(image),)),), targets.weights)
-    objective = targets.objective([subject], PROBE)
+    image = torch.rand((1, 3, *PROBE), generator=generator).to(targets.extractor.device)
+    request = Request(image[0], [Style(image[0])], settings)
+    objective = targets.objective([request], PROBE)
     optimizer = make_optimizer(settings, HISTORY)
     started = 0.0
     for attempt in range(3):

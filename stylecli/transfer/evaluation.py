@@ -1,4 +1,4 @@
-"""How near a finished picture came: relative losses at full, half and quarter size."""
+"""Evaluation of a finished picture: relative losses at full, half and quarter size."""
 
 from dataclasses import replace
 from typing import Final
@@ -10,8 +10,8 @@ from stylecli.errors import MemoryLimitError
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.compute.device import resolve
 from stylecli.transfer.memory_plan import memory_limit, plans
-from stylecli.transfer.objective.targets import Targets, weights_of
-from stylecli.transfer.request import Part, Source, Subject
+from stylecli.transfer.objective.targets import Targets
+from stylecli.transfer.request import Request, Style
 from stylecli.transfer.resample import fit, half, halve, resize, resize_mask
 
 REPORTED_OCTAVES: Final = 3
@@ -34,57 +34,58 @@ def relative_pyramid(
     device, dtype = resolve(compute)
     settings = Settings(encoder=encoder.spec.name)
     targets = Targets(encoder, settings, dtype=dtype, device=device)
-    subject = Subject(content, (Part((Source(style),)),), weights_of(encoder, settings))
-    return pyramid_of(targets, subject, image, compute)
+    request = Request(content[0], [Style(style[0])], settings)
+    return pyramid_of(targets, request, image, compute)
 
 
 def pyramid_of(
-    targets: Targets, subject: Subject, image: torch.Tensor, compute: Compute
+    targets: Targets, request: Request, image: torch.Tensor, compute: Compute
 ) -> Pyramid:
-    """The same for a finished image (1, 3, H, W) and what it was made from.
+    """Relative losses of a finished image (1, 3, H, W) at full, half and quarter size.
 
     Fewer sizes where the smaller ones have no deepest layer, or memory is short: the picture is
     finished, and a report is not worth losing it.
     """
     size = image.shape[-2], image.shape[-1]
-    subject = replace(
-        subject,
-        content=resize(subject.content, size),
-        parts=tuple(_fitted(part, max(size)) for part in subject.parts),
-        weights=replace(subject.weights, kind="relative"),
-    )
-    limit = memory_limit(targets.trunk.device, compute.max_bytes)
-    found: list[tuple[float, float]] = []
-    while len(found) < REPORTED_OCTAVES and min(size) >= targets.size_needed:
+    content = resize(request.content[None], size)[0]
+    styles = [_resized(style, max(size)) for style in request.styles]
+    request = replace(request, content=content, styles=styles)
+    limit = memory_limit(targets.extractor.device, compute.max_bytes)
+    pyramid: list[tuple[float, float]] = []
+    while len(pyramid) < REPORTED_OCTAVES and min(size) >= targets.size_needed:
         try:
-            plan = next(plans(targets.trunk, size, tile=compute.tile_side, limit=limit))
+            plan = next(plans(targets.extractor, size, tile=compute.tile_side, limit=limit))
         except MemoryLimitError:
             break
-        objective = targets.one_octave(subject, size, plan.tile, len(found))
-        content, style = objective.measure(image)
-        found.append((float(content), float(style)))
+        objective = targets.one_octave(request, size, plan.tile, len(pyramid))
+        content_loss, style_loss = objective.measure(image)
+        pyramid.append((float(content_loss), float(style_loss)))
         image, size = halve(image), half(size)
-        parts = tuple(map(_halved, subject.parts))
-        subject = replace(subject, content=halve(subject.content), parts=parts)
-    return tuple(found)
+        request = _halved(request)
+    return tuple(pyramid)
 
 
-def _fitted(part: Part, long_side: int) -> Part:
-    """Styles at the size they are compared at."""
-    return replace(part, sources=tuple(_resized(source, long_side) for source in part.sources))
+def _resized(style: Style, long_side: int) -> Style:
+    """A style at the size at which it is compared."""
+    shape = style.picture.shape[-2], style.picture.shape[-1]
+    size = fit(shape, max(1, round(long_side * style.scale)))
+    mask = None if style.mask is None else resize_mask(style.mask[None], size)[0]
+    return replace(style, picture=resize(style.picture[None], size)[0], mask=mask, cached_by=())
 
 
-def _resized(source: Source, long_side: int) -> Source:
-    shape = source.picture.shape[-2], source.picture.shape[-1]
-    size = fit(shape, max(1, round(long_side * source.scale)))
-    mask = None if source.mask is None else resize_mask(source.mask, size)
-    return replace(source, picture=resize(source.picture, size), mask=mask, given=())
+def _halved(request: Request) -> Request:
+    """Content, styles and masks at half their sizes."""
+    styles = [
+        replace(
+            style,
+            picture=_half_of(style.picture),
+            mask=None if style.mask is None else _half_of(style.mask),
+        )
+        for style in request.styles
+    ]
+    regions = [_half_of(mask) for mask in request.regions]
+    return replace(request, content=_half_of(request.content), styles=styles, regions=regions)
 
 
-def _halved(part: Part) -> Part:
-    def smaller(source: Source) -> Source:
-        mask = None if source.mask is None else halve(source.mask)
-        return replace(source, picture=halve(source.picture), mask=mask, given=())
-
-    mask = None if part.mask is None else halve(part.mask)
-    return Part(tuple(map(smaller, part.sources)), mask)
+def _half_of(picture: torch.Tensor) -> torch.Tensor:
+    return halve(picture[None])[0]

@@ -1,4 +1,4 @@
-"""How a scale is computed within a memory limit: tile size and L-BFGS history."""
+"""Memory plan of a scale: the tile size and L-BFGS history that fit into a limit."""
 
 import contextlib
 import sys
@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import torch
 
-from stylecli.encoder.feature_extractor import Trunk
+from stylecli.encoder.feature_extractor import FeatureExtractor
 from stylecli.errors import MemoryLimitError
 from stylecli.transfer.objective.tiles import halo
 from stylecli.transfer.optim.preconditioner import level_sizes
@@ -33,20 +33,20 @@ CANDIDATES: Final[tuple[tuple[int, int | None], ...]] = (
     (2, 256),
     (2, 128),
 )
-# Pictures of 12 bytes a pixel alive at the worst moment: the descent's two, the optimiser's
-# three, gradients of all octaves, what a step needs. Measured by benchmarks/memory.py, and in
-# whole runs, which leave the heap in pieces between the scales.
+# Pictures of 12 bytes a pixel alive at the peak: the descent's two, the optimizer's three,
+# gradients of all octaves, temporaries of a step. Measured by benchmarks/memory.py, and in whole
+# runs, which fragment the heap between the scales.
 IMAGES: Final = 11
 RESERVE: Final = 0.8  # share of the free memory that `auto` takes
 WORK_SPACE: Final = 14  # times the largest layer
 LAYOUTS: Final = 2  # in which a weight is packed for the sizes that occur, at most 3 were seen
-IN_PIECES: Final = 1.8  # times what a tile needs, since tiles differ in size
+FRAGMENTATION_FACTOR: Final = 1.8  # times what a tile needs, since tiles differ in size
 PROCESS: Final = 820 * 2**20  # bytes of the interpreter, torch and its work space, measured
 
 
 @dataclass(frozen=True)
 class ScalePlan:
-    """How one scale is computed: L-BFGS pairs, owned pixels of a tile's side, bytes at the peak."""
+    """Memory plan: L-BFGS pairs, pixels of a tile's side without halo, bytes at the peak."""
 
     size: Size
     history: int
@@ -55,7 +55,7 @@ class ScalePlan:
 
 
 def plans(
-    trunk: Trunk,
+    extractor: FeatureExtractor,
     size: Size,
     *,
     tile: int | Literal["auto", "off"],
@@ -67,14 +67,14 @@ def plans(
 
     Raises `MemoryLimitError`, on the first step, when none does.
     """
-    found = False
+    fits = False
     for history, side in _candidates(tile):
-        used = predict_bytes(trunk, size, side, 0 if adam else history, adam=adam, batch=batch)
+        used = predict_bytes(extractor, size, side, 0 if adam else history, adam=adam, batch=batch)
         if used <= limit:
-            found = True
+            fits = True
             yield ScalePlan(size, history, side, used)
-    if not found:
-        side = largest_side(trunk, size, tile, limit)
+    if not fits:
+        side = largest_side(extractor, size, tile, limit)
         advice = f"use --size {side} or" if side else "no size fits, so allow"
         raise MemoryLimitError(
             f"{size[1]}x{size[0]} pixels need about {readable(used)}, more than the "
@@ -83,7 +83,7 @@ def plans(
 
 
 def predict_bytes(
-    trunk: Trunk,
+    extractor: FeatureExtractor,
     size: Size,
     tile: int | None,
     history: int,
@@ -91,51 +91,53 @@ def predict_bytes(
     adam: bool = False,
     batch: int = 1,
 ) -> int:
-    """Bytes the process needs at its peak for a scale of `size`."""
+    """Peak memory of the process in bytes for a scale of `size`."""
     pixels = size[0] * size[1]
-    seen = float(pixels)
+    computed = float(pixels)
     if tile is not None and tile < max(size):
-        margin = 2 * halo(trunk.steps)
+        margin = 2 * halo(extractor.steps)
         tiled = min(size[0], tile + margin) * min(size[1], tile + margin)
-        seen = min(seen, IN_PIECES * tiled)
+        computed = min(computed, FRAGMENTATION_FACTOR * tiled)
     state = 24 * history
     if adam:
         state = 24 * sum(h * w for h, w in level_sizes(size)) // pixels
-    layers = layer_bytes(trunk)
-    held = sum(size for name, size in layers.items() if name in trunk.targets)
+    layers = layer_bytes(extractor)
+    held = sum(size for name, size in layers.items() if name in extractor.targets)
     whole = (12 * IMAGES + state + held) * pixels
-    return int(PROCESS + weight_bytes(trunk) + batch * (whole + activation_bytes(trunk) * seen))
+    return int(
+        PROCESS + weight_bytes(extractor) + batch * (whole + activation_bytes(extractor) * computed)
+    )
 
 
-def layer_bytes(trunk: Trunk) -> dict[str, float]:
+def layer_bytes(extractor: FeatureExtractor) -> dict[str, float]:
     """Bytes of each layer's output for a pixel of the picture."""
-    found, area, channels = {}, 1.0, 3
-    for step in trunk.steps:
+    layers, area, channels = {}, 1.0, 3
+    for step in extractor.steps:
         if step.weight is not None:
             channels = step.weight.shape[0]
         area /= 4 if step.kind == "pool" else 1
-        found[step.name] = channels * area * trunk.dtype.itemsize
-    return found
+        layers[step.name] = channels * area * extractor.dtype.itemsize
+    return layers
 
 
-def activation_bytes(trunk: Trunk) -> float:
-    """Bytes a pixel that one pass forward and backward keeps, work space included."""
-    layers = layer_bytes(trunk)
+def activation_bytes(extractor: FeatureExtractor) -> float:
+    """Bytes a pixel of activations in a forward and backward pass, work space included."""
+    layers = layer_bytes(extractor)
     kept = sum(
-        layers[step.name] * {"conv": 0, "relu": 1, "pool": 4}[step.kind] for step in trunk.steps
+        layers[step.name] * {"conv": 0, "relu": 1, "pool": 4}[step.kind] for step in extractor.steps
     )
-    # Gradients of two layers and of the style, Gram products, what convolutions need: measured.
+    # Gradients of two layers and of the style, Gram products, convolutions' work space: measured.
     return kept + WORK_SPACE * max(layers.values())
 
 
-def weight_bytes(trunk: Trunk) -> int:
+def weight_bytes(extractor: FeatureExtractor) -> int:
     """Bytes of the weights: as loaded, and for both directions as convolutions read them."""
-    count = sum(step.weight.numel() for step in trunk.steps if step.weight is not None)
-    return count * (4 + 2 * LAYOUTS * trunk.dtype.itemsize)
+    count = sum(step.weight.numel() for step in extractor.steps if step.weight is not None)
+    return count * (4 + 2 * LAYOUTS * extractor.dtype.itemsize)
 
 
 def memory_limit(device: torch.device, max_memory: int | None) -> int:
-    """Bytes a run may use: what the user allows, else most of what is free now."""
+    """Memory limit of a run in bytes: the user's, else most of the memory free now."""
     if max_memory is not None:
         return max_memory
     if device.type == "cuda":
@@ -143,13 +145,15 @@ def memory_limit(device: torch.device, max_memory: int | None) -> int:
     return min(int(_available() * RESERVE), int(_addresses() * RESERVE) + PROCESS)
 
 
-def largest_side(trunk: Trunk, size: Size, tile: int | Literal["auto", "off"], limit: int) -> int:
+def largest_side(
+    extractor: FeatureExtractor, size: Size, tile: int | Literal["auto", "off"], limit: int
+) -> int:
     """The largest long side with the aspect of `size` that the leanest plan fits, or 0."""
     history, side = _candidates(tile)[-1]
     low, high = 0, max(size)
     while low < high:
         middle = (low + high + 1) // 2
-        if predict_bytes(trunk, fit(size, middle), side, history) <= limit:
+        if predict_bytes(extractor, fit(size, middle), side, history) <= limit:
             low = middle
         else:
             high = middle - 1
@@ -157,7 +161,7 @@ def largest_side(trunk: Trunk, size: Size, tile: int | Literal["auto", "off"], l
 
 
 def readable(count: int) -> str:
-    """Bytes as a person says them: 1.5 GiB."""
+    """A number of bytes in MiB or GiB: 1.5 GiB."""
     return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
 
 
@@ -182,7 +186,7 @@ def _addresses() -> int:
 
 
 def _available() -> int:
-    """Bytes free for a new process; what Linux counts as available, 8 GiB where unknown."""
+    """Bytes available to a new process, as Linux counts them; 8 GiB where unknown."""
     meminfo = Path("/proc/meminfo")
     if meminfo.exists():
         for line in meminfo.read_text(encoding="ascii").splitlines():
@@ -192,17 +196,17 @@ def _available() -> int:
 
 
 def _granted(root: Path) -> int:
-    """Bytes that a container's limit (cgroup v2) leaves, page cache that can go included."""
-    found = [2**63]
+    """Bytes that a container's limit (cgroup v2) leaves, inactive page cache included."""
+    left = [2**63]
     with contextlib.suppress(OSError, ValueError):
         names = (root / "proc/self/cgroup").read_text(encoding="ascii").splitlines()
-        name = next((each[4:] for each in names if each.startswith("0::/")), "")
+        name = next((line[4:] for line in names if line.startswith("0::/")), "")
         top = root / "sys/fs/cgroup"
-        own = top / name
-        for group in (own, *own.parents):
+        innermost = top / name
+        for group in (innermost, *innermost.parents):
             if (group / "memory.max").exists() and top in (group, *group.parents):
-                found.append(_left_in(group))
-    return min(found)
+                left.append(_left_in(group))
+    return min(left)
 
 
 def _left_in(group: Path) -> int:

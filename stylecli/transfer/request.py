@@ -1,6 +1,6 @@
-"""What a run is about: a content picture, the styles its parts take, and how it is weighted."""
+"""Requests: a content picture, the styles of its regions, and loss weights."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -13,10 +13,13 @@ from stylecli.transfer.resample import Size, resize, resize_mask
 
 COARSE_SIDE: Final = 250  # pixels of the short side, under which a scale counts as small
 
+# Pictures on a device by the id of the original, which is kept alive so that its id is not reused.
+Copies = dict[int, tuple[torch.Tensor, torch.Tensor]]
+
 
 @dataclass(frozen=True)
 class Weights:
-    """One picture's weights; a style layer's weight is its share of 1.
+    """Loss weights of one picture; a style layer's weight is its share of 1.
 
     `coarse_content` are the content layers of small scales: see `content_at`.
     """
@@ -33,9 +36,9 @@ class Weights:
     def content_at(self, size: Size) -> LayerWeights:
         """The content layers of a scale of `size`.
 
-        A position of relu4_2 sees 92 pixels, half of a picture of 192 rows: it hardly says where
-        things are, and edges run on to the picture's border as straight bands. A shallower layer
-        that joins it at small scales says so (benchmarks/README.md, The encoder).
+        The receptive field of relu4_2 is 92 pixels, half of a picture of 192 rows: places are
+        hardly fixed, and edges run on to the picture's border as straight bands. A shallower
+        layer beside it at small scales fixes them (benchmarks/README.md, The encoder).
         """
         small = self.coarse_content is not None and min(size) < COARSE_SIDE
         return self.coarse_content if small and self.coarse_content else self.content
@@ -47,7 +50,8 @@ class Style:
 
     `scale` 2 shows the style at twice the picture's size, so strokes come out twice as large.
     `mask` (1, H, W) in [0, 1] picks the part of the style to take; `region` is the number of
-    the content's region that takes it.
+    the content's region that takes it. `cached_by` are the tensors that a style on the device was
+    copied from: Gram matrices are cached while they live, and not at all without them.
     """
 
     picture: torch.Tensor
@@ -55,6 +59,26 @@ class Style:
     scale: float = 1.0
     mask: torch.Tensor | None = None
     region: int = 0
+    cached_by: tuple[torch.Tensor, ...] = ()
+
+    def to(self, device: torch.device, copies: Copies) -> "Style":
+        """The style on a device, checked: see `Request.to`."""
+        picture = _picture_to(device, self.picture, copies)
+        if self.mask is None:
+            return replace(self, picture=picture, cached_by=(self.picture,))
+        mask = _mask_to(device, self.mask, self.picture)
+        return replace(self, picture=picture, mask=mask, cached_by=(self.picture, self.mask))
+
+
+@dataclass(frozen=True)
+class Part:
+    """Styles that are blended in one region of the content, `mask` (1, H, W).
+
+    Without a mask it is the whole picture.
+    """
+
+    styles: tuple[Style, ...]
+    mask: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -71,117 +95,57 @@ class Request:
     init: torch.Tensor | None = None
     regions: Sequence[torch.Tensor] = ()
 
-    def together(self, other: "Request") -> bool:
-        """Whether two of one output size can be made in one batch."""
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The regions that have styles, in order; one without a mask where there are no regions."""
+        styles = _by_region(self)
+        if not self.regions:
+            return (Part(tuple(style for blend in styles.values() for style in blend)),)
+        return tuple(Part(tuple(styles[index]), self.regions[index]) for index in sorted(styles))
+
+    @property
+    def free(self) -> torch.Tensor | None:
+        """A mask (1, H, W): 1 where the picture may change, 0 where the content stays.
+
+        `None` where all of it may change.
+        """
+        styles = _by_region(self)
+        if not self.regions or len(styles) == len(self.regions):
+            return None
+        start = torch.zeros_like(self.regions[0])
+        return sum((self.regions[index] for index in styles), start=start).clamp(0.0, 1.0)
+
+    def to(self, device: torch.device, copies: Copies | None = None) -> "Request":
+        """The request on a device, checked: float32, and masks at the sizes of their pictures.
+
+        `copies` are pictures on the device by the id of the original, so that requests share
+        them. Raises `InputError` for pictures of the wrong form, or regions that make no sense.
+        """
+        if not self.styles:
+            raise InputError("no style picture was given: give at least one.")
+        copies = {} if copies is None else copies
+        regions = tuple(_mask_to(device, mask, self.content) for mask in self.regions)
+        styles = tuple(style.to(device, copies) for style in self.styles)
+        _check_blends(self)
+        content = _picture_to(device, self.content, copies)
+        init = None if self.init is None else _picture_to(device, self.init, copies)
+        return replace(self, content=content, styles=styles, init=init, regions=regions)
+
+    def keep_content(self, image: torch.Tensor) -> torch.Tensor:
+        """The image (1, 3, H, W) with the content where it has to stay."""
+        free = self.free
+        if free is None:
+            return image
+        size: Size = (image.shape[-2], image.shape[-1])
+        return torch.lerp(resize(self.content[None], size), image, resize_mask(free[None], size))
+
+    def can_batch_with(self, other: "Request") -> bool:
+        """Whether two requests of one output size can be one batch."""
         return (
             not self.regions
             and not other.regions
             and common_settings(self.settings) == common_settings(other.settings)
         )
-
-
-@dataclass(frozen=True)
-class Source:
-    """A `Style` on the device: its picture (1, 3, H, W) and mask (1, 1, H, W).
-
-    `given` are the tensors that it was made from: while they live, and stay as they are, what
-    was computed of it serves later runs as well. Without them it is not remembered.
-    """
-
-    picture: torch.Tensor
-    weight: float = 1.0
-    scale: float = 1.0
-    mask: torch.Tensor | None = None
-    given: tuple[torch.Tensor, ...] = ()
-
-
-@dataclass(frozen=True)
-class Part:
-    """A part of the content, `mask` (1, 1, H, W), and the styles blended in it.
-
-    Without a mask it is the whole picture.
-    """
-
-    sources: tuple[Source, ...]
-    mask: torch.Tensor | None = None
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A `Request` on the device.
-
-    `free` (1, 1, H, W) is 1 where the picture may change and 0 where the content stays, `None`
-    where all of it may.
-    """
-
-    content: torch.Tensor
-    parts: tuple[Part, ...]
-    weights: Weights
-    init: torch.Tensor | None = None
-    free: torch.Tensor | None = None
-
-    def keep_content(self, image: torch.Tensor) -> torch.Tensor:
-        """The image (1, 3, H, W) with the content where it has to stay."""
-        if self.free is None:
-            return image
-        size: Size = (image.shape[-2], image.shape[-1])
-        return torch.lerp(resize(self.content, size), image, resize_mask(self.free, size))
-
-
-class Importer:
-    """Checks pictures and brings them to the device, each once, so that styles can be shared."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-        self._known: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
-
-    def subject(self, request: Request, weights: Weights) -> Subject:
-        """Raises `InputError` for pictures of the wrong form, or regions that make no sense."""
-        if not request.styles:
-            raise InputError("no style picture was given: give at least one.")
-        masks = [self.mask(mask, request.content) for mask in request.regions]
-        parts, free = self._parts(request, masks)
-        return Subject(
-            self.picture(request.content),
-            parts,
-            weights,
-            None if request.init is None else self.picture(request.init),
-            free,
-        )
-
-    def picture(self, picture: torch.Tensor) -> torch.Tensor:
-        """(3, H, W) as (1, 3, H, W) float32 on the device."""
-        if id(picture) not in self._known:
-            self._known[id(picture)] = picture, _checked(picture, 3).to(self.device).unsqueeze(0)
-        return self._known[id(picture)][1]
-
-    def mask(self, mask: torch.Tensor, picture: torch.Tensor) -> torch.Tensor:
-        """(1, h, w) as (1, 1, H, W), resized to its picture."""
-        ready = _checked(mask, 1).to(self.device).unsqueeze(0)
-        return resize_mask(ready, (picture.shape[-2], picture.shape[-1])).clamp(0.0, 1.0)
-
-    def _source(self, style: Style) -> Source:
-        picture = self.picture(style.picture)
-        if style.mask is None:
-            return Source(picture, style.weight, style.scale, None, (style.picture,))
-        mask = self.mask(style.mask, style.picture)
-        return Source(picture, style.weight, style.scale, mask, (style.picture, style.mask))
-
-    def _parts(
-        self, request: Request, masks: list[torch.Tensor]
-    ) -> tuple[tuple[Part, ...], torch.Tensor | None]:
-        sources: dict[int, list[Source]] = {}
-        for style in request.styles:
-            sources.setdefault(style.region, []).append(self._source(style))
-        if not masks:
-            return (_blended(source for part in sources.values() for source in part),), None
-        if unknown := sources.keys() - set(range(len(masks))):
-            raise InputError(f"there is no region {min(unknown)}: the content has {len(masks)}.")
-        parts = tuple(_blended(sources[index], masks[index]) for index in sorted(sources))
-        if len(parts) == len(masks):
-            return parts, None
-        free = sum((masks[index] for index in sources), start=torch.zeros_like(masks[0]))
-        return parts, free.clamp(0.0, 1.0)
 
 
 def common_settings(settings: Settings) -> Settings:
@@ -190,14 +154,38 @@ def common_settings(settings: Settings) -> Settings:
     return replace(settings, **own, tv=0.0, chroma_tv=0.0, init="random", size=None)
 
 
-def _blended(sources: Iterable[Source], mask: torch.Tensor | None = None) -> Part:
-    part = Part(tuple(sources), mask)
-    weights = [source.weight for source in part.sources]
-    if not all(weight >= 0.0 for weight in weights) or not any(weights):
-        raise InputError(
-            f"styles that are blended need weights from 0 up, not all of them 0, got {weights}."
-        )
-    return part
+def _by_region(request: Request) -> dict[int, list[Style]]:
+    """Styles by the number of their region, in the order in which regions are first named."""
+    styles: dict[int, list[Style]] = {}
+    for style in request.styles:
+        styles.setdefault(style.region, []).append(style)
+    return styles
+
+
+def _check_blends(request: Request) -> None:
+    """Raise `InputError` for a region that is not there, or weights that make no blend."""
+    count = len(request.regions)
+    if count and (unknown := _by_region(request).keys() - set(range(count))):
+        raise InputError(f"there is no region {min(unknown)}: the content has {count}.")
+    for part in request.parts:
+        weights = [style.weight for style in part.styles]
+        if not all(weight >= 0.0 for weight in weights) or not any(weights):
+            raise InputError(
+                f"styles that are blended need weights from 0 up, not all of them 0, got {weights}."
+            )
+
+
+def _picture_to(device: torch.device, picture: torch.Tensor, copies: Copies) -> torch.Tensor:
+    """A picture (3, H, W) as float32 on the device, copied once."""
+    if id(picture) not in copies:
+        copies[id(picture)] = picture, _checked(picture, 3).to(device)
+    return copies[id(picture)][1]
+
+
+def _mask_to(device: torch.device, mask: torch.Tensor, picture: torch.Tensor) -> torch.Tensor:
+    """A mask (1, h, w) on the device, resized to its picture: (1, H, W)."""
+    size = picture.shape[-2], picture.shape[-1]
+    return resize_mask(_checked(mask, 1).to(device)[None], size)[0].clamp(0.0, 1.0)
 
 
 def _checked(picture: torch.Tensor, channels: int) -> torch.Tensor:

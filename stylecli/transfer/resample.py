@@ -1,4 +1,4 @@
-"""Resizing, and its transpose: what carries a gradient back through a resize.
+"""Resampling, and its transpose, which is the vector-Jacobian product of a resize.
 
 `resize` takes pictures and `resize_mask` masks to any size; `halve` and `double` are the two steps
 that a pyramid needs, with `resize_mask`'s triangle filter, some ten times as fast as the general
@@ -12,7 +12,7 @@ Size = tuple[int, int]  # height, width
 
 
 def resize_mask(image: torch.Tensor, size: Size) -> torch.Tensor:
-    """(B, C, H, W) to (B, C, *size), by bilinear interpolation with antialiasing: for masks."""
+    """Resize (B, C, H, W) to `size` by bilinear interpolation with antialiasing: for masks."""
     if tuple(image.shape[-2:]) == size:
         return image
     return F.interpolate(image, size, mode="bilinear", antialias=True, align_corners=False)
@@ -32,7 +32,7 @@ def reductions(size: Size, most: int | None, smallest: float) -> list[Size]:
 
 
 def double(image: torch.Tensor, size: Size) -> torch.Tensor:
-    """(B, C, h, w) to twice that, bilinearly, cut to `size`, of which (h, w) is the `half`."""
+    """Upsample (B, C, h, w) by 2, bilinearly, cut to `size`, of which (h, w) is the `half`."""
     return _spread_pairs(_spread_pairs(image, -2), -1)[..., : size[0], : size[1]]
 
 
@@ -45,7 +45,7 @@ def double_transposed(gradient: torch.Tensor) -> torch.Tensor:
 
 
 def halve(image: torch.Tensor) -> torch.Tensor:
-    """(B, C, H, W) to its half by the filter (1, 3, 3, 1)/8 both ways, edges continued."""
+    """Downsample (B, C, H, W) by 2, filter (1, 3, 3, 1)/8 both ways, edges replicated."""
     odd_rows, odd_columns = image.shape[-2] % 2, image.shape[-1] % 2
     if odd_rows or odd_columns:
         image = F.pad(image, (0, odd_columns, 0, odd_rows), mode="replicate")
@@ -64,7 +64,7 @@ def halve_transposed(gradient: torch.Tensor, size: Size) -> torch.Tensor:
 
 
 def mirror(image: torch.Tensor, margin: int) -> torch.Tensor:
-    """(B, C, H, W) continued on all sides by `margin` pixels, mirrored; at most a side."""
+    """Reflection padding of (B, C, H, W) by `margin` pixels, at most a side, edges repeated."""
     if not margin:
         return image
     height, width = image.shape[-2:]
@@ -105,19 +105,19 @@ def fit(size: Size, long_side: int) -> Size:
 
 
 def resize(image: torch.Tensor, size: Size) -> torch.Tensor:
-    """(B, C, H, W) in [0, 1] to (B, C, *size), by bicubic interpolation with antialiasing.
+    """Resize (B, C, H, W) in [0, 1] to `size` by bicubic interpolation with antialiasing.
 
     For pictures. Sharper than `resize_mask`, which would blur the strokes that are to be matched;
     not linear, since what overshoots at an edge is clamped.
     """
     if tuple(image.shape[-2:]) == size:
         return image
-    found = F.interpolate(image, size, mode="bicubic", antialias=True, align_corners=False)
-    return found.clamp(0.0, 1.0)
+    resized = F.interpolate(image, size, mode="bicubic", antialias=True, align_corners=False)
+    return resized.clamp(0.0, 1.0)
 
 
 def _gather_pairs(x: torch.Tensor, dim: int) -> torch.Tensor:
-    """Along one axis of even length, (1, 3, 3, 1)/4 over each pair and its neighbours.
+    """Along one axis of even length, (1, 3, 3, 1)/4 over each pair and its neighbors.
 
     Beyond the ends the first and the last value count again.
     """
@@ -132,7 +132,7 @@ def _gather_pairs(x: torch.Tensor, dim: int) -> torch.Tensor:
 
 
 def _spread_pairs(x: torch.Tensor, dim: int) -> torch.Tensor:
-    """Along one axis, two values for each: 3/4 of it and 1/4 of the neighbour on their side.
+    """Along one axis, two values for each: 3/4 of it and 1/4 of the neighbor on their side.
 
     By hand, since torch's own interpolation rounds differently from one number of threads to
     another, and a picture must not depend on that.
@@ -144,11 +144,11 @@ def _spread_pairs(x: torch.Tensor, dim: int) -> torch.Tensor:
     first, second = (wide[_every_second(dim, start)] for start in (0, 1))
     quarter = x * 0.25
     near = x - quarter
-    for half_of, own, other, end in ((first, 1, 0, 0), (second, 0, 1, n - 1)):
+    for half_of, begin, neighbor, end in ((first, 1, 0, 0), (second, 0, 1, n - 1)):
         torch.add(
-            near.narrow(dim, own, n - 1),
-            quarter.narrow(dim, other, n - 1),
-            out=half_of.narrow(dim, own, n - 1),
+            near.narrow(dim, begin, n - 1),
+            quarter.narrow(dim, neighbor, n - 1),
+            out=half_of.narrow(dim, begin, n - 1),
         )
         half_of.narrow(dim, end, 1).copy_(x.narrow(dim, end, 1))
     return wide

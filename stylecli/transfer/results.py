@@ -1,4 +1,4 @@
-"""What a run tells its caller while it works, and what it hands over at the end."""
+"""Progress reports of a run, and its result."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from stylecli.settings import Settings
 
 @dataclass(frozen=True)
 class Losses:
-    """The objective and its parts, unweighted except for `total`.
+    """Losses: the objective and its parts, unweighted except for `total`.
 
     With relative losses `content` and `style` are dimensionless: 0 the same, about 1 unrelated.
     """
@@ -25,7 +25,7 @@ class Losses:
 
 @dataclass(frozen=True)
 class Progress:
-    """One iteration done; scales and iterations count from 1.
+    """Progress report after an iteration; scales and iterations count from 1.
 
     `fraction` in [0, 1] is the share of the whole work done, weighted by pixels, so that time
     left = elapsed · (1 − fraction) / fraction. `image()` gives the best picture so far as a
@@ -57,7 +57,7 @@ class Result:
     """A finished picture, (3, H, W) float32 in [0, 1] on the CPU, and how it came about.
 
     `pyramid` holds content and style loss of the picture at full, half and quarter size,
-    measured with the relative losses whatever the run was optimised for.
+    measured with the relative losses whatever the run was optimized for.
     `notes` are plain sentences a user should see, such as a recovery from divergence.
     """
 

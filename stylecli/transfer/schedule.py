@@ -1,4 +1,4 @@
-"""Coarse to fine: the sizes a picture goes through and the iterations spent on each."""
+"""Coarse-to-fine schedule: the sizes of a picture and the iterations at each."""
 
 import math
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ ITERATIONS: Final[dict[Quality, tuple[int, ...]]] = {
 
 @dataclass(frozen=True)
 class Scale:
-    """One step of the pyramid."""
+    """Scale: one step of coarse-to-fine."""
 
     size: Size
     iterations: int
 
     @property
     def work(self) -> int:
-        """What its time is proportional to: pixels, and what an iteration costs without any."""
+        """Relative cost: pixels, and an iteration's fixed cost in pixels, times iterations."""
         return (self.size[0] * self.size[1] + OVERHEAD) * self.iterations
 
 
@@ -36,7 +36,7 @@ def output_size(content: Size, settings: Settings) -> Size:
 
 
 def make_schedule(size: Size, settings: Settings, needed: int = 1) -> tuple[Scale, ...]:
-    """The scales up to `size`, coarsest first, each twice the one before.
+    """Coarse-to-fine scales up to `size`, coarsest first, each twice the one before.
 
     Scales with a side under `needed` pixels are left out: a long strip starts later. From the
     fourth scale on each gets the last count of its preset: by then strokes are in place. With
@@ -47,14 +47,14 @@ def make_schedule(size: Size, settings: Settings, needed: int = 1) -> tuple[Scal
     long_side = max(size)
     count = max(1, 1 + round(math.log2(max(1.0, long_side / COARSEST))))
     reduced = [fit(size, max(1, round(long_side / 2**k))) for k in range(count - 1, 0, -1)]
-    sizes = [*(each for each in reduced if min(each) >= needed), size]
+    sizes = [*(one for one in reduced if min(one) >= needed), size]
     base = ITERATIONS[settings.quality]
     counts = [base[min(index, len(base) - 1)] for index in range(len(sizes))]
     counts[-1] += sum(base[len(sizes) : LEAST_SCALES])
     if settings.iterations is not None:
         counts = _spread(settings.iterations, counts)
     pairs = zip(sizes, counts, strict=True)
-    return tuple(Scale(each, iterations) for each, iterations in pairs if iterations)
+    return tuple(Scale(one, iterations) for one, iterations in pairs if iterations)
 
 
 def _spread(total: int, counts: list[int]) -> list[int]:

@@ -1,4 +1,4 @@
-"""The whole transfer: tensors in, tensors out."""
+"""Style transfer: tensors in, tensors out."""
 
 import time
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from stylecli.transfer.coarse_to_fine import Finished, Run, run_coarse_to_fine
 from stylecli.transfer.compute.device import precision_name, resolve
 from stylecli.transfer.compute.malloc import tuned_malloc
 from stylecli.transfer.evaluation import pyramid_of
-from stylecli.transfer.objective.targets import Targets, check_smallest_size, weights_of
-from stylecli.transfer.request import Importer, Request, Style
+from stylecli.transfer.objective.targets import Targets, check_smallest_size
+from stylecli.transfer.request import Copies, Request, Style
 from stylecli.transfer.resample import Size
 from stylecli.transfer.results import Losses, ProgressCallback, Result
 from stylecli.transfer.schedule import make_schedule, output_size
@@ -30,7 +30,7 @@ def stylize(
     init_image: torch.Tensor | None = None,
     on_progress: ProgressCallback | None = None,
 ) -> Result:
-    """Paint `content` in the style of `styles`.
+    """Style transfer: `content` in the style of `styles`.
 
     Pictures are (3, H, W) in [0, 1]; several styles are blended, in equal parts unless they are
     `Style`s with weights. Without `encoder` the one that the settings name is loaded.
@@ -40,8 +40,8 @@ def stylize(
     Raises `InputError` for a picture of the wrong form or too small, `UsageError` for an
     unknown layer or device, `WeightsError` when the encoder cannot be loaded.
     """
-    given = [styles] if isinstance(styles, torch.Tensor | Style) else styles
-    wrapped = [style if isinstance(style, Style) else Style(style) for style in given]
+    listed = [styles] if isinstance(styles, torch.Tensor | Style) else styles
+    wrapped = [style if isinstance(style, Style) else Style(style) for style in listed]
     request = Request(content, wrapped, settings or Settings(), init_image)
     return stylize_together([request], compute=compute, encoder=encoder, on_progress=on_progress)[0]
 
@@ -55,10 +55,10 @@ def stylize_together(
     on_progress: ProgressCallback | None = None,
     resume: dict[str, Any] | None = None,
 ) -> list[Result]:
-    """Make several pictures of one size at once; `Request.together` says which can be.
+    """Style transfer of a batch of pictures of one size: see `Request.can_batch_with`.
 
     `targets` of an earlier call with the same encoder and settings spare the work of preparing
-    them, and know its styles. `resume` is what `Progress.state` gave in a run of the same
+    them, and have its styles cached. `resume` is a state by `Progress.state` of a run of the same
     requests. Raises as `stylize` does.
     """
     started = time.perf_counter()
@@ -72,8 +72,8 @@ def stylize_together(
     with tuned_malloc(), torch.no_grad():
         finished = run_coarse_to_fine(run, resume)
         pyramids = [
-            pyramid_of(targets, subject, finished.image[index : index + 1], compute)
-            for index, subject in enumerate(run.subjects)
+            pyramid_of(targets, request, finished.image[index : index + 1], compute)
+            for index, request in enumerate(run.requests)
         ]
     seconds = time.perf_counter() - started
     return [
@@ -83,7 +83,7 @@ def stylize_together(
 
 
 def make_targets(encoder: Encoder, settings: Settings, compute: Compute) -> Targets:
-    """The encoder made ready for a device and a precision, for any number of runs."""
+    """Targets on a device and in a precision, for any number of runs."""
     device, dtype = resolve(compute)
     return Targets(encoder, settings, dtype=dtype, device=device)
 
@@ -95,21 +95,15 @@ def _prepare(
     compute: Compute,
     on_progress: ProgressCallback | None,
 ) -> Run:
-    importer = Importer(targets.trunk.device)
-    subjects = tuple(
-        importer.subject(request, weights_of(encoder, request.settings)) for request in requests
-    )
-    settings = tuple(request.settings for request in requests)
-    sizes = {
-        output_size(_size(subject.content), own)
-        for subject, own in zip(subjects, settings, strict=True)
-    }
+    copies: Copies = {}
+    ready = tuple(request.to(targets.extractor.device, copies) for request in requests)
+    sizes = {output_size(_size(request.content), request.settings) for request in ready}
     if len(sizes) > 1:
         raise InputError("pictures made together must have one size.")
     size = sizes.pop()
     check_smallest_size(size, targets.size_needed, "the output")
-    scales = make_schedule(size, settings[0], targets.size_needed)
-    return Run(subjects, settings, targets, scales, compute, on_progress)
+    scales = make_schedule(size, requests[0].settings, targets.size_needed)
+    return Run(ready, targets, scales, compute, on_progress)
 
 
 def _result(
@@ -126,12 +120,12 @@ def _result(
         image=finished.image[index].float().cpu().clone(),
         losses=Losses(*finished.terms[:, index].tolist()),
         pyramid=pyramid,
-        settings=run.settings[index],
+        settings=run.requests[index].settings,
         encoder_sha256=encoder.sha256,
         device=str(run.device),
-        precision=precision_name(run.targets.trunk.dtype),
+        precision=precision_name(run.targets.extractor.dtype),
         iterations=sum(scale.iterations for scale in run.scales),
-        seconds=seconds / len(run.subjects),
+        seconds=seconds / len(run.requests),
         notes=(note,) if recoveries else (),
     )
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from stylecli.encoder import Encoder
-from stylecli.encoder.feature_extractor import Trunk
+from stylecli.encoder.feature_extractor import FeatureExtractor
 from stylecli.errors import UsageError
 from stylecli.settings import Padding, Pooling
 
@@ -24,10 +24,10 @@ def random(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> to
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
 
-def trunk_of(
+def extractor_of(
     encoder: Encoder, layers: tuple[str, ...], dtype: torch.dtype = torch.float64
-) -> Trunk:
-    return Trunk(encoder, layers, dtype=dtype, device=CPU)
+) -> FeatureExtractor:
+    return FeatureExtractor(encoder, layers, dtype=dtype, device=CPU)
 
 
 def autograd(
@@ -62,15 +62,15 @@ def test_features_and_gradients_equal_the_encoders(
     build: Callable[..., Encoder], layers: tuple[str, ...], pooling: Pooling, padding: Padding
 ) -> None:
     encoder = build(pooling, padding)
-    trunk = trunk_of(encoder, layers)
+    extractor = extractor_of(encoder, layers)
     for size in SIZES:
         image = random(2, 3, *size)
         features, gradients, expected = autograd(encoder, image, layers)
-        tape = trunk.forward(image)
+        tape = extractor.forward(image)
         assert tape.features.keys() == set(layers)
         for name in layers:  # layers asked for survive the ReLU after them
             assert relative_error(tape.features[name], features[name]) < 1e-10, (name, size)
-        found = trunk.backward(tape, made(gradients))
+        found = extractor.backward(tape, made(gradients))
         assert found.shape == image.shape
         assert relative_error(found, expected) < 1e-10, size
         assert not tape.features and not any(x is not None for x in tape.kept)  # all let go
@@ -81,20 +81,20 @@ def test_gradients_of_some_layers_only(build: Callable[..., Encoder]) -> None:
     encoder = build()
     layers = ("relu1_1", "relu2_1", "relu3_3")
     image = random(1, 3, 13, 11)
-    trunk = trunk_of(encoder, layers)
+    extractor = extractor_of(encoder, layers)
     for some in (("relu2_1",), ("relu1_1", "relu3_3")):
         _, gradients, expected = autograd(encoder, image, some)
-        found = trunk.backward(trunk.forward(image), made(gradients))
+        found = extractor.backward(extractor.forward(image), made(gradients))
         assert relative_error(found, expected) < 1e-10
 
 
 def test_backward_is_linear_in_the_gradients(build: Callable[..., Encoder]) -> None:
-    trunk = trunk_of(build(), ("relu2_1", "relu3_1"))
+    extractor = extractor_of(build(), ("relu2_1", "relu3_1"))
     image = random(1, 3, 12, 10)
-    features = trunk.forward(image).features
+    features = extractor.forward(image).features
     ones = {name: random(*x.shape, seed=1) for name, x in features.items()}
     first, second, both = (
-        trunk.backward(trunk.forward(image), made(each))
+        extractor.backward(extractor.forward(image), made(each))
         for each in (*({name: one} for name, one in ones.items()), ones)
     )
     torch.testing.assert_close(both, first + second)
@@ -104,29 +104,29 @@ def test_image_and_encoder_stay_as_they_are(build: Callable[..., Encoder]) -> No
     encoder = build()
     image = random(1, 3, 8, 8)
     before, weights = image.clone(), {k: v.clone() for k, v in encoder.state_dict().items()}
-    trunk = trunk_of(encoder, ("conv1_1", "relu3_3"))
-    tape = trunk.forward(image)
-    trunk.backward(tape, made({"relu3_3": torch.ones_like(tape.features["relu3_3"])}))
+    extractor = extractor_of(encoder, ("conv1_1", "relu3_3"))
+    tape = extractor.forward(image)
+    extractor.backward(tape, made({"relu3_3": torch.ones_like(tape.features["relu3_3"])}))
     assert torch.equal(image, before)
     assert all(torch.equal(v, weights[k]) for k, v in encoder.state_dict().items())
 
 
 def test_stops_at_the_deepest_layer(build: Callable[..., Encoder]) -> None:
-    trunk = trunk_of(build(), ("relu1_1", "relu2_1"))
-    assert [step.name for step in trunk.steps][-1] == "relu2_1"
-    assert trunk.smallest_side == 2
+    extractor = extractor_of(build(), ("relu1_1", "relu2_1"))
+    assert [step.name for step in extractor.steps][-1] == "relu2_1"
+    assert extractor.smallest_side == 2
 
 
 def test_pictures_of_a_batch_do_not_meet(build: Callable[..., Encoder]) -> None:
-    trunk = trunk_of(build(), ("relu3_3",))
+    extractor = extractor_of(build(), ("relu3_3",))
     image = random(2, 3, 11, 14)
-    tape = trunk.forward(image)
+    tape = extractor.forward(image)
     gradient = random(*tape.features["relu3_3"].shape, seed=1)
-    together = trunk.backward(tape, made({"relu3_3": gradient}))
+    batched = extractor.backward(tape, made({"relu3_3": gradient}))
     for b in (0, 1):
-        one = trunk.forward(image[b : b + 1])
-        alone = trunk.backward(one, made({"relu3_3": gradient[b : b + 1]}))
-        torch.testing.assert_close(together[b : b + 1], alone, rtol=1e-12, atol=1e-13)
+        one = extractor.forward(image[b : b + 1])
+        alone = extractor.backward(one, made({"relu3_3": gradient[b : b + 1]}))
+        torch.testing.assert_close(batched[b : b + 1], alone, rtol=1e-12, atol=1e-13)
 
 
 @pytest.mark.parametrize(
@@ -139,14 +139,14 @@ def test_lower_precision_is_close(
     """Features in the working precision, the pixels' gradient in float32."""
     layers = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
     image = torch.nn.functional.interpolate(random(1, 3, 6, 6), (32, 40), mode="bilinear")
-    exact = trunk_of(compact, layers)
+    exact = extractor_of(compact, layers)
     tape = exact.forward(image)
     features = dict(tape.features)
     expected = exact.backward(tape, made(features))  # of ½ Σ features²
-    trunk = trunk_of(compact, layers, dtype)
-    low = trunk.forward(image.float())
+    extractor = extractor_of(compact, layers, dtype)
+    low = extractor.forward(image.float())
     low_features = dict(low.features)
-    found = trunk.backward(low, made(low_features))
+    found = extractor.backward(low, made(low_features))
     assert {x.dtype for x in low_features.values()} == {dtype}
     assert found.dtype == torch.float32
     for name in layers:
@@ -156,4 +156,4 @@ def test_lower_precision_is_close(
 
 def test_unknown_layer(build: Callable[..., Encoder]) -> None:
     with pytest.raises(UsageError, match=r"unknown layer 'relu31'; did you mean 'relu3_1'\?"):
-        trunk_of(build(), ("relu31",))
+        extractor_of(build(), ("relu31",))

@@ -14,13 +14,13 @@ import sys, torch
 from stylecli.encoder import load_encoder
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.stylization import make_targets
-from stylecli.transfer.request import Part, Source, Subject
+from stylecli.transfer.request import Request, Style
 
 targets = make_targets(load_encoder(sys.argv[1]), Settings(), Compute(device="cpu"))
 for size in ((512, 512), (384, 512), (512, 341)):
     image = torch.rand(1, 3, *size)
-    subject = Subject(image, (Part((Source(image),)),), targets.weights)
-    objective = targets.objective([subject], size)
+    request = Request(image[0], [Style(image[0])], Settings())
+    objective = targets.objective([request], size)
     objective(image)
     print("again", flush=True)
     objective(image)

@@ -88,7 +88,7 @@ def test_pooling(
 def test_steps_by_hand_equal_forward() -> None:
     encoder = load_encoder("compact", padding="zeros").to(torch.float64)
     image = torch.rand(1, 3, 32, 32, dtype=torch.float64)
-    x = encoder.normalise(image)
+    x = encoder.normalize(image)
     for step in encoder.steps:
         if step.kind == "conv":
             x = F.conv2d(x, step.weight, step.bias, padding=1)

@@ -11,7 +11,7 @@ from stylecli.images import read_picture, write_picture
 from stylecli.job import Job
 from stylecli.pipeline.measure import Meter
 from stylecli.pipeline.session import Session
-from stylecli.recognition.matching import compare, open_eye
+from stylecli.recognition.matching import compare, open_metric
 from stylecli.recognition.metric import PerceptualMetric
 from stylecli.settings import Compute, Settings
 
@@ -39,10 +39,10 @@ def test_as_compare_says_it(measured: Any, content_path: Path, style_path: Path)
     path = content_path.with_name("image.png")
     write_picture(path, image)
     image = read_picture(path).pixels
-    eye, _ = open_eye("compact", Compute())
+    metric, _ = open_metric("compact", Compute())
     found = measured(image)
-    assert found["content_distance"] == compare(content_path, path, eye).content
-    assert found["style_distance"] == compare(path, style_path, eye).style
+    assert found["content_distance"] == compare(content_path, path, metric).content
+    assert found["style_distance"] == compare(path, style_path, metric).style
 
 
 def test_the_content_and_the_style_themselves(

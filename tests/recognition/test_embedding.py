@@ -12,12 +12,12 @@ from stylecli.recognition.verification import evaluate_verification
 def clouds(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Eight labels that differ in six directions, under noise in forty others."""
     generator = torch.Generator().manual_seed(seed)
-    centres = torch.zeros(8, 80)
-    centres[:, :6] = torch.randn((8, 6), generator=generator)
+    centers = torch.zeros(8, 80)
+    centers[:, :6] = torch.randn((8, 6), generator=generator)
     noise = torch.zeros(8, 12, 80)
     noise[..., 10:50] = 1.2 * torch.randn((8, 12, 40), generator=generator)
     noise[..., :6] = 0.3 * torch.randn((8, 12, 6), generator=generator)
-    return (centres[:, None] + noise).flatten(0, 1), torch.arange(8).repeat_interleave(12)
+    return (centers[:, None] + noise).flatten(0, 1), torch.arange(8).repeat_interleave(12)
 
 
 def test_triplet_loss_is_the_naive_mean() -> None:

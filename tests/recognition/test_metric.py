@@ -1,4 +1,4 @@
-"""What the encoder sees in pictures, and distances between them."""
+"""Perceptual metric: distances, Gram matrices and style descriptors of pictures."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ from stylecli.recognition.metric import (
 
 
 @pytest.fixture(scope="module")
-def eye() -> PerceptualMetric:
+def metric() -> PerceptualMetric:
     return PerceptualMetric(encoders.load_encoder("compact"), torch.device("cpu"))
 
 
@@ -25,34 +25,34 @@ def test_symmetric_distance_by_hand() -> None:
     assert symmetric_distance(torch.zeros(3), torch.zeros(3)) == 0.0
 
 
-def test_identical_pictures_are_at_zero(eye: PerceptualMetric, content: torch.Tensor) -> None:
-    found = eye.distances(content, content.clone())
+def test_identical_pictures_are_at_zero(metric: PerceptualMetric, content: torch.Tensor) -> None:
+    found = metric.distances(content, content.clone())
     assert (found.content, found.style, set(found.layers.values())) == (0.0, 0.0, {0.0})
 
 
 @pytest.mark.parametrize("size", [(40, 56), (90, 20), (16, 16), (1, 300), (700, 9)])
 def test_distances_are_symmetric_at_any_shape(
-    eye: PerceptualMetric, content: torch.Tensor, size: tuple[int, int]
+    metric: PerceptualMetric, content: torch.Tensor, size: tuple[int, int]
 ) -> None:
     other = torch.rand((3, *size), generator=torch.Generator().manual_seed(1))
-    one, two = eye.distances(content, other), eye.distances(other, content)
+    one, two = metric.distances(content, other), metric.distances(other, content)
     assert one == two
     assert 0.0 < one.style <= 2.0
     assert 0.0 < one.content <= 2.0
 
 
 def test_style_is_the_weighted_mean_of_its_layers(
-    eye: PerceptualMetric, content: torch.Tensor, style: torch.Tensor
+    metric: PerceptualMetric, content: torch.Tensor, style: torch.Tensor
 ) -> None:
-    found = eye.distances(content, style)
-    total = sum(weight * found.layers[name] for name, weight in eye.style)
-    assert found.style == pytest.approx(total / sum(weight for _, weight in eye.style))
+    found = metric.distances(content, style)
+    total = sum(weight * found.layers[name] for name, weight in metric.style)
+    assert found.style == pytest.approx(total / sum(weight for _, weight in metric.style))
     assert list(found.layers) == ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"]
 
 
-def test_grams_are_those_of_the_features(eye: PerceptualMetric, style: torch.Tensor) -> None:
-    (gram, *_) = eye.grams(style, 56)
-    features = eye.style_trunk.forward(style[None], keep=False).features["relu3_1"][0]
+def test_grams_are_those_of_the_features(metric: PerceptualMetric, style: torch.Tensor) -> None:
+    (gram, *_) = metric.grams(style, 56)
+    features = metric.style_extractor.forward(style[None], keep=False).features["relu3_1"][0]
     channels, height, width = features.shape
     naive = torch.zeros(channels, channels)
     for y in range(height):
@@ -61,17 +61,17 @@ def test_grams_are_those_of_the_features(eye: PerceptualMetric, style: torch.Ten
     torch.testing.assert_close(gram["relu3_1"], naive / (height * width), rtol=1e-4, atol=1e-5)
 
 
-def test_octaves_end_where_the_layers_do(eye: PerceptualMetric, content: torch.Tensor) -> None:
-    assert len(eye.grams(content, 64)) == 1
-    assert len(eye.grams(content, 128)) == 2
-    assert len(eye.grams(content, 512)) == 3
-    assert len(eye.grams(content, 512, octaves=1)) == 1
+def test_octaves_end_where_the_layers_do(metric: PerceptualMetric, content: torch.Tensor) -> None:
+    assert len(metric.grams(content, 64)) == 1
+    assert len(metric.grams(content, 128)) == 2
+    assert len(metric.grams(content, 512)) == 3
+    assert len(metric.grams(content, 512, octaves=1)) == 1
 
 
 def test_shuffling_places_changes_content_more_than_style(
-    eye: PerceptualMetric, style: torch.Tensor
+    metric: PerceptualMetric, style: torch.Tensor
 ) -> None:
-    found = eye.distances(style, style.roll((20, 28), (-2, -1)))
+    found = metric.distances(style, style.roll((20, 28), (-2, -1)))
     assert found.content > 2 * found.style
 
 
@@ -90,8 +90,8 @@ def test_a_code_by_hand() -> None:
 
 
 def test_codes_do_not_depend_on_brightness_of_all(
-    eye: PerceptualMetric, style: torch.Tensor
+    metric: PerceptualMetric, style: torch.Tensor
 ) -> None:
-    grams = eye.grams(style, 56, octaves=1)[0]
+    grams = metric.grams(style, 56, octaves=1)[0]
     louder = {name: 9.0 * gram for name, gram in grams.items()}
     torch.testing.assert_close(style_descriptor(grams), style_descriptor(louder))

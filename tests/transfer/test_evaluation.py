@@ -9,7 +9,7 @@ from stylecli.settings import Compute, Settings
 from stylecli.transfer.evaluation import REPORTED_OCTAVES, pyramid_of, relative_pyramid
 from stylecli.transfer.objective import losses
 from stylecli.transfer.objective.targets import Targets
-from stylecli.transfer.request import Part, Source, Subject
+from stylecli.transfer.request import Request, Style
 from stylecli.transfer.resample import fit, halve, resize
 
 from .naive import continued, counted
@@ -37,8 +37,10 @@ def targets_of(encoder: Encoder, settings: Settings = SETTINGS) -> Targets:
     return Targets(encoder, settings, dtype=torch.float64, device=CPU)
 
 
-def subject_of(targets: Targets, *parts: Part, content: torch.Tensor = CONTENT) -> Subject:
-    return Subject(content, parts, targets.weights)
+def request_of(
+    *styles: Style, settings: Settings = SETTINGS, content: torch.Tensor = CONTENT
+) -> Request:
+    return Request(content[0], styles, settings)
 
 
 def content_losses(encoder: Encoder, content: torch.Tensor, image: torch.Tensor) -> list[float]:
@@ -82,11 +84,11 @@ def style_losses(
 @pytest.mark.parametrize("kind", ["relative", "gatys"])
 @pytest.mark.parametrize("scale", [1.0, 1.5])
 def test_relative_losses_at_three_sizes(build: Build, kind: str, scale: float) -> None:
-    """Whatever the run was optimised for."""
+    """Whatever the run was optimized for."""
     encoder = build()
-    targets = targets_of(encoder, replace(SETTINGS, losses=kind, octaves=1))
-    subject = subject_of(targets, Part((Source(STYLE, 1.0, scale),)))
-    found = pyramid_of(targets, subject, IMAGE, COMPUTE)
+    settings = replace(SETTINGS, losses=kind, octaves=1)
+    request = request_of(Style(STYLE[0], 1.0, scale), settings=settings)
+    found = pyramid_of(targets_of(encoder, settings), request, IMAGE, COMPUTE)
     content, style = zip(*found, strict=True)
     assert len(found) == 3 == REPORTED_OCTAVES
     assert content == pytest.approx(content_losses(encoder, CONTENT, IMAGE), rel=1e-9)
@@ -98,8 +100,9 @@ def test_regions_count_by_their_area(build: Build) -> None:
     left = torch.zeros(1, 1, 64, 80, dtype=torch.float64)
     left[..., :20] = 1.0
     targets = targets_of(encoder)
-    parts = Part((Source(STYLE),), left), Part((Source(other),), 1.0 - left)
-    found = [style for _, style in pyramid_of(targets, subject_of(targets, *parts), IMAGE, COMPUTE)]
+    request = request_of(Style(STYLE[0]), Style(other[0], region=1))
+    request = replace(request, regions=(left[0], 1.0 - left[0]))
+    found = [style for _, style in pyramid_of(targets, request, IMAGE, COMPUTE)]
     first = style_losses(encoder, STYLE, IMAGE, mask=left)
     second = style_losses(encoder, other, IMAGE, mask=1.0 - left)
     wanted = [0.25 * a + 0.75 * b for a, b in zip(first, second, strict=True)]
@@ -115,18 +118,18 @@ def test_a_part_of_a_style(build: Build) -> None:
     for seed in (6, 7):
         picture = STYLE.clone()
         picture[..., 30:] = random(1, 3, 30, 10, seed=seed)
-        part = Part((Source(picture, mask=left),))
-        found.append(pyramid_of(targets, subject_of(targets, part), IMAGE, COMPUTE)[0])
-    whole = pyramid_of(targets, subject_of(targets, Part((Source(STYLE),))), IMAGE, COMPUTE)[0]
+        request = request_of(Style(picture[0], mask=left[0]))
+        found.append(pyramid_of(targets, request, IMAGE, COMPUTE)[0])
+    whole = pyramid_of(targets, request_of(Style(STYLE[0])), IMAGE, COMPUTE)[0]
     assert found[0] == pytest.approx(found[1], rel=1e-9)
     assert whole[1] != pytest.approx(found[0][1], rel=1e-3)
 
 
 def test_tiles_change_nothing(build: Build) -> None:
     targets = targets_of(build())
-    subject = subject_of(targets, Part((Source(STYLE),)))
+    request = request_of(Style(STYLE[0]))
     found, tiled = (
-        torch.tensor(pyramid_of(targets, subject, IMAGE, replace(COMPUTE, tile=tile)))
+        torch.tensor(pyramid_of(targets, request, IMAGE, replace(COMPUTE, tile=tile)))
         for tile in ("off", "64")
     )
     torch.testing.assert_close(tiled, found, rtol=1e-10, atol=0)
@@ -134,8 +137,8 @@ def test_tiles_change_nothing(build: Build) -> None:
 
 def test_nothing_is_lost_where_nothing_differs(build: Build) -> None:
     targets = targets_of(build())
-    subject = subject_of(targets, Part((Source(IMAGE),)), content=IMAGE)
-    for content, style in pyramid_of(targets, subject, IMAGE, COMPUTE):
+    request = request_of(Style(IMAGE[0]), content=IMAGE)
+    for content, style in pyramid_of(targets, request, IMAGE, COMPUTE):
         assert content < 1e-20 and style < 1e-20
 
 
@@ -145,21 +148,22 @@ def test_nothing_is_lost_where_nothing_differs(build: Build) -> None:
 def test_fewer_sizes_of_a_small_picture(build: Build, size: tuple[int, int], expected: int) -> None:
     """The deepest layer needs 4 pixels."""
     targets = targets_of(build())
-    subject = subject_of(targets, Part((Source(STYLE),)))
-    assert len(pyramid_of(targets, subject, resize(IMAGE, size), COMPUTE)) == expected
+    request = request_of(Style(STYLE[0]))
+    assert len(pyramid_of(targets, request, resize(IMAGE, size), COMPUTE)) == expected
 
 
 def test_a_report_is_not_worth_memory_that_is_short(build: Build) -> None:
     targets = targets_of(build())
-    subject = subject_of(targets, Part((Source(STYLE),)))
-    assert pyramid_of(targets, subject, IMAGE, replace(COMPUTE, max_memory="1M")) == ()
+    request = request_of(Style(STYLE[0]))
+    assert pyramid_of(targets, request, IMAGE, replace(COMPUTE, max_memory="1M")) == ()
 
 
 def test_of_pictures_alone(build: Build) -> None:
     """With the encoder's own layers, in single precision."""
     encoder = build()
     targets = targets_of(encoder, Settings())
-    wanted = pyramid_of(targets, subject_of(targets, Part((Source(STYLE),))), IMAGE, COMPUTE)
+    request = request_of(Style(STYLE[0]), settings=Settings())
+    wanted = pyramid_of(targets, request, IMAGE, COMPUTE)
     pictures = CONTENT.float(), STYLE.float(), IMAGE.float()
     found = relative_pyramid(encoder, *pictures, COMPUTE)
     for pair, expected in zip(found, wanted, strict=True):

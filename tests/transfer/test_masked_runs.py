@@ -72,10 +72,10 @@ def test_each_region_takes_its_own_style(
     compact: Encoder, content: torch.Tensor, style: torch.Tensor, left: torch.Tensor
 ) -> None:
     """Warm on the left, cold on the right, and the other way round."""
-    warm, cold, grey = style, style.flip(0), torch.full_like(content, 0.5)
+    warm, cold, gray = style, style.flip(0), torch.full_like(content, 0.5)
     for first, second, sign in ((warm, cold, 1.0), (cold, warm, -1.0)):
         styles = [Style(first, region=0), Style(second, region=1)]
-        image = run(compact, grey, styles, (left, 1.0 - left), strength=1.0, iterations=60).image
+        image = run(compact, gray, styles, (left, 1.0 - left), strength=1.0, iterations=60).image
         warmth = sign * (image[0] - image[2]).mean(0)
         assert float(warmth[:24].mean()) > 0.15
         assert float(warmth[40:].mean()) < -0.15

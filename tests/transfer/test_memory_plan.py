@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from stylecli.encoder import Encoder
-from stylecli.encoder.feature_extractor import Trunk
+from stylecli.encoder.feature_extractor import FeatureExtractor
 from stylecli.errors import MemoryLimitError
 from stylecli.transfer import memory_plan
 from stylecli.transfer.memory_plan import (
@@ -29,57 +29,57 @@ BIG = (3000, 4000)
 
 
 @pytest.fixture(scope="module")
-def trunk(compact: Encoder) -> Trunk:
-    return Trunk(compact, ["relu5_1"], dtype=torch.float32, device=CPU)
+def extractor(compact: Encoder) -> FeatureExtractor:
+    return FeatureExtractor(compact, ["relu5_1"], dtype=torch.float32, device=CPU)
 
 
-def test_plans_go_from_the_fastest_to_the_leanest(trunk: Trunk) -> None:
-    found = list(plans(trunk, BIG, tile="auto", limit=PLENTY))
+def test_plans_go_from_the_fastest_to_the_leanest(extractor: FeatureExtractor) -> None:
+    found = list(plans(extractor, BIG, tile="auto", limit=PLENTY))
     assert [(plan.history, plan.tile) for plan in found] == list(CANDIDATES)
     assert found[0].history == HISTORY and found[0].tile is None
     assert all(fast.predicted_bytes > lean.predicted_bytes for fast, lean in pairwise(found))
 
 
-def test_only_plans_within_the_limit(trunk: Trunk) -> None:
-    every = list(plans(trunk, BIG, tile="auto", limit=PLENTY))
+def test_only_plans_within_the_limit(extractor: FeatureExtractor) -> None:
+    every = list(plans(extractor, BIG, tile="auto", limit=PLENTY))
     for index, plan in enumerate(every):
         limit = plan.predicted_bytes
-        assert list(plans(trunk, BIG, tile="auto", limit=limit)) == every[index:]
+        assert list(plans(extractor, BIG, tile="auto", limit=limit)) == every[index:]
 
 
 @pytest.mark.parametrize(("tile", "side"), [("off", None), (256, 256)])
-def test_a_tile_asked_for_is_kept(trunk: Trunk, tile: str, side: int | None) -> None:
-    found = list(plans(trunk, BIG, tile=tile, limit=PLENTY))  # type: ignore[arg-type]
+def test_a_tile_asked_for_is_kept(extractor: FeatureExtractor, tile: str, side: int | None) -> None:
+    found = list(plans(extractor, BIG, tile=tile, limit=PLENTY))  # type: ignore[arg-type]
     assert {plan.tile for plan in found} == {side}
     histories = [plan.history for plan in found]
     assert histories == sorted(set(histories), reverse=True)
 
 
-def test_no_plan_names_a_size_that_has_one(trunk: Trunk) -> None:
+def test_no_plan_names_a_size_that_has_one(extractor: FeatureExtractor) -> None:
     limit = 2 * GIB
     with pytest.raises(MemoryLimitError, match=r"4000x3000.*2\.0 GiB allowed: use --size \d+ or"):
-        next(plans(trunk, BIG, tile="auto", limit=limit))
-    side = largest_side(trunk, BIG, "auto", limit)
+        next(plans(extractor, BIG, tile="auto", limit=limit))
+    side = largest_side(extractor, BIG, "auto", limit)
     assert 500 < side < 4000
-    assert list(plans(trunk, fit(BIG, side), tile="auto", limit=limit))
+    assert list(plans(extractor, fit(BIG, side), tile="auto", limit=limit))
     with pytest.raises(MemoryLimitError):
-        next(plans(trunk, fit(BIG, side + 1), tile="auto", limit=limit))
+        next(plans(extractor, fit(BIG, side + 1), tile="auto", limit=limit))
 
 
-def test_predictions_grow_with_what_costs_memory(trunk: Trunk) -> None:
-    base = predict_bytes(trunk, (500, 700), None, 10)
-    assert predict_bytes(trunk, (1000, 700), None, 10) > base
-    assert predict_bytes(trunk, (500, 700), None, 20) - base == 10 * 24 * 500 * 700
-    assert predict_bytes(trunk, BIG, 256, 10) < predict_bytes(trunk, BIG, 1024, 10)
-    assert predict_bytes(trunk, BIG, 1024, 10) < predict_bytes(trunk, BIG, None, 10)
+def test_predictions_grow_with_what_costs_memory(extractor: FeatureExtractor) -> None:
+    base = predict_bytes(extractor, (500, 700), None, 10)
+    assert predict_bytes(extractor, (1000, 700), None, 10) > base
+    assert predict_bytes(extractor, (500, 700), None, 20) - base == 10 * 24 * 500 * 700
+    assert predict_bytes(extractor, BIG, 256, 10) < predict_bytes(extractor, BIG, 1024, 10)
+    assert predict_bytes(extractor, BIG, 1024, 10) < predict_bytes(extractor, BIG, None, 10)
 
 
 def test_bf16_needs_less(build: Callable[..., Encoder]) -> None:
-    trunks = [
-        Trunk(build(), ["relu3_3"], dtype=dtype, device=CPU)
+    extractors = [
+        FeatureExtractor(build(), ["relu3_3"], dtype=dtype, device=CPU)
         for dtype in (torch.bfloat16, torch.float32)
     ]
-    low, high = (predict_bytes(trunk, BIG, None, 20) for trunk in trunks)
+    low, high = (predict_bytes(extractor, BIG, None, 20) for extractor in extractors)
     assert low < high
 
 
@@ -88,10 +88,10 @@ def test_memory_limit_is_what_the_user_allows_or_what_is_free() -> None:
     assert 0 < memory_limit(CPU, None) < 2**50
 
 
-def test_no_plan_and_no_size(trunk: Trunk) -> None:
-    assert largest_side(trunk, BIG, "auto", 2**20) == 0
+def test_no_plan_and_no_size(extractor: FeatureExtractor) -> None:
+    assert largest_side(extractor, BIG, "auto", 2**20) == 0
     with pytest.raises(MemoryLimitError, match="1 MiB allowed: no size fits, so allow a larger"):
-        next(plans(trunk, BIG, tile="auto", limit=2**20))
+        next(plans(extractor, BIG, tile="auto", limit=2**20))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="has no such limits")

@@ -206,7 +206,7 @@ def test_pyramid_holds_three_sizes_where_they_exist(paint: Any) -> None:
     assert len(paint(content=torch.rand(3, 20, 20), iterations=1).pyramid) == 1
 
 
-def test_pyramid_is_relative_whatever_is_optimised(paint: Any, content: torch.Tensor) -> None:
+def test_pyramid_is_relative_whatever_is_optimized(paint: Any, content: torch.Tensor) -> None:
     relative, gatys = (
         paint(
             iterations=1,

@@ -1,1 +1,1 @@
-"""Computing resources: device and precision, the C library's malloc, CUDA graphs."""
+"""Compute resources: device and precision, the C library's malloc, CUDA graphs."""

@@ -1,7 +1,7 @@
-"""An iteration captured as a CUDA graph and replayed: one launch instead of some 600.
+"""CUDA graph of an iteration, captured once and replayed: one launch instead of some 600.
 
 At 512 pixels an H100 computes an iteration faster than a processor can launch its kernels one
-by one. What is captured must neither wait for the device nor depend on Python state.
+by one. A captured iteration must neither wait for the device nor depend on Python state.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ WARM_UP: Final = 3  # iterations run as usual first, so that libraries have set 
 
 
 class GraphReplay:
-    """Calls `body` as it is a few times, then as one graph; on other devices always as it is."""
+    """CUDA graph replay: `body` is called a few times, then captured; elsewhere always called."""
 
     def __init__(self, body: Callable[[], None], device: torch.device) -> None:
         self.body = body
@@ -36,7 +36,7 @@ class GraphReplay:
             self._capture()
 
     def _on_the_side(self) -> None:
-        """On another stream, as a capture will be: its memory is then never in use elsewhere."""
+        """Call on a side stream, as a capture will be: its memory is then not in use elsewhere."""
         side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
@@ -44,7 +44,7 @@ class GraphReplay:
         torch.cuda.current_stream().wait_stream(side)
 
     def _capture(self) -> None:
-        """Record an iteration, then run it; where that cannot be done, go on as before."""
+        """Capture an iteration, then run it; where that cannot be done, go on as before."""
         graph = torch.cuda.CUDAGraph()
         try:
             with torch.cuda.graph(graph):

@@ -1,4 +1,4 @@
-"""Which device and which precision a run uses."""
+"""Device and precision of a run."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Memory of the C library that is used again instead of given back and fetched anew.
+"""Tuned malloc: freed memory is kept for the next iteration instead of returned to the system.
 
 A run asks for the same large blocks in every iteration. GNU's malloc returns such blocks to the
 kernel at once and takes them back zeroed, page by page. Measured at 512 px (compact, one octave,
@@ -23,7 +23,7 @@ _runs = 0  # runs within `tuned_malloc`, in all threads
 
 @contextlib.contextmanager
 def tuned_malloc() -> Iterator[None]:
-    """Within, freed memory stays with the process; given back at the end of the last run.
+    """Tune malloc to keep freed memory in the process, until the end of the last run.
 
     Does nothing where the C library is not GNU's.
     """
@@ -33,11 +33,11 @@ def tuned_malloc() -> Iterator[None]:
         yield
     finally:
         _enter(library, -1)
-        give_back()
+        release_free_memory()
 
 
-def give_back() -> None:
-    """Give memory that is free now back to the system: between two scales, or after a run."""
+def release_free_memory() -> None:
+    """Trim malloc's free memory: between two scales, or after a run."""
     library = _gnu_library()
     if library is not None:
         library.malloc_trim(0)

@@ -1,4 +1,4 @@
-"""The style term: Gram matrices of tiles summed, compared, and carried back to the features."""
+"""Style loss on Gram matrices, summed over tiles, and its gradient at the features."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,7 @@ Features = Mapping[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class StyleTerm:
-    """The style loss of one octave, for pictures whose features come tile by tile.
+    """Gram-matrix style loss of one octave, for features that are computed tile by tile.
 
     `stride` are the pixels from one position to the next, by layer.
     """
@@ -32,17 +32,17 @@ class StyleTerm:
     stride: Mapping[str, int]
 
     def add_sums(self, sums: dict[Key, torch.Tensor], features: Features, tile: Tile) -> None:
-        """Add the tile's part of every region's Gram matrices, (B, C, C), to `sums`."""
+        """Add the tile's share of every region's Gram matrices, (B, C, C), to `sums`."""
         for index, region in enumerate(self.octave.regions):
             for name, _ in self.octave.level.layers:
-                own = losses.gram_sum(self._guided(region, name, features, tile))
+                gram = losses.gram_sum(self._guided(region, name, features, tile))
                 key = index, name
-                sums[key] = sums[key] + own if key in sums else own
+                sums[key] = sums[key] + gram if key in sums else gram
 
     def value(
         self, sums: Mapping[Key, torch.Tensor], beta: torch.Tensor
     ) -> tuple[torch.Tensor, dict[Key, torch.Tensor]]:
-        """This octave's share of the style loss (B,), and matrices K (B, C, C).
+        """Style loss (B,) of this octave, weighted, and matrices K (B, C, C) of its gradient.
 
         K·F, with F the guided features, is the gradient of `beta` (B,) times that share with
         respect to F.
@@ -64,9 +64,9 @@ class StyleTerm:
     def gradients(
         self, features: Features, tile: Tile, factors: Mapping[Key, torch.Tensor]
     ) -> dict[str, Callable[[], torch.Tensor]]:
-        """By layer, what makes the gradient at the tile's features, 0 in its halo.
+        """Functions by layer that compute the gradient at the tile's features, 0 in its halo.
 
-        Each is as large as its layer, so it is made when the way back has come to it.
+        A gradient is as large as its layer, so it is computed when the backward pass needs it.
         """
         return {
             name: functools.partial(self._gradient, name, features[name], tile, factors)
@@ -82,10 +82,10 @@ class StyleTerm:
             if region.guides is not None:
                 guide = tile.with_halo(region.guides[name], self.stride[name])
                 guided = features * guide.to(features.dtype)
-            own = multiply_channels(factors[index, name], guided)
+            gradient = multiply_channels(factors[index, name], guided)
             if region.guides is not None:
-                own *= guide.to(own.dtype)
-            total = own if total is None else total.add_(own)
+                gradient *= guide.to(gradient.dtype)
+            total = gradient if total is None else total.add_(gradient)
         assert total is not None
         return tile.clear_halo(total, self.stride[name])
 
@@ -101,7 +101,7 @@ class StyleTerm:
 
 
 def positions_of(region: Region, name: str, size: Size, stride: int) -> float:
-    """How many positions a region's Gram matrix is the mean over."""
+    """Number of positions that a region's Gram matrix is the mean over."""
     if region.positions is not None:
         return region.positions[name]
     return float((size[0] // stride) * (size[1] // stride))
@@ -110,7 +110,7 @@ def positions_of(region: Region, name: str, size: Size, stride: int) -> float:
 def guides_of(
     mask: torch.Tensor, names: Sequence[str], steps: tuple[Step, ...], margin: int
 ) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
-    """A mask (1, 1, H, W) at the positions of each layer, and Σ of its squares.
+    """Guidance maps of a mask (1, 1, H, W) at the positions of each layer, and Σ of squares.
 
     The guides are of the mask continued by `margin`, the sums over the positions that count.
     """
@@ -126,14 +126,14 @@ def guides_of(
 
 
 def style_scale(kind: LossKind, target: Target) -> torch.Tensor:
-    """What ‖Gram − target‖² is multiplied with, (B,): see `losses` for either kind."""
+    """Scale (B,) of ‖Gram − target‖² in the style loss: see `losses` for either kind."""
     if kind == "relative":
         return 1.0 / target.squared_norm
     return torch.full_like(target.squared_norm, 1.0 / (4.0 * target.value.shape[-1] ** 2))
 
 
 def multiply_channels(matrix: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
-    """(B, C, C) times features (B, C, h, w) at every position; keeps precision and layout.
+    """Matrices (B, C, C) times features (B, C, h, w), in the features' precision and layout.
 
     Block by block of channels: libraries split longer sums among threads.
     """
@@ -148,7 +148,7 @@ def multiply_channels(matrix: torch.Tensor, features: torch.Tensor) -> torch.Ten
 
 
 def blend(grams: Sequence[Mapping[str, torch.Tensor]], weights: Sequence[float]) -> Features:
-    """Several styles' Gram matrices as one, weighted by shares of 1, layer by layer."""
+    """Weighted mean of several styles' Gram matrices, layer by layer; weights add up to 1."""
     return {
         name: sum((w * one[name] for one, w in zip(grams, weights, strict=True)), start=zero)
         for name, zero in ((name, torch.zeros_like(value)) for name, value in grams[0].items())

@@ -1,4 +1,4 @@
-"""The terms of the objective as pure functions of features and pixels.
+"""Content loss, Gram-matrix style loss and total variation as pure functions.
 
 These are the definitions, written to be read and differentiated; the loop in `objective` runs
 the same formulas with their gradients written out. B pictures at a time, one value for each.
@@ -53,7 +53,7 @@ def _products(rows: torch.Tensor) -> torch.Tensor:
 
 
 def relative_distance(value: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """‖value − target‖² / ‖target‖² over all but the first dimension: (B, …) to (B,).
+    """Relative squared distance ‖value − target‖² / ‖target‖²: (B, …) to (B,).
 
     0 for equal, about 1 for unrelated, whatever the size, layer or network.
     """
@@ -90,7 +90,7 @@ def gatys_style(value: torch.Tensor, target: torch.Tensor, positions: int) -> to
 
 
 def total_variation(image: torch.Tensor) -> torch.Tensor:
-    """Mean squared difference between neighbouring pixels, both ways, summed over channels.
+    """Total variation: mean squared difference of neighboring pixels, summed over channels.
 
     (B, C, H, W) to (B,). Squared, as in Mahendran & Vedaldi 2015 with exponent 2: smooth in
     every pixel, so that a quasi-Newton step can trust it.
@@ -102,9 +102,9 @@ def total_variation(image: torch.Tensor) -> torch.Tensor:
 
 
 def total_variation_gradient(image: torch.Tensor) -> torch.Tensor:
-    """The gradient of `total_variation` with respect to the image, written out.
+    """Gradient of the total variation with respect to the image, linear in the image.
 
-    It is linear in the image, so that ½⟨image, gradient⟩ is the value.
+    So ½⟨image, gradient⟩ is the value.
     """
     gradient = torch.zeros_like(image)
     for dim in (-1, -2):

@@ -11,16 +11,16 @@ from typing import Final
 
 import torch
 
-from stylecli.encoder.feature_extractor import Tape, Trunk
+from stylecli.encoder.feature_extractor import FeatureExtractor, Tape
 from stylecli.settings.parsing import LayerWeights
-from stylecli.transfer.compute.malloc import give_back
+from stylecli.transfer.compute.malloc import release_free_memory
 from stylecli.transfer.objective import losses
 from stylecli.transfer.objective.gram_loss import Key, StyleTerm
 from stylecli.transfer.objective.tiles import Tile, strides, tiles_of
 from stylecli.transfer.objective.types import Octave, Target
 from stylecli.transfer.optim.deterministic import each_alone
 from stylecli.transfer.optim.loop import Terms
-from stylecli.transfer.optim.preconditioner import colour_basis, mix
+from stylecli.transfer.optim.preconditioner import color_basis, mix
 from stylecli.transfer.request import Weights
 from stylecli.transfer.resample import halve, halve_transposed, mirror, mirror_transposed
 
@@ -35,35 +35,37 @@ class Objective:
 
     def __init__(
         self,
-        trunk: Trunk,
-        style_trunk: Trunk,
+        extractor: FeatureExtractor,
+        style_extractor: FeatureExtractor,
         weights: Sequence[Weights],
         content: Mapping[str, Target],
         octaves: Sequence[Octave],
         tile: int | None = None,
     ) -> None:
-        self.trunk = trunk
-        self.style_trunk = style_trunk  # stops at the deepest style layer: all a small octave needs
-        self.shared = weights[0]
+        self.extractor = extractor
+        self.style_extractor = (
+            style_extractor  # stops at the deepest style layer: all a small octave needs
+        )
+        self.kind, self.content_layers = weights[0].kind, weights[0].content
         self.content = content
         self.octaves = tuple(octaves)
         self.tile = tile  # owned pixels a side; None: one tile for all
-        self.alpha = trunk.std.new_tensor([w.alpha for w in weights])
-        self.beta = trunk.std.new_tensor([w.beta for w in weights])
+        self.alpha = extractor.std.new_tensor([w.alpha for w in weights])
+        self.beta = extractor.std.new_tensor([w.beta for w in weights])
         self.rough = any(w.tv or w.chroma_tv for w in weights)
-        self.roughness = torch.stack([_roughness(w, trunk.std) for w in weights])
+        self.roughness = torch.stack([_roughness(w, extractor.std) for w in weights])
 
     @torch.no_grad()
     def __call__(self, image: torch.Tensor) -> tuple[Terms, torch.Tensor]:
         """Terms (B,) and the gradient (B, 3, H, W) at an image (B, 3, H, W) in [0, 1]."""
-        style, content, gradient = self._octave(image, self.octaves[0], self.shared.content)
+        style, content, gradient = self._octave(image, self.octaves[0], self.content_layers)
         reduced, back = image, []
         for octave in self.octaves[1:]:
             reduced = halve(reduced)
             margin = octave.level.margin
-            one_style, _, own = self._octave(mirror(reduced, margin), octave, ())
-            style = style + one_style
-            back.append(mirror_transposed(own, margin))
+            octave_style, _, octave_gradient = self._octave(mirror(reduced, margin), octave, ())
+            style = style + octave_style
+            back.append(mirror_transposed(octave_gradient, margin))
         for coarse, fine in pairwise(reversed([gradient, *back])):
             fine += halve_transposed(coarse, (fine.shape[-2], fine.shape[-1]))
         variation = self._variation(image, gradient)
@@ -72,24 +74,24 @@ class Objective:
 
     @torch.no_grad()
     def measure(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Content and style loss (B,) of the first octave alone, without a way back.
+        """Content and style loss (B,) of the first octave alone, without gradients.
 
-        In one pass, unless the style is looked at with a margin and the content is not.
+        In one pass, unless the style is compared with a margin and the content is not.
         """
         size, _, margin = self.octaves[0].level
-        trunk, stride = self.trunk, strides(self.trunk.steps)
-        term = StyleTerm(self.octaves[0], self.shared.kind, stride)
+        extractor, stride = self.extractor, strides(self.extractor.steps)
+        term = StyleTerm(self.octaves[0], self.kind, stride)
         sums: dict[Key, torch.Tensor] = {}
         content = torch.zeros_like(self.alpha)
-        for tile in tiles_of(size, self.tile, trunk.steps):
-            tape = trunk.forward(tile.cut(image), keep=False)
+        for tile in tiles_of(size, self.tile, extractor.steps):
+            tape = extractor.forward(tile.cut(image), keep=False)
             if not margin:
                 term.add_sums(sums, tape.features, tile)
-            content = content + self._content(tape, tile, stride, self.shared.content, {})
+            content = content + self._content(tape, tile, stride, self.content_layers, {})
         if margin:
-            trunk, image = self.style_trunk, mirror(image, margin)
-            for tile in tiles_of(size, self.tile, trunk.steps, margin):
-                tape = trunk.forward(tile.cut(image), keep=False)
+            extractor, image = self.style_extractor, mirror(image, margin)
+            for tile in tiles_of(size, self.tile, extractor.steps, margin):
+                tape = extractor.forward(tile.cut(image), keep=False)
                 term.add_sums(sums, tape.features, tile)
         return content, term.value(sums, self.beta)[0]
 
@@ -101,13 +103,13 @@ class Objective:
         One tile is run forward once; several are run twice, since the Gram matrices of the
         whole picture must be known before any tile can go backward.
         """
-        trunk = self.trunk if layers else self.style_trunk
-        tiles = tiles_of(octave.level.size, self.tile, trunk.steps, octave.level.margin)
-        term = StyleTerm(octave, self.shared.kind, strides(trunk.steps))
+        extractor = self.extractor if layers else self.style_extractor
+        tiles = tiles_of(octave.level.size, self.tile, extractor.steps, octave.level.margin)
+        term = StyleTerm(octave, self.kind, strides(extractor.steps))
         tape: Tape | None = None
         sums: dict[Key, torch.Tensor] = {}
         for tile in tiles:
-            tape = trunk.forward(tile.cut(image), keep=len(tiles) == 1)
+            tape = extractor.forward(tile.cut(image), keep=len(tiles) == 1)
             term.add_sums(sums, tape.features, tile)
         if len(tiles) > 1:
             tape = None
@@ -115,14 +117,14 @@ class Objective:
         content, gradient = image.new_zeros(image.shape[0]), torch.zeros_like(image)
         for tile in tiles:
             if tape is None:
-                tape = trunk.forward(tile.cut(image))
+                tape = extractor.forward(tile.cut(image))
             wanted = term.gradients(tape.features, tile, factors)
             content = content + self._content(tape, tile, term.stride, layers, wanted)
-            tile.cut(gradient).add_(trunk.backward(tape, wanted))
+            tile.cut(gradient).add_(extractor.backward(tape, wanted))
             tape = None
         if len(tiles) > 1:  # memory is short, and tiles of many sizes break it into pieces
             del wanted
-            give_back()
+            release_free_memory()
         return style, content, gradient
 
     def _content(
@@ -133,7 +135,7 @@ class Objective:
         layers: LayerWeights,
         wanted: dict[str, Callable[[], torch.Tensor]],
     ) -> torch.Tensor:
-        """The tile's content loss (B,); adds α times its gradients to `wanted`."""
+        """Content loss (B,) of the tile; adds α times its gradients to `wanted`."""
         total = torch.zeros_like(self.alpha)
         shares = sum(weight for _, weight in layers)
         for name, weight in layers:
@@ -141,17 +143,17 @@ class Objective:
             value = tile.interior(target.value, stride[name])
             difference = tile.owned(features, stride[name]) - value
             scale = torch.full_like(target.squared_norm, 0.5 * weight)
-            if self.shared.kind == "relative":
+            if self.kind == "relative":
                 scale = weight / (shares * target.squared_norm)
             total = total + losses.squared_sum(difference) * scale
             factor = (2.0 * self.alpha * scale).view(-1, 1, 1, 1)
-            own = difference.mul_(factor.to(difference.dtype))
-            placed = _place(own, features, tile, stride[name])
+            gradient = difference.mul_(factor.to(difference.dtype))
+            placed = _place(gradient, features, tile, stride[name])
             wanted[name] = functools.partial(_sum, placed, wanted.get(name))
         return total
 
     def _variation(self, image: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
-        """γ·TV (B,), all channels and chroma alone; adds its gradient in place."""
+        """Total variation γ·TV (B,), all channels and chroma alone; adds its gradient in place."""
         total = image.new_zeros(image.shape[0])
         if not self.rough:
             return total
@@ -160,37 +162,37 @@ class Objective:
         for top in range(0, height, rows):  # a strip at a time: its memory is that of the strip
             first, last = max(0, top - 1), min(height, top + rows + 1)
             mixed = mix(self.roughness.to(image.dtype), image[..., first:last, :])
-            own = losses.total_variation_gradient(mixed)[..., top - first :, :][..., :rows, :]
-            own *= (last - first) / height  # a mean over the strip's rows is meant for all
-            gradient[..., top : top + rows, :] += own
+            strip = losses.total_variation_gradient(mixed)[..., top - first :, :][..., :rows, :]
+            strip *= (last - first) / height  # the strip's is a mean over its own rows alone
+            gradient[..., top : top + rows, :] += strip
             inside = image[..., top : top + rows, :]
-            total += 0.5 * each_alone(lambda x, g: (x * g).sum(3).sum((1, 2)), inside, own)
+            total += 0.5 * each_alone(lambda x, g: (x * g).sum(3).sum((1, 2)), inside, strip)
         return total
 
 
 def chroma_matrix(like: torch.Tensor) -> torch.Tensor:
-    """RGB to its part without luminance: the projection along the luminance axis."""
-    basis = colour_basis(like)
+    """Chroma projection (3, 3): RGB to its part without luminance."""
+    basis = color_basis(like)
     keep = torch.diag(torch.tensor([0.0, 1.0, 1.0], dtype=like.dtype, device=like.device))
     inverse: torch.Tensor = torch.linalg.inv(basis)
     return basis @ keep @ inverse
 
 
-def _place(own: torch.Tensor, features: torch.Tensor, tile: Tile, stride: int) -> torch.Tensor:
-    """`own` where the tile owns its features, 0 in the halo; itself where there is no halo."""
-    if own.shape == features.shape:
-        return own
+def _place(gradient: torch.Tensor, features: torch.Tensor, tile: Tile, stride: int) -> torch.Tensor:
+    """A gradient of the tile's interior, padded with 0 in the halo; itself without a halo."""
+    if gradient.shape == features.shape:
+        return gradient
     placed = torch.zeros_like(features)
-    tile.owned(placed, stride).copy_(own)
+    tile.owned(placed, stride).copy_(gradient)
     return placed
 
 
-def _sum(own: torch.Tensor, other: Callable[[], torch.Tensor] | None) -> torch.Tensor:
-    return own if other is None else other().add_(own)
+def _sum(gradient: torch.Tensor, other: Callable[[], torch.Tensor] | None) -> torch.Tensor:
+    return gradient if other is None else other().add_(gradient)
 
 
 def _roughness(weights: Weights, like: torch.Tensor) -> torch.Tensor:
-    """The quadratic form (3, 3) on colour differences that γ·TV sums over neighbours."""
+    """Quadratic form (3, 3) on color differences that total variation sums over neighbors."""
     chroma = chroma_matrix(like)
     every = torch.eye(3, dtype=like.dtype, device=like.device)
     return weights.tv * every + weights.chroma_tv * chroma.T @ chroma

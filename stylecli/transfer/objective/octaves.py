@@ -1,4 +1,4 @@
-"""Which sizes of a picture are compared with the style, and how: by which layers, how continued."""
+"""Octaves of the style loss: the sizes at which it is computed, their layers and margins."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -16,10 +16,10 @@ FEWEST_POSITIONS: Final = 8
 
 
 class Level(NamedTuple):
-    """A size at which styles are compared: the layers with their shares of 1, and the margin.
+    """Size at which styles are compared: the layers with their shares of 1, and the margin.
 
-    The picture is looked at with `margin` pixels mirrored on all sides, which count for nothing
-    themselves: the encoder pads with zeros, and a small octave would frame the picture for it.
+    The picture is continued by `margin` mirrored pixels on all sides, which the loss leaves out:
+    the encoder pads with zeros, and a small octave would draw a frame around the picture for it.
     """
 
     size: Size
@@ -36,7 +36,7 @@ def levels(
     kind: LossKind,
     least_scale: float,
 ) -> list[Level]:
-    """The full size, the half, the quarter, …: `most` of them, or all that are large enough.
+    """Octaves: the full size, the half, the quarter, …: `most`, or all that are large enough.
 
     That is for the shallowest of the style layers, and for styles at the least of their scales.
     The first has no margin: it would cost a tenth of the time, and a frame of it is a few pixels.
@@ -44,11 +44,11 @@ def levels(
     stride = strides(steps)
     useful = FEWEST_POSITIONS * min(stride[name] for name, _ in layers)
     sizes = reductions(size, most, max(SMALLEST_OCTAVE, useful) / min(1.0, least_scale))
-    return [level_at(each, index, layers, steps, kind) for index, each in enumerate(sizes)]
+    return [level_at(one, index, layers, steps, kind) for index, one in enumerate(sizes)]
 
 
 def octave_weights(count: int) -> list[float]:
-    """Shares of the octaves in the style loss, finest first: equal ones.
+    """Weights of the octaves in the style loss, finest first: equal ones.
 
     Measured (benchmarks/README.md, Octaves): more for the first costs content and large strokes.
     """
@@ -64,7 +64,7 @@ def level_at(
 
 
 def useful_layers(size: Size, layers: LayerWeights, stride: Mapping[str, int]) -> LayerWeights:
-    """The style layers that take part at `size`, with shares of 1; at least the shallowest."""
+    """Style layers that are used at `size`, with shares of 1; at least the shallowest."""
     shallowest = min(stride[name] for name, _ in layers)
     taken = [
         (name, weight)
@@ -72,6 +72,6 @@ def useful_layers(size: Size, layers: LayerWeights, stride: Mapping[str, int]) -
         if min(size) >= FEWEST_POSITIONS * stride[name] or stride[name] == shallowest
     ]
     total = sum(weight for _, weight in taken)
-    if not total:  # what is left has no weight: then the shallowest alone would say nothing
+    if not total:  # the layers left have no weight: the loss would be 0
         return layers
     return tuple((name, weight / total) for name, weight in taken)

@@ -1,4 +1,4 @@
-"""What pictures should become at one scale: content features and Gram matrices."""
+"""Targets of the objective at one scale: content features and Gram matrices."""
 
 import weakref
 from collections.abc import Sequence
@@ -7,8 +7,9 @@ from typing import Final
 
 import torch
 
+from stylecli.bounded_cache import BoundedCache
 from stylecli.encoder import Encoder
-from stylecli.encoder.feature_extractor import Trunk
+from stylecli.encoder.feature_extractor import FeatureExtractor
 from stylecli.encoder.registry import coarse_content_layers, content_layers, style_layers
 from stylecli.errors import InputError
 from stylecli.settings import Settings
@@ -25,104 +26,110 @@ from stylecli.transfer.objective.objective import Objective
 from stylecli.transfer.objective.octaves import Level, level_at, levels, octave_weights
 from stylecli.transfer.objective.tiles import strides, tiles_of
 from stylecli.transfer.objective.types import Octave, Region, Target, target_of
-from stylecli.transfer.request import Part, Source, Subject, Weights
+from stylecli.transfer.request import Part, Request, Style, Weights
 from stylecli.transfer.resample import Size, fit, halve, mirror, resize, resize_mask
 
 REMEMBERED: Final = 64  # styles, at a size each, whose Gram matrices are kept: about 2 MB each
 
 
 @dataclass(frozen=True)
-class _Remembered:
-    """A style's Gram matrices at each size, and the tensors that it was given as.
+class _CachedGrams:
+    """Gram matrices of a style at each size, and the tensors that it was made from.
 
-    The pictures are not kept alive, which are some 100 times larger; so one that has taken the
-    id of another is told apart here.
+    The pictures are some 100 times larger and not kept alive; with the weak references a new
+    tensor that has the id of one that is gone is not taken for it.
     """
 
-    given: tuple[weakref.ref[torch.Tensor], ...]
+    made_from: tuple[weakref.ref[torch.Tensor], ...]
     grams: list[Features]
 
-    def belong_to(self, source: Source) -> bool:
-        return all(ref() is one for ref, one in zip(self.given, source.given, strict=True))
+    def belong_to(self, style: Style) -> bool:
+        return all(ref() is one for ref, one in zip(self.made_from, style.cached_by, strict=True))
 
 
 class Targets:
-    """Builds the objective of each scale; holds the encoder in the working precision.
+    """Content features and Gram matrices of each scale, and the feature extractors for them.
 
-    Gram matrices of a style are kept, so that many pictures in one style share them.
+    Gram matrices of a style are cached, so that many pictures in one style share them.
     """
 
     def __init__(
         self, encoder: Encoder, settings: Settings, *, dtype: torch.dtype, device: torch.device
     ) -> None:
-        self.weights = weights_of(encoder, settings)
-        names = [name for name, _ in self.weights.style]
-        deep = [name for name, _ in (*self.weights.content, *(self.weights.coarse_content or ()))]
-        self.trunk = Trunk(encoder, [*names, *deep], dtype=dtype, device=device, targets=deep)
-        self.style_trunk = self.trunk.narrowed(encoder, names)
+        weights = weights_of(encoder, settings)
+        names = [name for name, _ in weights.style]
+        deep = [name for name, _ in (*weights.content, *(weights.coarse_content or ()))]
+        self.encoder = encoder
+        self.style_layers = weights.style
+        self.extractor = FeatureExtractor(
+            encoder, [*names, *deep], dtype=dtype, device=device, targets=deep
+        )
+        self.style_extractor = self.extractor.truncated(encoder, names)
         self.octaves = settings.octaves
-        self.size_needed = self.trunk.smallest_side
-        self._known: dict[tuple[object, ...], _Remembered] = {}
+        self.size_needed = self.extractor.smallest_side
+        self._cache: BoundedCache[tuple[object, ...], _CachedGrams] = BoundedCache(REMEMBERED)
 
     def objective(
-        self, subjects: Sequence[Subject], size: Size, tile: int | None = None
+        self, requests: Sequence[Request], size: Size, tile: int | None = None
     ) -> Objective:
         """The objective at `size` of pictures that are made together.
 
-        Several subjects have the same number of parts, and no masks. Raises `InputError` where
+        Several requests have the same number of parts, and no masks. Raises `InputError` where
         a picture is too small for the deepest layer.
         """
-        sources = (one for subject in subjects for part in subject.parts for one in part.sources)
-        found = levels(
+        scales = [style.scale for request in requests for style in request.styles]
+        octaves = levels(
             size,
             self.octaves,
-            self.weights.style,
-            self.style_trunk.steps,
-            kind=self.weights.kind,
-            least_scale=min(source.scale for source in sources),
+            self.style_layers,
+            self.style_extractor.steps,
+            kind=requests[0].settings.losses,
+            least_scale=min(scales),
         )
-        return self._objective(subjects, found, tile, self.weights.content_at(size))
+        weights = [weights_of(self.encoder, request.settings) for request in requests]
+        weights = [replace(one, content=one.content_at(size)) for one in weights]
+        return self._objective(requests, weights, octaves, tile)
 
-    def one_octave(self, subject: Subject, size: Size, tile: int | None, index: int) -> Objective:
+    def one_octave(self, request: Request, size: Size, tile: int | None, index: int) -> Objective:
         """The relative losses at `size` alone, to measure a picture as the octave of that index."""
-        level = level_at(size, index, self.weights.style, self.style_trunk.steps, "relative")
-        return self._objective([subject], [level], tile, self.weights.content)
+        level = level_at(size, index, self.style_layers, self.style_extractor.steps, "relative")
+        weights = replace(weights_of(self.encoder, request.settings), kind="relative")
+        return self._objective([request], [weights], [level], tile)
 
     def _objective(
         self,
-        subjects: Sequence[Subject],
-        found: Sequence[Level],
+        requests: Sequence[Request],
+        weights: Sequence[Weights],
+        sizes: Sequence[Level],
         tile: int | None,
-        layers: LayerWeights,
     ) -> Objective:
-        check_smallest_size(found[0].size, self.size_needed, "the picture at its smallest scale")
-        content = self._content(subjects, found[0].size, tile, layers)
+        check_smallest_size(sizes[0].size, self.size_needed, "the picture at its smallest scale")
+        content = self._content(requests, sizes[0].size, tile, weights[0].content)
         regions = [
-            self._regions([subject.parts[index] for subject in subjects], found, tile)
-            for index in range(len(subjects[0].parts))
+            self._regions([request.parts[index] for request in requests], sizes, tile)
+            for index in range(len(requests[0].parts))
         ]
         octaves = [
             Octave(level, tuple(part[index] for part in regions), weight)
             for index, (level, weight) in enumerate(
-                zip(found, octave_weights(len(found)), strict=True)
+                zip(sizes, octave_weights(len(sizes)), strict=True)
             )
         ]
-        weights = [replace(subject.weights, content=layers) for subject in subjects]
-        return Objective(self.trunk, self.style_trunk, weights, content, octaves, tile)
+        return Objective(self.extractor, self.style_extractor, weights, content, octaves, tile)
 
     def _content(
-        self, subjects: Sequence[Subject], size: Size, tile: int | None, layers: LayerWeights
+        self, requests: Sequence[Request], size: Size, tile: int | None, layers: LayerWeights
     ) -> dict[str, Target]:
         names = [name for name, _ in layers]
-        pictures = torch.cat([resize(subject.content, size) for subject in subjects])
-        features = tiled_features(self.trunk, pictures, names, tile)
+        pictures = torch.cat([resize(request.content[None], size) for request in requests])
+        features = tiled_features(self.extractor, pictures, names, tile)
         return {name: target_of(value) for name, value in features.items()}
 
     def _regions(
-        self, parts: Sequence[Part], found: Sequence[Level], tile: int | None
+        self, parts: Sequence[Part], sizes: Sequence[Level], tile: int | None
     ) -> list[Region]:
-        """The same part of every subject as one region, at each level."""
-        blended = [self._blended(part, found, tile) for part in parts]
+        """The same part of every request as one region, at each level."""
+        blended = [self._blended(part, sizes, tile) for part in parts]
         grams = [
             {name: target_of(torch.cat([one[level][name] for one in blended])) for name in names}
             for level, names in enumerate(blended[0])
@@ -130,59 +137,57 @@ class Targets:
         mask = parts[0].mask
         if mask is None:
             return [Region(one) for one in grams]
-        mask = resize_mask(mask, found[0].size)
+        mask = resize_mask(mask[None], sizes[0].size)
         share, regions = float(mask.mean()), []
-        for one, level in zip(grams, found, strict=True):
+        for one, level in zip(grams, sizes, strict=True):
             regions.append(Region(one, share, *self._guides(mask, level.margin)))
             mask = halve(mask)
         return regions
 
-    def _blended(self, part: Part, found: Sequence[Level], tile: int | None) -> list[Features]:
+    def _blended(self, part: Part, sizes: Sequence[Level], tile: int | None) -> list[Features]:
         """The Gram matrices of a part's styles, mixed in shares of 1, at each level."""
-        total = sum(source.weight for source in part.sources)
-        shares = [source.weight / total for source in part.sources]
-        grams = zip(*(self._grams(source, found, tile) for source in part.sources), strict=True)
+        total = sum(style.weight for style in part.styles)
+        shares = [style.weight / total for style in part.styles]
+        grams = zip(*(self._grams(style, sizes, tile) for style in part.styles), strict=True)
         return [blend(level, shares) for level in grams]
 
-    def _grams(self, source: Source, found: Sequence[Level], tile: int | None) -> list[Features]:
-        sides = tuple((max(level.size), level.margin) for level in found)
-        key = (*map(id, source.given), source.scale, sides, tile)
-        known = self._known.pop(key, None)
-        if known is None or not known.belong_to(source):
-            grams = self._measured(source, sides, tile)
-            known = _Remembered(tuple(map(weakref.ref, source.given)), grams)
-        if source.given:
-            if len(self._known) >= REMEMBERED:
-                del self._known[next(iter(self._known))]
-            self._known[key] = known
-        return known.grams
+    def _grams(self, style: Style, sizes: Sequence[Level], tile: int | None) -> list[Features]:
+        sides = tuple((max(level.size), level.margin) for level in sizes)
+        key = (*map(id, style.cached_by), style.scale, sides, tile)
+        cached = self._cache.get(key)
+        if cached is not None and cached.belong_to(style):
+            return cached.grams
+        grams = self._measured(style, sides, tile)
+        if style.cached_by:
+            references = tuple(map(weakref.ref, style.cached_by))
+            self._cache.put(key, _CachedGrams(references, grams))
+        return grams
 
     def _measured(
-        self, source: Source, sides: Sequence[tuple[int, int]], tile: int | None
+        self, style: Style, sides: Sequence[tuple[int, int]], tile: int | None
     ) -> list[Features]:
         """Gram matrices (1, C, C) of the style, reduced from size to size as the picture is.
 
         `sides` are the picture's long sides, and their margins. All layers, since other pictures
         of the same long side may have more of them.
         """
-        found = []
-        picture = resize(source.picture, self._style_size(source, sides[0][0]))
+        grams = []
+        picture = resize(style.picture[None], self._style_size(style, sides[0][0]))
         for index, (side, margin) in enumerate(sides):
             if index:
-                reduced = halve(picture)
-                enough = min(reduced.shape[-2:]) >= self.style_trunk.smallest_side
-                own = self._style_size(source, side)
-                picture = reduced if enough else resize(source.picture, own)
+                picture = halve(picture)
+                if min(picture.shape[-2:]) < self.style_extractor.smallest_side:
+                    picture = resize(style.picture[None], self._style_size(style, side))
             size = picture.shape[-2], picture.shape[-1]
-            mask = None if source.mask is None else resize_mask(source.mask, size)
-            found.append(self._gram(picture, mask, tile, margin))
-        return found
+            mask = None if style.mask is None else resize_mask(style.mask[None], size)
+            grams.append(self._gram(picture, mask, tile, margin))
+        return grams
 
-    def _style_size(self, source: Source, side: int) -> Size:
+    def _style_size(self, style: Style, side: int) -> Size:
         """The style with its long side in proportion to the picture's, undistorted."""
-        shape = source.picture.shape[-2], source.picture.shape[-1]
-        size = fit(shape, max(1, round(side * source.scale)))
-        floor = self.style_trunk.smallest_side  # a very long style is raised to the least height
+        shape = style.picture.shape[-2], style.picture.shape[-1]
+        size = fit(shape, max(1, round(side * style.scale)))
+        floor = self.style_extractor.smallest_side  # the least height, for a very long style
         return size if min(size) >= floor else fit(size, -(-max(size) * floor // min(size)))
 
     @torch.no_grad()
@@ -192,14 +197,14 @@ class Targets:
         """Gram matrices (1, C, C) of a picture, or of the masked part of it, tile by tile."""
         region = Region({}) if mask is None else Region({}, 1.0, *self._guides(mask, margin))
         size = picture.shape[-2], picture.shape[-1]
-        steps, stride = self.style_trunk.steps, strides(self.style_trunk.steps)
-        octave = Octave(Level(size, self.weights.style, margin), (region,), 1.0)
-        term = StyleTerm(octave, self.weights.kind, stride)
+        steps, stride = self.style_extractor.steps, strides(self.style_extractor.steps)
+        octave = Octave(Level(size, self.style_layers, margin), (region,), 1.0)
+        term = StyleTerm(octave, "relative", stride)  # for its sums: no loss is computed here
         sums: dict[Key, torch.Tensor] = {}
         picture = mirror(picture, margin)
-        for each in tiles_of(size, tile, steps, margin):
-            features = self.style_trunk.forward(each.cut(picture), keep=False).features
-            term.add_sums(sums, features, each)
+        for piece in tiles_of(size, tile, steps, margin):
+            features = self.style_extractor.forward(piece.cut(picture), keep=False).features
+            term.add_sums(sums, features, piece)
         return {
             name: total / positions_of(region, name, size, stride[name])
             for (_, name), total in sums.items()
@@ -208,33 +213,33 @@ class Targets:
     def _guides(
         self, mask: torch.Tensor, margin: int
     ) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
-        names = [name for name, _ in self.weights.style]
-        return guides_of(mask, names, self.style_trunk.steps, margin)
+        names = [name for name, _ in self.style_layers]
+        return guides_of(mask, names, self.style_extractor.steps, margin)
 
 
 @torch.no_grad()
 def tiled_features(
-    trunk: Trunk, picture: torch.Tensor, names: Sequence[str], tile: int | None
+    extractor: FeatureExtractor, picture: torch.Tensor, names: Sequence[str], tile: int | None
 ) -> dict[str, torch.Tensor]:
     """Features of pictures (B, 3, H, W) by layer, one tile at a time, channels last."""
-    stride = strides(trunk.steps)
+    stride = strides(extractor.steps)
     size = (picture.shape[-2], picture.shape[-1])
     whole: dict[str, torch.Tensor] = {}
-    for each in tiles_of(size, tile, trunk.steps):
-        features = trunk.forward(each.cut(picture), keep=False).features
+    for piece in tiles_of(size, tile, extractor.steps):
+        features = extractor.forward(piece.cut(picture), keep=False).features
         for name in names:
-            owned = each.owned(features[name], stride[name])
+            owned = piece.owned(features[name], stride[name])
             if name not in whole:
                 place = (size[0] // stride[name], size[1] // stride[name])
                 whole[name] = owned.new_empty((*owned.shape[:2], *place)).contiguous(
                     memory_format=torch.channels_last
                 )
-            each.interior(whole[name], stride[name]).copy_(owned)
+            piece.interior(whole[name], stride[name]).copy_(owned)
     return whole
 
 
 def weights_of(encoder: Encoder, settings: Settings) -> Weights:
-    """The settings' weights, with the layers an encoder has and style layers as shares of 1.
+    """Loss weights of the settings and an encoder, style layers as shares of 1.
 
     Raises `UsageError` for a layer it does not have.
     """

@@ -1,10 +1,10 @@
-"""Pictures larger than memory: tiles whose gradients add up to the exact one.
+"""Tiles with halos for pictures larger than memory, whose gradients add up to the exact one.
 
-The objective sees features only through sums over positions (Gram matrices, squared
+The objective depends on features only through sums over positions (Gram matrices, squared
 differences). So sum over tiles first, then back-propagate tile by tile (Galerne et al. 2024,
-arXiv 2212.13459, publish the same two passes). Each tile owns a part of the picture and looks
-at a halo around it that covers every owned position's receptive field; both are aligned to the
-pooling grid. The result is that of one pass, up to rounding.
+arXiv 2212.13459, publish the same two passes). Each tile has an interior, its part of the
+picture, and a halo around it that covers the receptive field of every position of the interior;
+both are aligned to the pooling grid. The result is that of one pass, up to rounding.
 """
 
 from dataclasses import dataclass
@@ -35,32 +35,32 @@ class Tile:
     across: Span
 
     def cut(self, picture: torch.Tensor) -> torch.Tensor:
-        """What the tile sees of a picture (…, H, W): a view."""
+        """Crop of a picture (…, H, W), halo included: a view."""
         return picture[..., self.down.start : self.down.stop, self.across.start : self.across.stop]
 
     def owned(self, features: torch.Tensor, stride: int) -> torch.Tensor:
-        """What it owns of its own features (…, h, w) at `stride` pixels a position: a view."""
+        """Interior of the tile's features (…, h, w) at `stride` pixels a position: a view."""
         rows, columns = (_owned(span, stride) for span in (self.down, self.across))
         return features[..., rows, columns]
 
     def clear_halo(self, features: torch.Tensor, stride: int) -> torch.Tensor:
-        """Its own features (…, h, w) with 0, in place, in what it sees but does not own."""
+        """Set the halo of the tile's features (…, h, w) to 0, in place."""
         for dim, span in ((-2, self.down), (-1, self.across)):
-            own = _owned(span, stride)
-            stop = features.shape[dim] if own.stop is None else own.stop
-            features.narrow(dim, 0, own.start).zero_()
+            inside = _owned(span, stride)
+            stop = features.shape[dim] if inside.stop is None else inside.stop
+            features.narrow(dim, 0, inside.start).zero_()
             features.narrow(dim, stop, features.shape[dim] - stop).zero_()
         return features
 
     def with_halo(self, features: torch.Tensor, stride: int) -> torch.Tensor:
-        """All positions that it sees, taken from features of the whole picture: a view."""
+        """Positions of the tile with its halo, out of features of the whole picture: a view."""
         rows, columns = (
             slice(span.start // stride, span.stop // stride) for span in (self.down, self.across)
         )
         return features[..., rows, columns]
 
     def interior(self, features: torch.Tensor, stride: int) -> torch.Tensor:
-        """The same positions, taken from features of the whole picture: a view."""
+        """Positions of the tile's interior, out of features of the whole picture: a view."""
         rows, columns = (_interior(span, stride) for span in (self.down, self.across))
         return features[..., rows, columns]
 
@@ -68,10 +68,10 @@ class Tile:
 def tiles_of(
     size: Size, tile: int | None, steps: tuple[Step, ...], margin: int = 0
 ) -> tuple[Tile, ...]:
-    """Tiles of at most `tile` owned pixels a side for a picture; `None` is one for all.
+    """Tiles of a picture, interiors of at most `tile` pixels a side; `None` is one for all.
 
     With a `margin` they are those of the picture continued by so many pixels, a multiple of
-    `grid`, on all sides: pixels that tiles see and do not own.
+    `grid`, on all sides: pixels of halos and of no interior.
     """
     cell, reach = grid(steps), halo(steps)
     down, across = (_spans(side, tile, cell, reach, margin) for side in size)
@@ -79,12 +79,12 @@ def tiles_of(
 
 
 def grid(steps: tuple[Step, ...]) -> int:
-    """Pixels that the deepest position stands for: what tiles are aligned to."""
+    """Pooling grid: the stride in pixels of the deepest layer, to which tiles are aligned."""
     return int(2 ** sum(step.kind == "pool" for step in steps))
 
 
 def halo(steps: tuple[Step, ...]) -> int:
-    """Pixels that a position at the end of `steps` sees beyond its own cell, on the grid."""
+    """Receptive field at the end of `steps` beyond a position's cell, in pixels, on the grid."""
     reach, stride = 0, 1
     for step in steps:
         if step.kind == "conv":
@@ -95,12 +95,12 @@ def halo(steps: tuple[Step, ...]) -> int:
 
 
 def strides(steps: tuple[Step, ...]) -> dict[str, int]:
-    """Pixels from one position to the next, by layer name."""
-    found, stride = {}, 1
+    """Stride by layer name: pixels from one position to the next."""
+    by_name, stride = {}, 1
     for step in steps:
         stride *= 2 if step.kind == "pool" else 1
-        found[step.name] = stride
-    return found
+        by_name[step.name] = stride
+    return by_name
 
 
 def _spans(side: int, tile: int | None, cell: int, reach: int, margin: int) -> tuple[Span, ...]:

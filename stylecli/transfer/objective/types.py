@@ -11,7 +11,7 @@ from stylecli.transfer.objective.octaves import Level
 
 
 class Target(NamedTuple):
-    """What a layer should be, and ‖target‖² (B,)."""
+    """Target of a layer, features or Gram matrices, and ‖target‖² (B,)."""
 
     value: torch.Tensor
     squared_norm: torch.Tensor
@@ -24,7 +24,7 @@ def target_of(value: torch.Tensor) -> Target:
 
 @dataclass(frozen=True)
 class Region:
-    """A part of the picture with a style of its own; the whole picture where `guides` is `None`.
+    """Guided region with a style of its own; the whole picture where `guides` is `None`.
 
     `grams` are the Gram matrices wanted, (B, C, C) by layer. `guides` are maps (1, 1, h, w) in
     [0, 1] by layer that features are multiplied with (Gatys et al. 2017, section 4.2), and
@@ -39,7 +39,7 @@ class Region:
 
 @dataclass(frozen=True)
 class Octave:
-    """The style at one level, which is half the size of the one before, and its weight."""
+    """Octave of the style loss: half the size of the one before, its regions and weight."""
 
     level: Level
     regions: tuple[Region, ...]

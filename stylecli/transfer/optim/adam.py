@@ -1,6 +1,6 @@
 """Adam (Kingma & Ba 2015) on the levels of the picture's Laplacian pyramid.
 
-On pixels Adam moves every pixel alike and large strokes never form. One rate serves all levels:
+On pixels Adam's steps are all alike and large strokes never form. One rate serves all levels:
 measured at 256 px, smaller rates for the coarse ones end with a higher objective.
 """
 
@@ -13,12 +13,12 @@ from stylecli.transfer.optim.preconditioner import analyze, level_sizes, synthes
 
 DEFAULT_RATE: Final = 0.03
 BETA1: Final = 0.9
-BETA2: Final = 0.99  # 0.999 remembers longer than a scale lasts
+BETA2: Final = 0.99  # 0.999 would average over more iterations than a scale has
 
 
 @dataclass
 class Adam:
-    """State for B pictures; memory about 2 · 1.3 · B·3·H·W · 4 bytes."""
+    """Adam's moments for B pictures; memory about 2 · 1.3 · B·3·H·W · 4 bytes."""
 
     rate: float = DEFAULT_RATE
     state: dict[str, torch.Tensor] = field(default_factory=dict)

@@ -1,8 +1,8 @@
-"""Pictures made together come out as they do alone, to the last bit, on any number of threads.
+"""Deterministic sums: the bits depend neither on the batch size nor on the number of threads.
 
-Convolutions and what is done to single numbers do not care how many pictures or threads there
-are. Sums do: libraries split them by the size of the batch, by where its parts lie in memory,
-and, where a sum is long, among threads. So long sums are made here of pieces of one length.
+Convolutions and elementwise operations do not depend on them either. Sums in general do:
+libraries split them by the size of the batch, by where its parts lie in memory, and, where a
+sum is long, among threads. So long sums are made here of pieces of one length.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ _BLOCK: Final = 4096  # pieces that are multiplied at a time: a product copies w
 
 
 def each_alone(function: Callable[..., torch.Tensor], *batches: torch.Tensor) -> torch.Tensor:
-    """The function of each picture's tensors (1, …), put together as (B, …)."""
+    """Apply a function to each picture's tensors (1, …), and concatenate the results (B, …)."""
     singles = zip(*(torch.split(batch, 1) for batch in batches), strict=True)
     return torch.cat([function(*single) for single in singles])
 
@@ -26,13 +26,13 @@ def padded(values: int) -> int:
 
 
 def dot(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Products of vectors padded to pieces, (B, n) each, as (B,)."""
+    """Dot products of vectors padded to pieces, (B, n) each, as (B,)."""
     pieces = x.view(len(x), -1, PIECE), y.view(len(y), -1, PIECE)
     return each_alone(_dot_of_one, *pieces)
 
 
 def dots(rows: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Products of B matrices (B, m, n) with vectors (B, n), padded to pieces, as (B, m)."""
+    """Matrix-vector products of (B, m, n) with (B, n), padded to pieces, as (B, m)."""
     pieces = rows.view(*rows.shape[:2], -1, PIECE), y.view(len(y), -1, PIECE)
     return each_alone(_dots_of_one, *pieces)
 

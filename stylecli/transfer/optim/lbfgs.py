@@ -1,9 +1,10 @@
-"""L-BFGS on the pixels of B pictures at once, in a given metric and inside a box.
+"""Preconditioned L-BFGS on the pixels of B pictures at once, with box constraints.
 
-The compact form of Byrd, Nocedal & Schnabel 1994 (equation 3.1), with the metric M as initial
-inverse Hessian: H = γM + [S  γZ] K [S  γZ]ᵀ, Z = M·Y. It reads the history twice an iteration
-(textbook two-loop recursion: 4·m passes, one after another), everything else is m×m. Nothing
-waits for the device and all state stays in place, so that a CUDA graph can hold an iteration.
+The compact form of Byrd, Nocedal & Schnabel 1994 (equation 3.1), with the preconditioner M as
+initial inverse Hessian: H = γM + [S  γZ] K [S  γZ]ᵀ, Z = M·Y. It reads the history twice an
+iteration (textbook two-loop recursion: 4·m passes, one after another), everything else is m×m.
+Nothing waits for the device and all state stays in place, so that a CUDA graph can hold an
+iteration.
 There is no line search: the objective is evaluated once an iteration, as neural-style does; the
 caller keeps the best picture and restarts on divergence.
 """
@@ -22,9 +23,9 @@ LONGEST_STEP = 0.10  # of any later one
 
 @dataclass
 class LBFGS:
-    """State for B pictures of n = 3·H·W values; memory (2·history + 3)·B·n·4 bytes."""
+    """L-BFGS history of B pictures of n = 3·H·W values; memory (2·history + 3)·B·n·4 bytes."""
 
-    metric: Callable[[torch.Tensor], torch.Tensor]
+    precondition: Callable[[torch.Tensor], torch.Tensor]
     history: int = 20
     step_scale: float = 1.0
     values: int = 0  # of one picture
@@ -40,8 +41,8 @@ class LBFGS:
         self.values = image[0].numel()
         state = self.state
         gradient = project_gradient(image, gradient)
-        steep = self.metric(gradient)
-        sg, zg = self._remember(image, gradient, steep)
+        preconditioned_grad = self.precondition(gradient)
+        sg, zg = self._remember(image, gradient, preconditioned_grad)
         first = FIRST_STEP / self._rms(state["steep"]).double()
         gamma = torch.where(state["fresh"].unsqueeze(1), first, state["gamma"])
         state["gamma"].copy_(gamma)  # holds until a pair with curvature gives a better one
@@ -62,8 +63,8 @@ class LBFGS:
         state["step_scale"] *= torch.where(which, 0.5, 1.0)
         state["valid"] &= ~which.unsqueeze(1)
         cleared = which.view(-1, 1, 1)
-        eye = torch.eye(self.history, dtype=torch.float64, device=which.device)
-        state["sy"].copy_(torch.where(cleared, eye, state["sy"]))
+        identity = torch.eye(self.history, dtype=torch.float64, device=which.device)
+        state["sy"].copy_(torch.where(cleared, identity, state["sy"]))
         state["yz"].masked_fill_(cleared, 0.0)
 
     def state_dict(self) -> dict[str, Any]:
@@ -91,7 +92,7 @@ class LBFGS:
         self.state = {
             "image": vector.clone(),
             "gradient": vector.clone(),
-            "steep": vector,  # M·gradient
+            "steep": vector,  # M·gradient, under the name that checkpoints have for it
             "s": image.new_zeros(batch, m, length),
             "z": image.new_zeros(batch, m, length),  # M·y
             "sy": wide + torch.eye(m).to(wide),  # sᵢᵀyⱼ; an empty slot is harmless
@@ -111,7 +112,7 @@ class LBFGS:
         return self.state[name][:, : self.values]
 
     def _remember(
-        self, image: torch.Tensor, gradient: torch.Tensor, steep: torch.Tensor
+        self, image: torch.Tensor, gradient: torch.Tensor, preconditioned_grad: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Put the newest pair into the oldest slot; returns Sᵀg and Zᵀg, (B, m) in float64.
 
@@ -120,8 +121,8 @@ class LBFGS:
         of six passes over the history.
         """
         state = self.state
-        new = {"image": image, "gradient": gradient, "steep": steep}
-        # In the memory of what they are the difference to: an image's worth is a lot at 4096 px.
+        new = {"image": image, "gradient": gradient, "steep": preconditioned_grad}
+        # In place of the last iteration's vectors: another image each is a lot at 4096 px.
         for name, value in new.items():
             self._vector(name).neg_().add_(value.flatten(1))
         s, y, z = (state[name] for name in new)
@@ -156,12 +157,12 @@ class LBFGS:
         state = self.state
         here = torch.arange(self.history, device=slot.device) == slot
         pairs = good.unsqueeze(1) & state["valid"]
-        own = torch.where(good, sy, 1.0).unsqueeze(1)
-        column = torch.where(here, own, torch.where(pairs, sg - state["sg"], 0.0))
+        diagonal = torch.where(good, sy, 1.0).unsqueeze(1)
+        column = torch.where(here, diagonal, torch.where(pairs, sg - state["sg"], 0.0))
         state["sy"].index_fill_(1, slot, 0.0)  # an older y against this s never enters the formula
         state["sy"].index_copy_(2, slot, column.unsqueeze(2))
-        own = torch.where(good, yz, 0.0).unsqueeze(1)
-        column = torch.where(here, own, torch.where(pairs, zg - state["zg"], 0.0))
+        diagonal = torch.where(good, yz, 0.0).unsqueeze(1)
+        column = torch.where(here, diagonal, torch.where(pairs, zg - state["zg"], 0.0))
         state["yz"].index_copy_(2, slot, column.unsqueeze(2))
         state["yz"].index_copy_(1, slot, column.unsqueeze(1))
         state["gamma"].copy_(torch.where(good, sy / yz, state["gamma"].squeeze(1)).unsqueeze(1))
@@ -212,7 +213,7 @@ def _factors(
 
 
 def project_gradient(image: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
-    """Set the gradient to 0, in place, where a pixel lies on the box and is pushed out of it.
+    """Projected gradient for box constraints: 0, in place, where it would leave [0, 1].
 
     The bounds are 0 for a pixel on that side of the box and out of reach for any other: three
     passes where comparisons and a mask take eight.

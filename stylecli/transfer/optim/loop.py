@@ -1,7 +1,7 @@
-"""Going down at one scale: evaluate, keep the best, step, and recover when a step goes wrong.
+"""Optimization loop at one scale: evaluate, keep the best, step, and recover from divergence.
 
-All of it is arithmetic on tensors that stay in place, for B pictures that do not meet. So an
-iteration can be captured once as a CUDA graph and replayed without a word from the processor.
+All of it is arithmetic on tensors that stay in place, for B independent pictures. So an
+iteration can be captured once as a CUDA graph and replayed without work for the processor.
 """
 
 from collections.abc import Callable
@@ -26,16 +26,16 @@ Evaluate = Callable[[torch.Tensor], tuple[Terms, torch.Tensor]]
 
 
 class Optimizer(Protocol):
-    """What the descent asks of an optimiser."""
+    """Optimizer interface of the descent: L-BFGS or Adam."""
 
     def start(self, image: torch.Tensor) -> None:
-        """Make room for pictures like these; nothing is known about them yet."""
+        """Allocate the state for pictures like these, without any history."""
 
     def step(self, image: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
         """The next image from the current one and its gradient."""
 
     def restart(self, which: torch.Tensor) -> None:
-        """Forget what was learned about some pictures (B,), and take shorter steps with them."""
+        """Clear the history of some pictures (B,), and take shorter steps with them."""
 
     def state_dict(self) -> dict[str, Any]:
         """Everything the next step depends on."""
@@ -45,7 +45,7 @@ class Optimizer(Protocol):
 
 
 class MaskedOptimizer:
-    """An optimiser that leaves the pixels alone where `pinned` (1, 1, H, W) is true."""
+    """Optimizer with fixed pixels where `pinned` (1, 1, H, W) is true."""
 
     def __init__(self, optimizer: Optimizer, pinned: torch.Tensor) -> None:
         self.pinned = pinned
@@ -59,7 +59,7 @@ class MaskedOptimizer:
 
 
 class Descent:
-    """B pictures (B, 3, H, W) on their way down.
+    """Descent of B pictures (B, 3, H, W) on the objective.
 
     `terms` (4, B) are those of the image evaluated last, in the order of `Terms`; `best_image`
     and `best` belong to the lowest finite loss so far, infinite before there is one.
@@ -81,7 +81,7 @@ class Descent:
         """Evaluate the image; unless this was the last time, step to the next one.
 
         After a loss or gradient that is not finite, or a loss RISE times the best, the next
-        image is the best one again; the optimiser forgets its history and halves its steps. To
+        image is the best one again; the optimizer's history is cleared and its steps are halved. To
         evaluate it twice is cheaper than to keep the best gradient as well.
         """
         terms, gradient = self.evaluate(self.image)
@@ -134,5 +134,5 @@ def _put(which: torch.Tensor, target: torch.Tensor, new: torch.Tensor) -> None:
 
 
 def _may_hold(which: torch.Tensor) -> bool:
-    """Whether any is true; always, on a device where looking would wait for it."""
+    """Whether any is true; always, on a device where the answer would have to be waited for."""
     return which.device.type != "cpu" or bool(which.any())

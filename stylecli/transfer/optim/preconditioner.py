@@ -1,9 +1,9 @@
-"""A metric on pictures in which big strokes are as easy to move as single pixels.
+"""Laplacian-pyramid preconditioner M = P Pᵀ: large strokes move as easily as single pixels.
 
 Write a picture as a Laplacian pyramid, G = P(θ): every level is upsampled and added, in a
-decorrelated colour basis. A gradient step on the levels θ is a step along P Pᵀ times the
+decorrelated color basis. A gradient step on the levels θ is a step along P Pᵀ times the
 pixels' gradient. So pixels stay the variables (which makes the box constraint simple, and an
-optimiser's history a quarter smaller than θ's), and the pyramid enters as the metric M = P Pᵀ.
+optimizer's history a quarter smaller than θ's), and the pyramid is the preconditioner M = P Pᵀ.
 """
 
 from typing import Final
@@ -16,12 +16,12 @@ LEVELS: Final = 3  # measured: 5 levels, or levels weighted by 0.7 or 1.4 an oct
 
 # Columns: luminance, orange against blue, green against magenta, each as long as its standard
 # deviation in natural pictures; then divided by the longest.
-_COLOUR: Final = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
+_COLOR: Final = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 
 
-def colour_basis(like: torch.Tensor) -> torch.Tensor:
-    """The 3×3 matrix from decorrelated colour to RGB, its longest column of length 1."""
-    basis = torch.tensor(_COLOUR, dtype=like.dtype, device=like.device)
+def color_basis(like: torch.Tensor) -> torch.Tensor:
+    """Color basis (3, 3): decorrelated color to RGB, its longest column of length 1."""
+    basis = torch.tensor(_COLOR, dtype=like.dtype, device=like.device)
     longest: torch.Tensor = torch.linalg.vector_norm(basis, dim=0).max()
     return basis / longest
 
@@ -35,32 +35,32 @@ def level_sizes(size: Size, levels: int = LEVELS) -> tuple[Size, ...]:
 
 
 def synthesize(levels: list[torch.Tensor]) -> torch.Tensor:
-    """P: levels (B, 3, h_k, w_k) in decorrelated colour, finest first, to RGB (B, 3, H, W)."""
+    """Synthesis P: levels (B, 3, h_k, w_k) in decorrelated color, finest first, to RGB."""
     picture = levels[-1]
     for level in reversed(levels[:-1]):
         picture = double(picture, (level.shape[-2], level.shape[-1])).add_(level)
-    return mix(colour_basis(picture), picture)
+    return mix(color_basis(picture), picture)
 
 
 def analyze(gradient: torch.Tensor, sizes: tuple[Size, ...]) -> list[torch.Tensor]:
-    """Pᵀ: a gradient in RGB (B, 3, H, W) to one for each level, finest first."""
-    levels = [mix(colour_basis(gradient).T, gradient)]
+    """Transposed synthesis Pᵀ: a gradient in RGB (B, 3, H, W) to those of the levels."""
+    levels = [mix(color_basis(gradient).T, gradient)]
     for _ in sizes[1:]:
         levels.append(double_transposed(levels[-1]))
     return levels
 
 
-def metric(gradient: torch.Tensor) -> torch.Tensor:
-    """M = P Pᵀ applied to a gradient (B, 3, H, W): symmetric and positive definite."""
+def apply_preconditioner(gradient: torch.Tensor) -> torch.Tensor:
+    """Preconditioned gradient M·g, M = P Pᵀ, of (B, 3, H, W): symmetric, positive definite."""
     levels = analyze(gradient, level_sizes((gradient.shape[-2], gradient.shape[-1])))
     picture = levels.pop()
-    while levels:  # as `synthesize`, each level let go once it is in
+    while levels:  # as `synthesize`, with each level's memory freed once it is added
         level = levels.pop()
         picture = double(picture, (level.shape[-2], level.shape[-1])).add_(level)
         del level
-    return mix(colour_basis(picture), picture)
+    return mix(color_basis(picture), picture)
 
 
 def mix(matrix: torch.Tensor, picture: torch.Tensor) -> torch.Tensor:
-    """A 3×3 matrix applied to every pixel of (B, 3, H, W)."""
+    """Color matrix (3, 3) times every pixel of (B, 3, H, W)."""
     return (matrix @ picture.flatten(2)).view_as(picture)

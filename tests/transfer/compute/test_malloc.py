@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from stylecli.transfer.compute import malloc
-from stylecli.transfer.compute.malloc import give_back, tuned_malloc
+from stylecli.transfer.compute.malloc import release_free_memory, tuned_malloc
 
 KEPT = {-1: 2**31 - 1, -2: 64 * 2**20, -4: 0}
 AS_BEFORE = {-1: 128 * 1024, -2: 128 * 1024, -4: 65536}
@@ -62,8 +62,8 @@ def test_a_failure_gives_it_back_too(library: Library) -> None:
         assert dict(library.switches) == KEPT
 
 
-def test_give_back(library: Library) -> None:
-    give_back()
+def test_release_free_memory(library: Library) -> None:
+    release_free_memory()
     assert library.trims == [0] and library.switches == []
 
 
@@ -88,12 +88,12 @@ def test_other_libraries_are_left_alone(load: Any, monkeypatch: pytest.MonkeyPat
     with tuned_malloc():
         assert malloc._runs == 1
     assert malloc._runs == 0
-    give_back()
+    release_free_memory()
 
 
 def test_this_library() -> None:
     """Whatever it is: nothing fails, and numbers stay numbers."""
     with tuned_malloc():
         kept = [bytes(2**20) for _ in range(3)]
-    give_back()
+    release_free_memory()
     assert all(len(one) == 2**20 for one in kept)

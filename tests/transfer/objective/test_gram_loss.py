@@ -24,7 +24,7 @@ def random(*shape: int, seed: int = 0) -> torch.Tensor:
 
 
 def features(seed: int = 0) -> dict[str, torch.Tensor]:
-    """Of two pictures, channels last as a trunk gives them."""
+    """Of two pictures, channels last as a extractor gives them."""
     found = {}
     for name, channels in CHANNELS.items():
         size = (SIZE[0] // STRIDE[name], SIZE[1] // STRIDE[name])

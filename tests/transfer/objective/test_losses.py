@@ -112,7 +112,7 @@ def test_total_variation_by_hand() -> None:
     assert losses.total_variation(image).tolist() == [(across + down) / 4]
 
 
-def test_total_variation_is_the_sum_over_neighbours() -> None:
+def test_total_variation_is_the_sum_over_neighbors() -> None:
     image = random(2, 3, 4, 5)
     naive = torch.zeros(2, dtype=torch.float64)
     for y in range(4):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from stylecli.encoder import Encoder
-from stylecli.encoder.feature_extractor import Trunk
+from stylecli.encoder.feature_extractor import FeatureExtractor
 from stylecli.settings import LossKind
 from stylecli.transfer.objective import losses
 from stylecli.transfer.objective.gram_loss import multiply_channels
@@ -14,7 +14,7 @@ from stylecli.transfer.objective.objective import Objective, chroma_matrix
 from stylecli.transfer.objective.octaves import Level
 from stylecli.transfer.objective.types import Octave, Region, target_of
 from stylecli.transfer.optim.loop import Terms
-from stylecli.transfer.optim.preconditioner import colour_basis
+from stylecli.transfer.optim.preconditioner import color_basis
 from stylecli.transfer.request import Weights
 from stylecli.transfer.resample import Size, resize
 
@@ -60,8 +60,8 @@ class Case:
         style = [name for name, _ in self.weights.style]
         layers = [*style, *self.content]
         return Objective(
-            Trunk(self.encoder, layers, dtype=torch.float64, device=CPU),
-            Trunk(self.encoder, style, dtype=torch.float64, device=CPU),
+            FeatureExtractor(self.encoder, layers, dtype=torch.float64, device=CPU),
+            FeatureExtractor(self.encoder, style, dtype=torch.float64, device=CPU),
             [self.weights],
             {name: target_of(x) for name, x in self.content.items()},
             [
@@ -79,10 +79,10 @@ class Case:
         w = self.weights
         content, style = self._content(image), self._style(image)
         variation = w.tv * losses.total_variation(image)
-        basis = colour_basis(image)
+        basis = color_basis(image)
         parts = torch.einsum("ij,bjhw->bihw", torch.linalg.inv(basis), image)
-        colour = torch.einsum("ij,bjhw->bihw", basis[:, 1:], parts[:, 1:])
-        variation = variation + w.chroma_tv * losses.total_variation(colour)
+        color = torch.einsum("ij,bjhw->bihw", basis[:, 1:], parts[:, 1:])
+        variation = variation + w.chroma_tv * losses.total_variation(color)
         return Terms(w.alpha * content + w.beta * style + variation, content, style, variation)
 
     def _content(self, image: torch.Tensor) -> torch.Tensor:
@@ -221,7 +221,7 @@ def test_the_image_stays_as_it_is_and_wants_no_autograd(build: Callable[..., Enc
 
 def test_chroma_matrix_removes_luminance_alone() -> None:
     like = torch.zeros(1, dtype=torch.float64)
-    basis, matrix = colour_basis(like), chroma_matrix(like)
+    basis, matrix = color_basis(like), chroma_matrix(like)
     torch.testing.assert_close(matrix @ basis[:, 0], torch.zeros(3, dtype=torch.float64))
     torch.testing.assert_close(matrix @ basis[:, 1:], basis[:, 1:])
 

@@ -10,7 +10,7 @@ from stylecli.settings import LossKind, Settings
 from stylecli.transfer.objective import losses
 from stylecli.transfer.objective.objective import Objective
 from stylecli.transfer.objective.targets import Targets
-from stylecli.transfer.request import Part, Source, Subject
+from stylecli.transfer.request import Part, Request, Style
 from stylecli.transfer.resample import Size, fit, resize, resize_mask
 
 from ..naive import continued, counted, halved
@@ -35,15 +35,15 @@ def random(*shape: int, seed: int = 0) -> torch.Tensor:
 def soft_mask(height: int, width: int) -> torch.Tensor:
     """1 on the left, 0 on the right, with a slanted soft edge."""
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    return torch.sigmoid((width / 2 - x.double() + y / 3) / 3)[None, None]
+    return torch.sigmoid((width / 2 - x.double() + y / 3) / 3)[None]
 
 
 def parts_of() -> tuple[Part, ...]:
     """Two styles on the left, one of them in part; a third on the right, with larger strokes."""
     left = soft_mask(50, 80)
-    first = Source(random(1, 3, 40, 30, seed=2), 3.0, 1.0, random(1, 1, 40, 30, seed=3).round())
-    second = Source(random(1, 3, 33, 47, seed=4), 1.0)
-    third = Source(random(1, 3, 60, 50, seed=5), 2.0, 1.5, soft_mask(60, 50))
+    first = Style(random(3, 40, 30, seed=2), 3.0, 1.0, random(1, 40, 30, seed=3).round())
+    second = Style(random(3, 33, 47, seed=4), 1.0)
+    third = Style(random(3, 60, 50, seed=5), 2.0, 1.5, soft_mask(60, 50))
     return Part((first, second), left), Part((third,), 1.0 - left)
 
 
@@ -73,24 +73,27 @@ def naive_style(
     total = torch.zeros(len(image), dtype=torch.float64)
     shares = {"relu1_1": 3 / 6, "relu2_1": 2 / 6, "relu3_1": 1 / 6}
     for part in parts:
-        mask = resize_mask(part.mask, SIZE)
+        assert part.mask is not None
+        mask = resize_mask(part.mask[None], SIZE)
         area, picture = float(mask.mean()), image
-        sizes = [fit(tuple(s.picture.shape[-2:]), round(70 * s.scale)) for s in part.sources]
-        styles = [resize(s.picture, size) for s, size in zip(part.sources, sizes, strict=True)]
+        sizes = [fit(tuple(s.picture.shape[-2:]), round(70 * s.scale)) for s in part.styles]
+        pictures = [
+            resize(s.picture[None], size) for s, size in zip(part.styles, sizes, strict=True)
+        ]
         for level in range(3):
             margin = 4 if level else 0
             if level:
                 picture, mask = halved(picture), halved(mask)
-                styles = [halved(style) for style in styles]
+                pictures = [halved(style) for style in pictures]
             for name in STRIDE:
                 wanted = torch.zeros((), dtype=torch.float64)
-                weights = sum(source.weight for source in part.sources)
-                for source, style in zip(part.sources, styles, strict=True):
+                weights = sum(style.weight for style in part.styles)
+                for style, painting in zip(part.styles, pictures, strict=True):
                     own = None
-                    if source.mask is not None:
-                        own = resize_mask(source.mask, tuple(style.shape[-2:]))
-                    gram = guided_gram(encoder, style, own, name, margin)
-                    wanted = wanted + source.weight / weights * gram
+                    if style.mask is not None:
+                        own = resize_mask(style.mask[None], tuple(painting.shape[-2:]))
+                    gram = guided_gram(encoder, painting, own, name, margin)
+                    wanted = wanted + style.weight / weights * gram
                 found = guided_gram(encoder, picture, mask, name, margin)
                 one = losses.relative_distance(found, wanted)
                 if kind == "gatys":
@@ -108,8 +111,10 @@ def objective_of(
     size: Size = SIZE,
 ) -> Objective:
     targets = Targets(encoder, settings, dtype=torch.float64, device=CPU)
-    subject = Subject(random(1, 3, 50, 80, seed=1), parts, targets.weights)
-    return targets.objective([subject], size, tile)
+    styles = [replace(s, region=n) for n, part in enumerate(parts) for s in part.styles]
+    regions = [part.mask for part in parts if part.mask is not None]
+    request = Request(random(3, 50, 80, seed=1), styles, settings, None, regions)
+    return targets.objective([request], size, tile)
 
 
 EVEN: dict[str, Any] = {"style_layers": (("relu1_1", 3.0), ("relu2_1", 2.0), ("relu3_1", 1.0))}
@@ -142,7 +147,7 @@ def test_tiles_add_up_to_the_same(build: Build, kind: LossKind, tile: int) -> No
 
 
 @pytest.mark.parametrize("tile", [None, 16])
-def test_a_measure_is_the_losses_without_a_way_back(build: Build, tile: int | None) -> None:
+def test_a_measure_is_the_losses_without_gradients(build: Build, tile: int | None) -> None:
     objective = objective_of(build(), parts_of(), tile=tile, settings=replace(PLAIN, octaves=1))
     image = random(1, 3, *SIZE)
     terms, _ = objective(image)
@@ -151,25 +156,25 @@ def test_a_measure_is_the_losses_without_a_way_back(build: Build, tile: int | No
 
 
 def test_one_region_that_is_everything_is_no_region(build: Build) -> None:
-    (source, *_) = parts_of()[1].sources
-    image, everything = random(1, 3, *SIZE), torch.ones(1, 1, 50, 80, dtype=torch.float64)
-    wanted, gradient = objective_of(build(), (Part((source,)),))(image)
-    terms, found = objective_of(build(), (Part((source,), everything),))(image)
+    (style, *_) = parts_of()[1].styles
+    image, everything = random(1, 3, *SIZE), torch.ones(1, 50, 80, dtype=torch.float64)
+    wanted, gradient = objective_of(build(), (Part((style,)),))(image)
+    terms, found = objective_of(build(), (Part((style,), everything),))(image)
     torch.testing.assert_close(terms.total, wanted.total, rtol=1e-12, atol=0)
     torch.testing.assert_close(found, gradient, rtol=1e-9, atol=1e-15)
 
 
 def test_a_style_acts_in_its_region_alone(build: Build) -> None:
     """Beyond the reach of its features, another style on the left changes nothing."""
-    left = torch.zeros(1, 1, 32, 64, dtype=torch.float64)
+    left = torch.zeros(1, 32, 64, dtype=torch.float64)
     left[..., :32] = 1.0
     right, image = 1.0 - left, random(1, 3, 32, 64)
     settings = Settings(alpha=0.0, beta=1.0, chroma_tv=0.0, octaves=1)
     gradients = []
     for seed in (6, 7):
         parts = (
-            Part((Source(random(1, 3, 20, 30, seed=seed)),), left),
-            Part((Source(random(1, 3, 20, 30, seed=8)),), right),
+            Part((Style(random(3, 20, 30, seed=seed)),), left),
+            Part((Style(random(3, 20, 30, seed=8)),), right),
         )
         objective = objective_of(build(), parts, settings=settings, size=(32, 64))
         gradients.append(objective(image)[1])
@@ -183,15 +188,16 @@ def test_styles_are_blended_by_the_weighted_sum_of_their_gram_matrices(build: Bu
     settings = Settings(alpha=0.0, beta=1.0, chroma_tv=0.0, octaves=1, **EVEN)
     image, encoder = random(1, 3, *SIZE), build()
 
-    def style_of(*sources: Source) -> torch.Tensor:
-        terms, _ = objective_of(encoder, (Part(sources),), settings=settings)(image)
+    def style_of(*weights: float) -> torch.Tensor:
+        styles = tuple(
+            Style(x[0], weight) for x, weight in zip((one, other), weights, strict=False)
+        )
+        terms, _ = objective_of(encoder, (Part(styles),), settings=settings)(image)
         return terms.style
 
-    found = style_of(Source(one, 3.0), Source(other, 1.0))
-    torch.testing.assert_close(style_of(Source(one, 0.75), Source(other, 0.25)), found)
-    torch.testing.assert_close(
-        style_of(Source(one, 5.0), Source(other, 0.0)), style_of(Source(one))
-    )
+    found = style_of(3.0, 1.0)
+    torch.testing.assert_close(style_of(0.75, 0.25), found)
+    torch.testing.assert_close(style_of(5.0, 0.0), style_of(1.0))
     expected = torch.zeros(1, dtype=torch.float64)
     for name, share in zip(STRIDE, (3 / 6, 2 / 6, 1 / 6), strict=True):
         first, second = (
@@ -207,7 +213,7 @@ def test_styles_are_blended_by_the_weighted_sum_of_their_gram_matrices(build: Bu
 @pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])
 def test_scale_is_the_size_at_which_a_style_is_looked_at(build: Build, scale: float) -> None:
     style, encoder = random(1, 3, 40, 30, seed=2), build()
-    (region,) = objective_of(encoder, (Part((Source(style, 1.0, scale),)),)).octaves[0].regions
+    (region,) = objective_of(encoder, (Part((Style(style[0], 1.0, scale),)),)).octaves[0].regions
     sizes = {0.5: (35, 26), 1.0: (70, 52), 2.0: (140, 105)}
     for name in STRIDE:
         for own, size in sizes.items():
@@ -218,9 +224,9 @@ def test_scale_is_the_size_at_which_a_style_is_looked_at(build: Build, scale: fl
 
 @pytest.mark.parametrize("pixels", [0, 1])
 def test_a_region_of_almost_nothing_gives_numbers(build: Build, pixels: int) -> None:
-    spot = torch.zeros(1, 1, 45, 70, dtype=torch.float64)
+    spot = torch.zeros(1, 45, 70, dtype=torch.float64)
     spot[..., 20, 30] = float(pixels)
-    style = random(1, 3, 40, 30, seed=2)
-    parts = (Part((Source(style),), spot), Part((Source(style, 1.0, 1.0, spot),), 1.0 - spot))
+    style = random(3, 40, 30, seed=2)
+    parts = (Part((Style(style),), spot), Part((Style(style, 1.0, 1.0, spot),), 1.0 - spot))
     terms, gradient = objective_of(build(), parts)(random(1, 3, *SIZE))
     assert bool(torch.isfinite(terms.total).all() & torch.isfinite(gradient).all())

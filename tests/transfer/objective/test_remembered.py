@@ -1,6 +1,7 @@
 import gc
 import weakref
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -8,8 +9,8 @@ import torch
 from stylecli.encoder import Encoder
 from stylecli.settings import Compute, Settings
 from stylecli.transfer import Request, Style
+from stylecli.transfer.objective.gram_loss import Features
 from stylecli.transfer.objective.targets import Targets
-from stylecli.transfer.request import Importer
 from stylecli.transfer.stylization import make_targets, stylize_together
 
 Build = Callable[..., Encoder]
@@ -23,9 +24,9 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[torch.Size]:
     found: list[torch.Size] = []
     measure = Targets._measured
 
-    def noted(self: Targets, source: object, *rest: object) -> object:
-        found.append(source.picture.shape[-2:])  # type: ignore[attr-defined]
-        return measure(self, source, *rest)  # type: ignore[arg-type]
+    def noted(self: Targets, style: Style, *rest: Any) -> list[Features]:
+        found.append(style.picture.shape[-2:])
+        return measure(self, style, *rest)
 
     monkeypatch.setattr(Targets, "_measured", noted)
     return found
@@ -39,8 +40,7 @@ def targets(build: Build) -> Targets:
 def prepare(targets: Targets, *styles: Style, side: int = 16) -> torch.Tensor:
     """An objective as one of many runs makes it: a wanted Gram matrix of it."""
     request = Request(torch.zeros(3, side, side), styles, Settings())
-    subject = Importer(CPU).subject(request, targets.weights)
-    (region,) = targets.objective([subject], (side, side)).octaves[0].regions
+    (region,) = targets.objective([request.to(CPU)], (side, side)).octaves[0].regions
     return region.grams["relu2_1"].value
 
 
@@ -94,10 +94,8 @@ def test_a_picture_in_anothers_place_is_not_taken_for_it(
     assert len(measured) == 2
 
 
-def test_the_styles_used_last_are_kept(
-    targets: Targets, measured: list[torch.Size], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("stylecli.transfer.objective.targets.REMEMBERED", 2)
+def test_the_styles_used_last_are_kept(targets: Targets, measured: list[torch.Size]) -> None:
+    targets._cache.capacity = 2
     first, second, third = (torch.rand(3, 20, 20 + n) for n in range(3))
     for each in (first, second, second, first, third, first):
         prepare(targets, Style(each))
@@ -118,6 +116,6 @@ def test_a_batch_measures_its_style_once(
         request = Request(torch.full((3, 24, 24), 0.5), [Style(style)], settings)
         (result,) = stylize_together([request], compute=COMPUTE, encoder=encoder, targets=targets)
         images.append(result.image)
-        assert len(targets._known) == 1
+        assert len(targets._cache) == 1
     assert measured.count(style.shape[-2:]) == 1
     assert torch.equal(images[0], images[1]) and torch.equal(images[0], images[2])

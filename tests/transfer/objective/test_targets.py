@@ -11,10 +11,11 @@ from stylecli.transfer.objective.objective import Objective
 from stylecli.transfer.objective.octaves import SMALLEST_OCTAVE
 from stylecli.transfer.objective.targets import Targets, check_smallest_size, weights_of
 from stylecli.transfer.objective.types import Target
-from stylecli.transfer.request import Part, Source, Subject
+from stylecli.transfer.request import Request, Style
 from stylecli.transfer.resample import Size, resize
 
 CPU = torch.device("cpu")
+PLAIN = Settings()
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -26,11 +27,15 @@ def targets_of(encoder: Encoder, settings: Settings) -> Targets:
 
 
 def objective_of(
-    targets: Targets, content: torch.Tensor, styles: list[torch.Tensor], size: Size
+    targets: Targets,
+    content: torch.Tensor,
+    styles: list[torch.Tensor],
+    size: Size,
+    settings: Settings = PLAIN,
 ) -> Objective:
     """Of one picture, its styles in equal parts."""
-    part = Part(tuple(map(Source, styles)))
-    return targets.objective([Subject(content, (part,), targets.weights)], size)
+    request = Request(content[0], [Style(style[0]) for style in styles], settings)
+    return targets.objective([request], size)
 
 
 def grams_of(objective: Objective, octave: int = 0) -> Mapping[str, Target]:
@@ -78,10 +83,12 @@ def test_octaves_halve_and_stop_at_the_smallest(build: Callable[..., Encoder]) -
 def test_octaves_stop_where_the_style_at_its_scale_does(
     build: Callable[..., Encoder], scale: float, count: int
 ) -> None:
-    targets, picture = targets_of(build(), Settings()), random(1, 3, 64, 64)
-    parts = Part((Source(picture), Source(picture, scale=scale))), Part((Source(picture),))
-    subject = Subject(picture, parts, targets.weights)
-    sides = [octave.level.size[0] for octave in targets.objective([subject], (128, 128)).octaves]
+    targets, picture = targets_of(build(), Settings()), random(3, 64, 64)
+    left = torch.zeros_like(picture[:1])
+    left[..., :32] = 1.0
+    styles = Style(picture), Style(picture, scale=scale), Style(picture, region=1)
+    request = Request(picture, styles, Settings(), None, (left, 1.0 - left))
+    sides = [octave.level.size[0] for octave in targets.objective([request], (128, 128)).octaves]
     assert sides == [128, 64, 32][:count]
 
 
@@ -128,9 +135,9 @@ def test_size_needed_is_the_deepest_layers(build: Callable[..., Encoder]) -> Non
     targets = targets_of(build(), deep)
     assert targets.size_needed == 2
     pictures = random(1, 3, 9, 9), [random(1, 3, 9, 9)]
-    objective_of(targets, *pictures, (2, 2))
+    objective_of(targets, *pictures, (2, 2), deep)
     with pytest.raises(InputError, match="1x2 pixels.*at least 2x2"):
-        objective_of(targets, *pictures, (2, 1))
+        objective_of(targets, *pictures, (2, 1), deep)
 
 
 def test_check_size() -> None:

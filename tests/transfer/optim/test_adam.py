@@ -15,9 +15,9 @@ def random(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def bowl(centre: float = 0.5) -> Function:
+def bowl(center: float = 0.5) -> Function:
     curvature = 1.0 + 9.0 * random(1, 3, *SIZE, seed=8)
-    return lambda image: curvature * (image - centre)
+    return lambda image: curvature * (image - center)
 
 
 def run(optimizer: Adam, gradient: Function, image: torch.Tensor, steps: int) -> list[torch.Tensor]:
@@ -66,12 +66,12 @@ def test_goes_down() -> None:
     assert float((found - 0.5).norm()) < 0.2 * float((start - 0.5).norm())
 
 
-@pytest.mark.parametrize("centre", [-1.0, 2.0])
-def test_stays_in_the_box(centre: float) -> None:
-    images = run(Adam(0.3), bowl(centre), random(1, 3, *SIZE), 12)
+@pytest.mark.parametrize("center", [-1.0, 2.0])
+def test_stays_in_the_box(center: float) -> None:
+    images = run(Adam(0.3), bowl(center), random(1, 3, *SIZE), 12)
     assert min(float(x.min()) for x in images) >= 0.0
     assert max(float(x.max()) for x in images) <= 1.0
-    assert float((images[-1] - centre).abs().max()) == pytest.approx(1.0)  # at the near end
+    assert float((images[-1] - center).abs().max()) == pytest.approx(1.0)  # at the near end
 
 
 @pytest.mark.parametrize("steps", [0, 1, 6])

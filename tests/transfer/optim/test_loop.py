@@ -18,7 +18,7 @@ from stylecli.transfer.optim.loop import (
     Optimizer,
     Terms,
 )
-from stylecli.transfer.optim.preconditioner import metric
+from stylecli.transfer.optim.preconditioner import apply_preconditioner
 
 NAN = math.nan
 FLAT = [1.0] * (GRACE + 2)  # a start long enough for a rise to count
@@ -30,7 +30,7 @@ def picture(value: float) -> torch.Tensor:
 
 @dataclass
 class Counting:
-    """An optimiser whose images are numbered: 1, 2, 3 … after the first, 0."""
+    """An optimizer whose images are numbered: 1, 2, 3 … after the first, 0."""
 
     step_scale: float = 1.0
     made: int = 0
@@ -188,7 +188,7 @@ def test_every_iteration_is_reported_with_its_own_terms() -> None:
 
 
 @pytest.mark.parametrize("failures", [(3,), (1, 2, 3), (4, 9, 14)])
-def test_a_real_optimiser_arrives_in_spite_of_failures(failures: tuple[int, ...]) -> None:
+def test_a_real_optimizer_arrives_in_spite_of_failures(failures: tuple[int, ...]) -> None:
     calls = 0
 
     def evaluate(image: torch.Tensor) -> tuple[Terms, torch.Tensor]:
@@ -271,7 +271,7 @@ def test_pictures_of_a_batch_do_not_meet(make: Any) -> None:
         torch.testing.assert_close(together.best[:, b : b + 1], one.best, rtol=1e-9, atol=1e-11)
 
 
-@pytest.mark.parametrize("make", [lambda: LBFGS(metric), Adam])
+@pytest.mark.parametrize("make", [lambda: LBFGS(apply_preconditioner), Adam])
 def test_pinned_pixels_stay(make: Any) -> None:
     start = torch.rand((1, 3, 9, 8), generator=torch.Generator().manual_seed(1))
     pinned = torch.zeros(1, 1, 9, 8, dtype=torch.bool)

@@ -4,9 +4,9 @@ import torch
 from stylecli.transfer.optim import preconditioner
 from stylecli.transfer.optim.preconditioner import (
     analyze,
-    colour_basis,
+    apply_preconditioner,
+    color_basis,
     level_sizes,
-    metric,
     synthesize,
 )
 from stylecli.transfer.resample import Size, double
@@ -39,10 +39,10 @@ def test_analyze_is_the_transpose_of_synthesize(size: Size) -> None:
     torch.testing.assert_close(forward, backward, rtol=1e-12, atol=1e-12)
 
 
-def test_synthesize_adds_upsampled_levels_in_decorrelated_colour() -> None:
+def test_synthesize_adds_upsampled_levels_in_decorrelated_color() -> None:
     fine, middle, coarse = (random(1, 3, *s) for s in ((17, 12), (9, 6), (5, 3)))
     mixed = fine + double(middle + double(coarse, (9, 6)), (17, 12))
-    expected = torch.einsum("ij,bjhw->bihw", colour_basis(fine), mixed)
+    expected = torch.einsum("ij,bjhw->bihw", color_basis(fine), mixed)
     torch.testing.assert_close(synthesize([fine, middle, coarse]), expected)
 
 
@@ -50,7 +50,7 @@ def test_synthesize_adds_upsampled_levels_in_decorrelated_colour() -> None:
 def test_metric_is_symmetric_and_positive_definite(size: Size) -> None:
     n = 3 * size[0] * size[1]
     columns = torch.eye(n, dtype=torch.float64).view(n, 3, *size)
-    matrix = metric(columns).flatten(1)
+    matrix = apply_preconditioner(columns).flatten(1)
     torch.testing.assert_close(matrix, matrix.T, rtol=0, atol=1e-13)
     eigenvalues = torch.linalg.eigvalsh(matrix)
     assert float(eigenvalues[0]) > 1e-3 * float(eigenvalues[-1]) > 0
@@ -61,18 +61,20 @@ def test_metric_moves_strokes_more_than_pixels() -> None:
     y, x = torch.meshgrid(torch.arange(32), torch.arange(32), indexing="ij")
     checks = ((x + y) % 2 * 2.0 - 1.0).expand(1, 3, 32, 32)
     blocks = ((x // 8 + y // 8) % 2 * 2.0 - 1.0).expand(1, 3, 32, 32)
-    assert float(metric(blocks).norm()) > 1.5 * float(metric(checks).norm())
+    assert float(apply_preconditioner(blocks).norm()) > 1.5 * float(
+        apply_preconditioner(checks).norm()
+    )
 
 
-def test_colour_basis_has_columns_no_longer_than_1_and_an_inverse() -> None:
-    basis = colour_basis(torch.zeros(1, dtype=torch.float64))
+def test_color_basis_has_columns_no_longer_than_1_and_an_inverse() -> None:
+    basis = color_basis(torch.zeros(1, dtype=torch.float64))
     assert float(basis.norm(dim=0).max()) == pytest.approx(1.0)
     assert float(torch.linalg.cond(basis)) < 30
-    grey = basis[:, 0]
-    assert float(grey.std() / grey.mean()) < 0.05  # the first column is luminance
+    gray = basis[:, 0]
+    assert float(gray.std() / gray.mean()) < 0.05  # the first column is luminance
 
 
 def test_pictures_of_a_batch_do_not_meet() -> None:
     gradient = random(2, 3, 13, 18)
-    alone = torch.cat([metric(gradient[b : b + 1]) for b in (0, 1)])
-    torch.testing.assert_close(metric(gradient), alone, rtol=1e-12, atol=1e-13)
+    alone = torch.cat([apply_preconditioner(gradient[b : b + 1]) for b in (0, 1)])
+    torch.testing.assert_close(apply_preconditioner(gradient), alone, rtol=1e-12, atol=1e-13)
