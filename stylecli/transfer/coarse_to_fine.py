@@ -146,10 +146,10 @@ def _enlarge(run: Run, image: torch.Tensor, size: Size) -> torch.Tensor:
     """
     before: Size = (image.shape[-2], image.shape[-1])
     starts = list(torch.split(resize(image, size), 1))
-    for index, subject in enumerate(run.subjects):
-        if subject.weights.alpha > 0.0:
-            coarse = resize(resize(subject.content, before), size)
-            detail = resize(subject.content, size) - coarse
+    for index, request in enumerate(run.requests):
+        if request.settings.loss_weights()[0] > 0.0:  # α
+            content = request.content[None]
+            detail = resize(content, size) - resize(resize(content, before), size)
             starts[index] = (starts[index] + detail).clamp_(0.0, 1.0)
     return torch.cat(starts)
 

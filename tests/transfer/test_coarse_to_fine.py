@@ -7,7 +7,7 @@ import torch
 from stylecli.encoder import Encoder
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.coarse_to_fine import Run, _enlarge
-from stylecli.transfer.request import Part, Source, Subject
+from stylecli.transfer.request import Request, Style
 from stylecli.transfer.resample import resize
 from stylecli.transfer.stylization import make_targets
 
@@ -16,16 +16,15 @@ SIZE = (48, 64)
 
 def run_of(compact: Encoder, *contents: torch.Tensor, strengths: tuple[float, ...]) -> Run:
     compute = Compute(device="cpu", precision="fp32")
-    subjects = []
-    for content, strength in zip(contents, strengths, strict=True):
-        targets = make_targets(compact, Settings(strength=strength), compute)
-        subjects.append(Subject(content, (Part((Source(content),)),), targets.weights))
-    settings = tuple(Settings(strength=strength) for strength in strengths)
-    return Run(tuple(subjects), settings, targets, (), compute)
+    requests = tuple(
+        Request(content, [Style(content)], Settings(strength=strength))
+        for content, strength in zip(contents, strengths, strict=True)
+    )
+    return Run(requests, make_targets(compact, Settings(), compute), (), compute)
 
 
 def test_the_content_s_own_detail_is_added(compact: Encoder, content: torch.Tensor) -> None:
-    run = run_of(compact, content[None], strengths=(0.5,))
+    run = run_of(compact, content, strengths=(0.5,))
     small = resize(content[None], (24, 32))
     torch.testing.assert_close(_enlarge(run, small, SIZE), content[None])  # nothing is lost of it
     grey = torch.full_like(small, 0.5)
@@ -37,12 +36,12 @@ def test_each_picture_gets_its_own_and_none_without_a_content_loss(
     compact: Encoder, content: torch.Tensor
 ) -> None:
     first, second = content[None], content[None].flip(-1)
-    run = run_of(compact, first, second, second, strengths=(0.5, 0.5, 1.0))
+    run = run_of(compact, first[0], second[0], second[0], strengths=(0.5, 0.5, 1.0))
     image = torch.rand(3, 3, 24, 32)
     kept = image.clone()
     found = _enlarge(run, image, SIZE)
     for index, own in enumerate((first, second)):
-        one = run_of(compact, own, strengths=(0.5,))
+        one = run_of(compact, own[0], strengths=(0.5,))
         assert torch.equal(found[index : index + 1], _enlarge(one, image[index : index + 1], SIZE))
     assert torch.equal(found[2:], resize(image[2:], SIZE))
     assert torch.equal(image, kept)
@@ -50,7 +49,7 @@ def test_each_picture_gets_its_own_and_none_without_a_content_loss(
 
 def test_contents_are_not_written_to(compact: Encoder, content: torch.Tensor) -> None:
     """Not even where the content has the size of the scale already."""
-    run = run_of(compact, content[None], strengths=(0.5,))
+    run = run_of(compact, content, strengths=(0.5,))
     kept = content.clone()
     _enlarge(run, torch.rand(1, 3, 24, 32), SIZE)
     assert torch.equal(content, kept)
