@@ -1,16 +1,14 @@
 """How a scale is computed within a memory limit: tile size and L-BFGS history."""
 
-import contextlib
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Literal
 
 import torch
 
 from stylecli.encoder.feature_extractor import Trunk
 from stylecli.errors import MemoryLimitError
+from stylecli.system import free_addresses, free_memory
 from stylecli.transfer.objective.tiles import halo
 from stylecli.transfer.optim.preconditioner import level_sizes
 from stylecli.transfer.resample import Size, fit
@@ -67,13 +65,13 @@ def plans(
 
     Raises `MemoryLimitError`, on the first step, when none does.
     """
-    found = False
+    fits = False
     for history, side in _candidates(tile):
         used = predict_bytes(trunk, size, side, 0 if adam else history, adam=adam, batch=batch)
         if used <= limit:
-            found = True
+            fits = True
             yield ScalePlan(size, history, side, used)
-    if not found:
+    if not fits:
         side = largest_side(trunk, size, tile, limit)
         advice = f"use --size {side} or" if side else "no size fits, so allow"
         raise MemoryLimitError(
@@ -109,13 +107,13 @@ def predict_bytes(
 
 def layer_bytes(trunk: Trunk) -> dict[str, float]:
     """Bytes of each layer's output for a pixel of the picture."""
-    found, area, channels = {}, 1.0, 3
+    layers, area, channels = {}, 1.0, 3
     for step in trunk.steps:
         if step.weight is not None:
             channels = step.weight.shape[0]
         area /= 4 if step.kind == "pool" else 1
-        found[step.name] = channels * area * trunk.dtype.itemsize
-    return found
+        layers[step.name] = channels * area * trunk.dtype.itemsize
+    return layers
 
 
 def activation_bytes(trunk: Trunk) -> float:
@@ -140,7 +138,8 @@ def memory_limit(device: torch.device, max_memory: int | None) -> int:
         return max_memory
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0] * RESERVE) + PROCESS
-    return min(int(_available() * RESERVE), int(_addresses() * RESERVE) + PROCESS)
+    # The addresses of `PROCESS` are taken by now, its memory may not be.
+    return min(int(free_memory() * RESERVE), int(free_addresses() * RESERVE) + PROCESS)
 
 
 def largest_side(trunk: Trunk, size: Size, tile: int | Literal["auto", "off"], limit: int) -> int:
@@ -166,49 +165,3 @@ def _candidates(tile: int | Literal["auto", "off"]) -> tuple[tuple[int, int | No
         return CANDIDATES
     side = None if tile == "off" else tile
     return tuple((history, side) for history in dict.fromkeys(h for h, _ in CANDIDATES))
-
-
-def _addresses() -> int:
-    """Bytes that a limit such as `ulimit -v` leaves besides `PROCESS`, which is loaded by now."""
-    if sys.platform != "linux":
-        return sys.maxsize
-    import resource
-
-    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    if limit == resource.RLIM_INFINITY:
-        return sys.maxsize
-    used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    return max(0, limit - used * resource.getpagesize())
-
-
-def _available() -> int:
-    """Bytes free for a new process; what Linux counts as available, 8 GiB where unknown."""
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        for line in meminfo.read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return min(int(line.split()[1]) * 1024, _granted(Path("/")))
-    return 8 * 2**30
-
-
-def _granted(root: Path) -> int:
-    """Bytes that a container's limit (cgroup v2) leaves, page cache that can go included."""
-    found = [2**63]
-    with contextlib.suppress(OSError, ValueError):
-        names = (root / "proc/self/cgroup").read_text(encoding="ascii").splitlines()
-        name = next((each[4:] for each in names if each.startswith("0::/")), "")
-        top = root / "sys/fs/cgroup"
-        own = top / name
-        for group in (own, *own.parents):
-            if (group / "memory.max").exists() and top in (group, *group.parents):
-                found.append(_left_in(group))
-    return min(found)
-
-
-def _left_in(group: Path) -> int:
-    limit = (group / "memory.max").read_text(encoding="ascii").strip()
-    if limit == "max":
-        return 2**63
-    used = int((group / "memory.current").read_text(encoding="ascii"))
-    stat = dict(map(str.split, (group / "memory.stat").read_text(encoding="ascii").splitlines()))
-    return max(0, int(limit) - used + int(stat.get("inactive_file", 0)))
