@@ -26,6 +26,7 @@ PACKAGES: Final = (
     "typer",
     "tqdm",
     "psutil",
+    "matplotlib",
 )
 # What makes convolutions quick; `amx_tile` and `avx512_bf16` decide whether bf16 pays.
 SIMD: Final = (
