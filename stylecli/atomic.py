@@ -46,8 +46,8 @@ def remove_leftovers(folder: Path) -> None:
     """Remove the temporary files that killed processes of this machine left in a folder."""
     with contextlib.suppress(OSError):
         for entry in os.scandir(folder):
-            found = _LEFTOVER.fullmatch(entry.name)
-            if found and found[1] == _host() and not process_is_alive(int(found[2])):
+            match = _LEFTOVER.fullmatch(entry.name)
+            if match and match[1] == _host() and not process_is_alive(int(match[2])):
                 with contextlib.suppress(OSError):
                     os.unlink(entry.path)
 

@@ -1,14 +1,123 @@
-"""The operating system: which processes are alive."""
+"""The operating system: free memory, usable cores, which processes are alive.
 
-import os
+Measured by psutil, within the limits of a container (Linux control groups, version 1 and 2) and
+of the process itself (`ulimit -v`). psutil is imported where it is used: it costs 20 ms.
+"""
+
+import contextlib
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path("/")
+UNLIMITED: Final = sys.maxsize
+
+
+def free_memory(root: Path = ROOT) -> int:
+    """Bytes that programs can still take: of the machine's memory, and of a container's limit."""
+    import psutil
+
+    left = [limit - used for limit, used in _memory_limits(root)]
+    return max(0, min([psutil.virtual_memory().available, *left]))
+
+
+def total_memory(root: Path = ROOT) -> int:
+    """Bytes of the machine's memory, or of a container's limit."""
+    import psutil
+
+    return min([psutil.virtual_memory().total, *(limit for limit, _ in _memory_limits(root))])
+
+
+def free_addresses() -> int:
+    """Bytes of addresses that a limit such as `ulimit -v` leaves; `UNLIMITED` without one."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return UNLIMITED
+    import psutil
+
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit == resource.RLIM_INFINITY:
+        return UNLIMITED
+    return max(0, limit - psutil.Process().memory_info().vms)
+
+
+def usable_cores(root: Path = ROOT) -> int:
+    """Cores that this process may run on, or as many as a container's quota is worth, rounded up.
+
+    A quota of 1.5 cores counts as 2.
+    """
+    import psutil
+
+    process = psutil.Process()
+    if hasattr(process, "cpu_affinity"):  # not on macOS
+        cores = len(process.cpu_affinity())
+    else:
+        cores = psutil.cpu_count() or 1
+    return max(1, min([cores, *map(math.ceil, _core_quotas(root))]))
 
 
 def process_is_alive(process: int) -> bool:
     """Whether a process of this number runs, as far as this user may know."""
+    import psutil
+
+    return psutil.pid_exists(process)
+
+
+def _memory_limits(root: Path) -> Iterator[tuple[int, int]]:
+    """(limit, bytes in use) of each control group above this process that has a limit.
+
+    Page cache that is not in use can go at once, and does not count.
+    """
+    for group in _control_groups("memory", root):
+        for limit, used, cache in (
+            ("memory.max", "memory.current", "inactive_file"),
+            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+        ):
+            # No such file, or `max`: no limit. Version 1 writes some 2**63 where there is none.
+            with contextlib.suppress(OSError, ValueError):
+                lines = _read(group / "memory.stat").splitlines()
+                stat = dict(line.split() for line in lines)
+                size = int(_read(group / limit))
+                yield size, int(_read(group / used)) - int(stat.get(cache, 0))
+
+
+def _core_quotas(root: Path) -> Iterator[float]:
+    """Cores' worth of time that each control group above this process allows, if it limits it."""
+    for group in _control_groups("cpu", root):
+        with contextlib.suppress(OSError, ValueError):  # `max 100000`: no limit
+            quota, period = map(int, _read(group / "cpu.max").split())
+            yield quota / period
+        with contextlib.suppress(OSError, ValueError):
+            quota = int(_read(group / "cpu.cfs_quota_us"))
+            if quota > 0:  # -1: no limit
+                yield quota / int(_read(group / "cpu.cfs_period_us"))
+
+
+def _control_groups(controller: str, root: Path) -> Iterator[Path]:
+    """Folders of the control groups that this process is in, from the inmost to the outmost.
+
+    A container may be shown a name that leads nowhere from within, but always the top.
+    """
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+        lines = _read(root / "proc/self/cgroup").splitlines()
+    except (OSError, ValueError):
+        return
+    mounts = root / "sys/fs/cgroup"
+    for line in lines:
+        _, controllers, name = line.split(":", 2)
+        if not controllers:  # version 2, beside version 1 perhaps
+            tops = [mounts, mounts / "unified"]
+        elif controller in controllers.split(","):
+            tops = [mounts / controllers, mounts / controller]
+        else:
+            continue
+        for top in tops:
+            inmost = top / name.lstrip("/")
+            yield from (group for group in (inmost, *inmost.parents) if group.is_relative_to(top))
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8").strip()

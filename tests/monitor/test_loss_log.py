@@ -3,21 +3,23 @@
 import csv
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from stylecli.errors import OutputError, UsageError
-from stylecli.monitor.loss_log import LossesLog
-from stylecli.monitor.plot import HEIGHT, WIDTH
+from stylecli.monitor.loss_log import LossesLog, draw_losses
 from stylecli.settings import Settings
 from stylecli.transfer import stylize
 from stylecli.transfer.results import Losses, Progress
 
 HEADER = ["iteration", "scale", "width", "height", "total", "content", "style", "total_variation"]
-BLUE, RED, GREEN, GRID = (31, 95, 168), (194, 65, 12), (47, 125, 50), (221, 221, 221)
+SIZE = (960, 540)  # of a plot
 
 
 def fill(log: LossesLog) -> None:
@@ -67,16 +69,74 @@ def test_plot(tmp_path: Path) -> None:
     log = LossesLog(tmp_path / "losses.PNG")
     fill(log)
     log.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["losses.PNG"]  # no temporary file left
     with Image.open(tmp_path / "losses.PNG") as image:
-        image.load()
-        assert (image.format, image.size) == ("PNG", (WIDTH, HEIGHT))
-        pixels = image.convert("RGB")
-    found = {pixels.getpixel((x, y)) for x in range(84, 930) for y in range(60, 470)}
-    assert {BLUE, RED, GREEN} <= found
-    # The fourth of six iterations begins a scale: a line stands there, and at no other.
-    places = [84 + (WIDTH - 84 - 24) * i / 5 for i in range(6)]
-    lines = [all(pixels.getpixel((round(x), y)) == GRID for y in (58, 62, 66)) for x in places]
-    assert lines == [False, False, False, True, False, False]
+        assert (image.format, image.size) == ("PNG", SIZE)
+    (axes,) = draw_losses(log.rows).axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("iteration", "loss")
+    assert axes.get_title() == "Losses" and axes.get_yscale() == "log"
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["total", "content", "style"]
+    total, content, style, scale = axes.get_lines()
+    assert list(total.get_xdata()) == [1, 3, 4, 5, 6]  # the second has no logarithm
+    assert list(total.get_ydata()) == [1, 1 / 3, 1 / 4, 1 / 5, 1 / 6]
+    assert list(content.get_ydata()) == [0.5 / number for number in range(1, 7)]
+    assert list(style.get_xdata()) == [1, 2, 3, 4, 5, 6]
+    assert list(scale.get_xdata()) == [4, 4]  # the fourth iteration begins a scale
+
+
+def test_the_curves_are_in_the_picture(tmp_path: Path) -> None:
+    """Pixels differ from an empty plot's where the curves are, and from another run's."""
+    empty, run, other = (LossesLog(tmp_path / f"{name}.png") for name in ("empty", "run", "other"))
+    fill(run)
+    other.rows = [(scale, w, h, Losses(2, 1, 1, 1)) for scale, w, h, _ in run.rows]
+    pictures = []
+    for log in (empty, run, other):
+        log.close()
+        with Image.open(log.paths[0]) as image:
+            pictures.append(np.asarray(image.convert("RGB"), int)[80:460, 100:940])
+    for color in ((31, 119, 180), (255, 127, 14), (44, 160, 44)):  # matplotlib's first three
+        count = [int((abs(picture - color).sum(-1) < 30).sum()) for picture in pictures]
+        assert count[1] > count[0] + 200
+    assert (pictures[1] != pictures[2]).any(-1).sum() > 1000
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 0.0, -1.0])
+def test_what_has_no_logarithm_is_left_out(bad: float) -> None:
+    rows = [(1, 8, 8, Losses(value, bad, 1.0, 0.0)) for value in (1.0, bad, 0.01)]
+    total, content, _ = draw_losses(rows).axes[0].get_lines()
+    assert (list(total.get_xdata()), list(total.get_ydata())) == ([1, 3], [1.0, 0.01])
+    assert list(content.get_xdata()) == []
+
+
+def test_a_plot_shows_six_decades_at_most() -> None:
+    rows = [(1, 8, 8, Losses(value, value, value, 0.0)) for value in (1.0, 1e-3, 1e-30)]
+    assert draw_losses(rows).axes[0].get_ylim()[0] == pytest.approx(1e-6)
+
+
+def test_a_plot_keeps_no_state(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib; from stylecli.monitor.loss_log import LossesLog\n"
+        "LossesLog(pathlib.Path('a.csv'), pathlib.Path('a.jsonl')).close()\n"
+        "print('matplotlib' in sys.modules)\n"
+        "LossesLog(pathlib.Path('a.png')).close()\n"
+        "print('matplotlib' in sys.modules, 'matplotlib.pyplot' in sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert (done.stdout.split(), done.stderr) == (["False", "True", "False"], "")
+
+
+def test_without_matplotlib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(UsageError, match=r"a\.png: .*pip install 'stylecli\[plot\]'"):
+        LossesLog(tmp_path / "a.csv", tmp_path / "a.png")
+    log = LossesLog(tmp_path / "a.csv", tmp_path / "a.jsonl")
+    fill(log)
+    log.close()
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_several_files_at_once(tmp_path: Path) -> None:
@@ -94,7 +154,7 @@ def test_nothing_was_heard(tmp_path: Path) -> None:
     assert paths[0].read_text().splitlines() == [",".join(HEADER)]
     assert paths[1].read_bytes() == b""
     with Image.open(paths[2]) as image:
-        assert image.size == (WIDTH, HEIGHT)
+        assert image.size == SIZE
 
 
 def test_other_formats_are_refused(tmp_path: Path) -> None:
