@@ -81,7 +81,7 @@ def make_results(
     contents: Path, styles: Path, folder: Path, size: int
 ) -> list[tuple[Path, Path, Path]]:
     """Content, style and result of five photos in four styles."""
-    studio = Session()
+    session = Session()
     photos = find_pictures([str(contents)], recursive=False)[:5]
     paintings = find_pictures([str(styles)], recursive=False)
     paintings = [each for each in paintings if each.path.stem not in ("sketch", "brushstrokes")]
@@ -90,8 +90,8 @@ def make_results(
         output = folder / f"{photo.path.stem}_{painting.path.stem}.png"
         settings = Settings(size=size)
         job = Job(content=photo.path, styles=(painting.path,), output=output, settings=settings)
-        prepared = studio.prepare(job)
-        studio.deliver(prepared, studio.make([prepared])[0])
+        prepared = session.prepare(job)
+        session.deliver(prepared, session.make([prepared])[0])
         made.append((photo.path, painting.path, output))
     return made
 

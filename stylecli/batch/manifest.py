@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from stylecli.batch.outcome import Outcome
 from stylecli.errors import OutputError
-from stylecli.messages import reason, shown
+from stylecli.messages import escaped, reason
 
 NAME: Final = "manifest.jsonl"
 
@@ -48,7 +48,7 @@ class Manifest:
             if outcome.status != "failed" and outcome.output is not None:
                 self._made()[outcome.output] = outcome.distances
         except OSError as error:
-            raise OutputError(f"cannot write {shown(self.path)}: {reason(error)}.") from error
+            raise OutputError(f"cannot write {escaped(self.path)}: {reason(error)}.") from error
 
     def _mend(self, descriptor: int) -> bytes:
         """A line's end, where the last line has none."""
@@ -78,7 +78,7 @@ class Manifest:
         try:
             return read_manifest(self.path) if self.path.is_file() else []
         except OSError as error:
-            raise OutputError(f"cannot read {shown(self.path)}: {reason(error)}.") from error
+            raise OutputError(f"cannot read {escaped(self.path)}: {reason(error)}.") from error
 
 
 def _wait_for(descriptor: int) -> None:

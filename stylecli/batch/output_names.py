@@ -11,7 +11,7 @@ from typing import Final
 
 from stylecli.errors import UsageError
 from stylecli.images.formats import WRITABLE
-from stylecli.messages import did_you_mean, shown
+from stylecli.messages import did_you_mean, escaped
 
 DEFAULT_TEMPLATE: Final = "{content}_{style}"
 FIELDS: Final = ("content", "style", "index", "seed", "size", "strength")
@@ -38,7 +38,7 @@ class Naming:
         for field in _fields_of(self.template):
             if field not in FIELDS:
                 raise UsageError(
-                    f"unknown field {{{shown(field)}}} in the name template"
+                    f"unknown field {{{escaped(field)}}} in the name template"
                     f"{did_you_mean(field, FIELDS)}; there are "
                     f"{', '.join(f'{{{name}}}' for name in FIELDS)}."
                 )
@@ -91,8 +91,8 @@ def name_all(
         for members in alike:
             _tell_apart([things[i] for i in members], [values[i] for i in members], attempt)
     raise UsageError(
-        f"two pictures would be written to {shown(names[alike[0][0]])}: put {{content}}, {{style}} "
-        "or {index} into --name."
+        f"two pictures would be written to {escaped(names[alike[0][0]])}: put {{content}}, "
+        "{style} or {index} into --name."
     )
 
 

@@ -12,15 +12,15 @@ from stylecli.batch.output_names import Named, Naming, name_all, same_name
 from stylecli.errors import InputError, StylecliError, UsageError
 from stylecli.images.discovery import Found, find_pictures
 from stylecli.images.formats import check_output_suffix
-from stylecli.job import Job, Means
-from stylecli.messages import shown
+from stylecli.job import Job, JobOptions
+from stylecli.messages import escaped
 from stylecli.settings import Settings
 
 Pairing = Literal["product", "zip", "blend"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class BatchRequest(Means):
+class BatchRequest(JobOptions):
     """What a batch is given.
 
     `contents` and `styles` are names of files and folders, or patterns; `lines` a list of jobs.
@@ -71,7 +71,7 @@ def plan_batch(request: BatchRequest) -> BatchPlan:
     for each, output in zip(wanted, outputs, strict=True):
         try:
             if named[same_name(PurePosixPath(output))] > 1:  # both name it themselves
-                raise UsageError(f"several pictures would be written to {shown(output)}.")
+                raise UsageError(f"several pictures would be written to {escaped(output)}.")
             jobs.append(_job(each, output, request))
         except StylecliError as error:
             failures.append(Outcome.failed(each.content.path, each.styles, output, error))
@@ -109,7 +109,7 @@ def _outside(found: list[Found], request: BatchRequest) -> list[Found]:
     folder = request.folder.absolute()
     kept = [each for each in found if not (each.root and folder in each.path.absolute().parents)]
     if not kept:
-        raise InputError(f"all pictures are in the output folder {shown(request.folder)} itself.")
+        raise InputError(f"all pictures are in the output folder {escaped(request.folder)} itself.")
     return kept
 
 
@@ -183,11 +183,11 @@ def _values(wanted: _Wanted, index: int) -> dict[str, str]:
 def _job(wanted: _Wanted, output: Path, request: BatchRequest) -> Job:
     if wanted.output is not None:
         if ".." in wanted.output.parts or wanted.output.is_absolute():
-            raise UsageError(f"the output {shown(wanted.output)} leads out of the output folder.")
+            raise UsageError(f"the output {escaped(wanted.output)} leads out of the output folder.")
         check_output_suffix(output)
     return Job(
         content=wanted.content.path,
         styles=wanted.styles,
         output=output,
-        **{**request.means, "settings": wanted.settings},
+        **{**request.as_keywords, "settings": wanted.settings},
     )

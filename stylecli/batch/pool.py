@@ -10,7 +10,7 @@ import torch
 
 from stylecli.batch.grouping import Group
 from stylecli.batch.outcome import Outcome
-from stylecli.batch.processes import context, deaf_to_ctrl_c, end_with_parent
+from stylecli.batch.processes import end_with_parent, ignoring_ctrl_c, worker_context
 from stylecli.batch.runner import Queue, Task
 from stylecli.batch.worker import Existing, work
 from stylecli.batch.worker_count import count_workers, threads_each, with_share
@@ -32,7 +32,7 @@ class SerialEngine:
         on_message: MessageCallback | None = None,
         on_download: DownloadCallback | None = None,
     ) -> None:
-        self.studio = Session(on_message=on_message, on_download=on_download)
+        self.session = Session(on_message=on_message, on_download=on_download)
 
     def run(self, groups: Sequence[Group], *, existing: Existing, on_fraction: OnFraction) -> Ended:
         """Groups in order."""
@@ -44,7 +44,7 @@ class SerialEngine:
             def tell(fraction: float, done: int = done, size: int = size) -> None:
                 on_fraction((done + size * fraction) / total)
 
-            yield group, work(self.studio, group, existing=existing, on_fraction=tell)
+            yield group, work(self.session, group, existing=existing, on_fraction=tell)
             done += size
             on_fraction(done / total)
 
@@ -110,19 +110,19 @@ class LocalEngine:
             job.settings.encoder_name: job for group in groups for job in group.jobs
         }.values():
             with contextlib.suppress(StylecliError):
-                self.serial.studio.encoder(job.settings)
+                self.serial.session.encoder(job.settings)
 
 
 class _Hand:
     """A worker process, the line to it, and what it is at."""
 
     def __init__(self, threads: int) -> None:
-        workshop = context()
+        workshop = worker_context()
         self.task: Task | None = None
         self.dead = False
         self.line, theirs = workshop.Pipe()
         self.process = workshop.Process(target=_serve, args=(theirs, threads), daemon=True)
-        with deaf_to_ctrl_c():
+        with ignoring_ctrl_c():
             self.process.start()
         theirs.close()  # else its death would not be heard
 
@@ -174,8 +174,8 @@ def _serve(line: Connection, threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
     torch.set_num_threads(threads)
-    studio = Session()
+    session = Session()
     with contextlib.suppress(EOFError, OSError):
         while True:
             group, existing = line.recv()
-            line.send(work(studio, group, existing=existing, on_fraction=line.send))
+            line.send(work(session, group, existing=existing, on_fraction=line.send))

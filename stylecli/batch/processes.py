@@ -8,20 +8,20 @@ import sys
 import threading
 from collections.abc import Iterator
 from multiprocessing.connection import wait
-from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.worker_context import ForkServerContext, SpawnContext
 from typing import Final
 
 _LOADED: Final = ["stylecli.batch.pool"]
 
 
-def context() -> ForkServerContext | SpawnContext:
+def worker_context() -> ForkServerContext | SpawnContext:
     """Where workers come from: on Linux all are copies of one process, else each begins afresh."""
-    if get_ready():
+    if start_forkserver():
         return multiprocessing.get_context("forkserver")
     return multiprocessing.get_context("spawn")
 
 
-def get_ready() -> bool:
+def start_forkserver() -> bool:
     """Let the process that workers are copies of import torch, while this one goes on.
 
     A copy takes milliseconds and shares its memory. False where there is no such process: on
@@ -32,7 +32,7 @@ def get_ready() -> bool:
     from multiprocessing import forkserver
 
     try:
-        with deaf_to_ctrl_c():
+        with ignoring_ctrl_c():
             forkserver.set_forkserver_preload(_LOADED)
             forkserver.ensure_running()
     except OSError:
@@ -41,7 +41,7 @@ def get_ready() -> bool:
 
 
 @contextlib.contextmanager
-def deaf_to_ctrl_c() -> Iterator[None]:
+def ignoring_ctrl_c() -> Iterator[None]:
     """What is started within ignores the terminal's Ctrl-C from its first moment."""
     if threading.current_thread() is not threading.main_thread():
         yield

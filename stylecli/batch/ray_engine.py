@@ -212,7 +212,7 @@ class _Worker:
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
-        self.studio = Session()
+        self.session = Session()
         self.done = 0.0
 
     def work(self, group: Group, existing: Existing) -> list[Outcome]:
@@ -223,7 +223,7 @@ class _Worker:
         def tell(fraction: float) -> None:
             self.done = fraction
 
-        return work(self.studio, group, existing=existing, on_fraction=tell)
+        return work(self.session, group, existing=existing, on_fraction=tell)
 
     def share(self) -> float:
         """How much of the group is done, in [0, 1]; answered while `work` runs."""

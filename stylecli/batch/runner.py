@@ -14,7 +14,7 @@ from stylecli.batch.outcome import Outcome
 from stylecli.batch.worker import Existing, again
 from stylecli.errors import OutputError
 from stylecli.job import Job
-from stylecli.messages import shown
+from stylecli.messages import escaped
 from stylecli.provenance.hashing import Digests
 from stylecli.provenance.up_to_date import complete_recipe
 from stylecli.transfer.results import OnFraction
@@ -167,7 +167,9 @@ def _settled(jobs: Sequence[Job], existing: Existing) -> Iterator[tuple[int, Out
         if keeps and (recipe := complete_recipe(job, digests)) is not None:
             yield number, Outcome.of(job, "kept", recipe=recipe.to_dict())
         elif existing in ("renew", "overwrite") and os.path.realpath(job.output) in inputs:
-            error = OutputError(f"{shown(job.output)} is also an input: name the output otherwise.")
+            error = OutputError(
+                f"{escaped(job.output)} is also an input: name the output otherwise."
+            )
             yield number, Outcome.failed(job.content, job.styles, job.output, error)
 
 

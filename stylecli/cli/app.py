@@ -95,10 +95,10 @@ def _flushed(code: int) -> int:
 
 
 def _complain(sentence: str) -> None:
-    from stylecli.messages import shown
+    from stylecli.messages import escaped
 
     with contextlib.suppress(OSError, ValueError):
-        print(f"stylize: {shown(sentence)}", file=sys.stderr, flush=True)
+        print(f"stylize: {escaped(sentence)}", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager

@@ -26,7 +26,7 @@ PACKAGES: Final = (
     "typer",
     "tqdm",
 )
-# What makes convolutions quick; `amx_tile` and `avx512_bf16` decide whether bf16 pays.
+# CPU flags that speed up convolutions; `amx_tile` and `avx512_bf16` decide whether bf16 pays.
 SIMD: Final = (
     "avx2",
     "fma",
@@ -60,7 +60,7 @@ def run_doctor(
 
 
 def examine() -> dict[str, Any]:
-    """Everything `doctor` knows, by heading; plain values."""
+    """All findings of `doctor`, by heading; plain values."""
     return {
         "versions": versions(),
         "machine": machine(),
@@ -94,7 +94,7 @@ def machine() -> dict[str, Any]:
 
 
 def device() -> dict[str, Any]:
-    """What `--device auto --precision auto` would take, and the GPUs there are."""
+    """The device and precision that `auto` chooses, and the GPUs there are."""
     import torch
 
     from stylecli.settings import Compute
@@ -116,23 +116,23 @@ def device() -> dict[str, Any]:
 
 def encoders() -> dict[str, str]:
     """State, place, source and licence of each encoder's weights; installed ones are verified."""
-    found = {}
+    findings = {}
     for row in weights_status():
-        found[row.name] = f"{state_of(row)}, {row.file} ({row.spec.source}; {row.spec.license})"
+        findings[row.name] = f"{state_of(row)}, {row.file} ({row.spec.source}; {row.spec.license})"
         if row.spec.url is None:
             try:
                 verify(row.name)
-                found[row.name] += ", intact"
+                findings[row.name] += ", intact"
             except WeightsError as error:
-                found[row.name] = str(error)
-    return {**found, "torch.hub cache": str(hub_folder()), "stylecli cache": str(cache_folder())}
+                findings[row.name] = str(error)
+    return {**findings, "torch.hub cache": str(hub_folder()), "stylecli cache": str(cache_folder())}
 
 
 def environment() -> dict[str, str]:
     """Variables that change what the program does; options among them by name alone."""
-    found = {name: os.environ[name] for name in VARIABLES if name in os.environ}
-    own = {name: value for name, value in os.environ.items() if name.startswith("STYLECLI_")}
-    return {**found, **dict(sorted(own.items()))}
+    findings = {name: os.environ[name] for name in VARIABLES if name in os.environ}
+    ours = {name: value for name, value in os.environ.items() if name.startswith("STYLECLI_")}
+    return {**findings, **dict(sorted(ours.items()))}
 
 
 def as_lines(findings: dict[str, Any]) -> list[str]:
@@ -140,12 +140,12 @@ def as_lines(findings: dict[str, Any]) -> list[str]:
     lines = []
     for heading, values in findings.items():
         lines.append(heading)
-        lines += [f"  {name}: {_shown(value)}" for name, value in values.items()]
+        lines += [f"  {name}: {_to_text(value)}" for name, value in values.items()]
         lines += [] if values else ["  none"]
     return lines
 
 
-def _shown(value: Any) -> str:
+def _to_text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     return "none" if value is None else str(value)

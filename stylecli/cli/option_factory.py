@@ -13,7 +13,7 @@ from stylecli.settings import LAYER_FIELDS, NUMBER_FIELDS, Compute, Settings
 OBJECTIVE: Final = "Objective"
 SIZE: Final = "Size"
 STYLE: Final = "Style and colour"
-OPTIMISER: Final = "Optimiser"
+OPTIMIZER: Final = "Optimiser"
 OUTPUT: Final = "Output"
 ENCODER: Final = "Encoder"
 DEVICE: Final = "Device"
@@ -29,14 +29,14 @@ def option(
     text: str,
     *flags: str,
     default: Any = None,
-    shown: str | bool = True,
+    show_default: str | bool = True,
     metavar: str | None = None,
     low: int | None = None,
     high: int | None = None,
 ) -> inspect.Parameter:
     """One option as a parameter for Typer: `--name`, the short `flags`, `STYLECLI_NAME`."""
     flag = f"--{name.replace('_', '-')}"
-    paired = any(each.startswith(f"{flag}/") for each in flags)
+    paired = any(text.startswith(f"{flag}/") for text in flags)
     about = typer.Option(
         *(() if paired else (flag,)),
         *flags,
@@ -44,7 +44,7 @@ def option(
         envvar=f"STYLECLI_{name.upper()}",
         rich_help_panel=panel,
         show_envvar=False,  # said once, below the help: a line for each would double the page
-        show_default=shown,
+        show_default=show_default,
         metavar=metavar,
         min=low,
         max=high,
@@ -91,4 +91,4 @@ def declared(name: str, panel: str, text: str, *flags: str, **more: Any) -> Any:
 
 def switch(name: str, text: str, *flags: str) -> inspect.Parameter:
     """An option without a value, off unless given."""
-    return option(name, bool, OUTPUT, text, *flags, default=False, shown=False)
+    return option(name, bool, OUTPUT, text, *flags, default=False, show_default=False)

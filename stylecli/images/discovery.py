@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from stylecli.errors import InputError
-from stylecli.messages import reason, shown
+from stylecli.messages import escaped, reason
 
 STREAM: Final = Path("-")  # standard input or standard output
 # By suffix: a folder of photographs holds more than pictures, and opening all of it takes long.
@@ -49,20 +49,20 @@ def _expand(name: str, *, recursive: bool) -> Sequence[Found]:
         found = [Found(each, path) for each in _pictures_in(path, recursive=recursive)]
         if not found:
             hint = "" if recursive else " (--recursive looks below it as well)"
-            raise InputError(f"there are no pictures in {shown(path)}{hint}.")
+            raise InputError(f"there are no pictures in {escaped(path)}{hint}.")
         return found
     if not os.path.lexists(path) and glob.has_magic(name):
         matches = sorted(glob.glob(name, recursive=True))
         files = [Found(Path(each)) for each in matches if not os.path.isdir(each)]
         if not files:
-            raise InputError(f"no file matches {shown(name)}.")
+            raise InputError(f"no file matches {escaped(name)}.")
         return files
     return [Found(path)]  # whether it can be read is seen when its turn comes
 
 
 def _pictures_in(folder: Path, *, recursive: bool) -> list[Path]:
     def stop(error: OSError) -> None:
-        place = shown(error.filename or folder)
+        place = escaped(error.filename or folder)
         raise InputError(f"cannot read the folder {place}: {reason(error)}.") from error
 
     found = []

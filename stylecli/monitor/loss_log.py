@@ -10,7 +10,7 @@ from typing import Final
 
 from stylecli.atomic import replace_file
 from stylecli.errors import UsageError
-from stylecli.messages import shown
+from stylecli.messages import escaped
 from stylecli.monitor.plot import Curve, draw_curves
 from stylecli.provenance.recipe import finite
 from stylecli.transfer.results import Losses, Progress
@@ -20,12 +20,12 @@ _NAMES: Final = tuple(field.name for field in fields(Losses))
 
 
 class LossesLog:
-    """Gathers the losses of each iteration; `close` writes them to each of `paths`."""
+    """Progress callback that keeps the losses; `close` writes them to each of `paths`."""
 
     def __init__(self, *paths: Path) -> None:
         for path in paths:
             if path.suffix.lower() not in SUFFIXES:
-                raise UsageError(f"{shown(path)}: losses are kept in {', '.join(SUFFIXES)}.")
+                raise UsageError(f"{escaped(path)}: losses are kept in {', '.join(SUFFIXES)}.")
         self.paths = paths
         self.rows: list[tuple[int, int, int, Losses]] = []  # scale, width, height
 

@@ -14,8 +14,8 @@ HEIGHT: Final = 540
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 24, 56, 60
 _INK: Final = "#222222"
 _GRID: Final = "#dddddd"
-_COLOURS: Final = ("#1f5fa8", "#c2410c", "#2f7d32", "#7c3aed")
-_DECADES: Final = 6  # shown at most: what is smaller is drawn at the bottom
+_COLORS: Final = ("#1f5fa8", "#c2410c", "#2f7d32", "#7c3aed")
+_DECADES: Final = 6  # drawn at most: smaller values are drawn at the bottom
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ def draw_curves(curves: Sequence[Curve], breaks: Sequence[int], title: str) -> I
     """Curves over iterations on a logarithmic scale; `breaks` are iterations marked by a line."""
     image = Image.new("RGB", (WIDTH, HEIGHT), "white")
     draw = ImageDraw.Draw(image)
-    found = [value for curve in curves for value in curve.values if _shown(value)] or [1.0]
-    top = math.ceil(math.log10(max(found)))
-    bottom = max(math.floor(math.log10(min(found))), top - _DECADES)
+    values = [value for curve in curves for value in curve.values if _is_positive(value)] or [1.0]
+    top = math.ceil(math.log10(max(values)))
+    bottom = max(math.floor(math.log10(min(values))), top - _DECADES)
     bottom = min(bottom, top - 1)
     count = max([len(curve.values) for curve in curves] + [2])
 
@@ -43,12 +43,12 @@ def draw_curves(curves: Sequence[Curve], breaks: Sequence[int], title: str) -> I
 
     _frame(draw, place, (bottom, top), count, breaks)
     for index, curve in enumerate(curves):
-        points = [place(i, v) for i, v in enumerate(curve.values, 1) if _shown(v)]
-        colour = _COLOURS[index % len(_COLOURS)]
+        points = [place(i, v) for i, v in enumerate(curve.values, 1) if _is_positive(v)]
+        color = _COLORS[index % len(_COLORS)]
         if len(points) > 1:
-            draw.line(points, fill=colour, width=2, joint="curve")
+            draw.line(points, fill=color, width=2, joint="curve")
         x = _LEFT + 150 * index
-        draw.line([(x, 40), (x + 24, 40)], fill=colour, width=4)
+        draw.line([(x, 40), (x + 24, 40)], fill=color, width=4)
         draw.text((x + 32, 40), curve.name, fill=_INK, font=font(16), anchor="lm")
     draw.text((_LEFT, 16), title, fill=_INK, font=font(18), anchor="lm")
     return image
@@ -68,8 +68,8 @@ def _frame(
         draw.line([(x0, y), (x1, y)], fill=_GRID)
         text = f"{10.0**exponent:g}"
         draw.text((x0 - 8, y), text, fill=_INK, font=font(14), anchor="rm")
-    for each in breaks:
-        x, _ = place(each, 1.0)
+    for iteration_of_break in breaks:
+        x, _ = place(iteration_of_break, 1.0)
         draw.line([(x, _TOP), (x, HEIGHT - _BOTTOM)], fill=_GRID)
     for share in range(5):
         iteration = 1 + round((count - 1) * share / 4)
@@ -78,5 +78,5 @@ def _frame(
     draw.text((WIDTH / 2, HEIGHT - 22), "iteration", fill=_INK, font=font(14), anchor="mt")
 
 
-def _shown(value: float) -> bool:
+def _is_positive(value: float) -> bool:
     return math.isfinite(value) and value > 0.0

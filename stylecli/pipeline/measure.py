@@ -1,4 +1,4 @@
-"""How far a finished picture is from its content and its styles, for manifests and sweeps."""
+"""Perceptual distances of a picture to its content and styles, for manifests and sweeps."""
 
 from collections import OrderedDict
 from typing import Final
@@ -16,10 +16,10 @@ REMEMBERED: Final = 32  # styles at a size, some 1 MB each
 
 
 class Meter:
-    """Measures pictures as `stylize compare` does, in float32; styles are looked at once."""
+    """Computes distances as `stylize compare` does, in float32; Gram matrices are cached."""
 
     def __init__(self) -> None:
-        self._eyes: dict[int, tuple[Encoder, PerceptualMetric]] = {}
+        self._metrics: dict[int, tuple[Encoder, PerceptualMetric]] = {}
         self._grams: OrderedDict[tuple[int, str, int], list[Grams]] = OrderedDict()
 
     def measure(
@@ -29,28 +29,28 @@ class Meter:
 
         With several styles the mean over them, by their weights.
         """
-        eye = self._eye(encoder, job.compute.device)
+        metric = self._metric(encoder, job.compute.device)
         side = min(LONG_SIDE, max(image.shape[-2:]))
-        own = eye.grams(image, side)
+        image_grams = metric.grams(image, side)
         weights = job.settings.style_weights or (1.0,) * len(inputs.styles)
         style = 0.0
         for path, picture, weight in zip(job.styles, inputs.styles, weights, strict=True):
-            grams = self._style(encoder, eye, inputs.hashes[path], picture, side)
-            style += weight * eye.style_distance(own, grams) / sum(weights)
-        content = eye.content_distance(inputs.content.pixels, image, side)
+            grams = self._style(encoder, metric, inputs.hashes[path], picture, side)
+            style += weight * metric.style_distance(image_grams, grams) / sum(weights)
+        content = metric.content_distance(inputs.content.pixels, image, side)
         return {"content_distance": content, "style_distance": style}
 
-    def _eye(self, encoder: Encoder, device: str) -> PerceptualMetric:
-        if id(encoder) not in self._eyes:
-            self._eyes[id(encoder)] = encoder, PerceptualMetric(encoder, resolve_device(device))
-        return self._eyes[id(encoder)][1]
+    def _metric(self, encoder: Encoder, device: str) -> PerceptualMetric:
+        if id(encoder) not in self._metrics:
+            self._metrics[id(encoder)] = encoder, PerceptualMetric(encoder, resolve_device(device))
+        return self._metrics[id(encoder)][1]
 
     def _style(
-        self, encoder: Encoder, eye: PerceptualMetric, digest: str, picture: Picture, side: int
+        self, encoder: Encoder, metric: PerceptualMetric, digest: str, picture: Picture, side: int
     ) -> list[Grams]:
         key = id(encoder), digest, side
         if key not in self._grams:
-            self._grams[key] = eye.grams(picture.pixels, side)
+            self._grams[key] = metric.grams(picture.pixels, side)
             if len(self._grams) > REMEMBERED:
                 self._grams.popitem(last=False)
         self._grams.move_to_end(key)

@@ -15,19 +15,19 @@ def draw(*values: list[float], breaks: tuple[int, ...] = ()) -> Image.Image:
     return draw_curves([Curve(f"c{i}", v) for i, v in enumerate(values)], breaks, "a title")
 
 
-def has(image: Image.Image, colour: tuple[int, ...], x: float, y: float) -> bool:
+def has(image: Image.Image, color: tuple[int, ...], x: float, y: float) -> bool:
     """Whether a colour is seen within 2 pixels of a place."""
     column, row = round(x), round(y)
-    return within(image, colour, (column - 2, row - 2, column + 3, row + 3))
+    return within(image, color, (column - 2, row - 2, column + 3, row + 3))
 
 
-def drawn(image: Image.Image, colour: tuple[int, ...]) -> bool:
+def drawn(image: Image.Image, color: tuple[int, ...]) -> bool:
     """Whether a colour is seen where curves are, below the names."""
-    return within(image, colour, (0, TOP - 5, WIDTH, HEIGHT))
+    return within(image, color, (0, TOP - 5, WIDTH, HEIGHT))
 
 
-def within(image: Image.Image, colour: tuple[int, ...], box: tuple[int, int, int, int]) -> bool:
-    return bool((np.asarray(image.crop(box)) == colour).all(-1).any())
+def within(image: Image.Image, color: tuple[int, ...], box: tuple[int, int, int, int]) -> bool:
+    return bool((np.asarray(image.crop(box)) == color).all(-1).any())
 
 
 def test_values_fall_on_a_logarithmic_scale() -> None:
@@ -45,8 +45,8 @@ def test_each_curve_has_its_colour_and_a_shorter_one_ends_sooner() -> None:
     assert has(image, BLUE, RIGHT, TOP)
     assert has(image, RUST, (LEFT + RIGHT) / 2, BOTTOM)
     assert not has(image, RUST, RIGHT - 10, BOTTOM)
-    for index, colour in enumerate((BLUE, RUST)):  # beside their names
-        assert image.getpixel((LEFT + 150 * index + 12, 40)) == colour
+    for index, color in enumerate((BLUE, RUST)):  # beside their names
+        assert image.getpixel((LEFT + 150 * index + 12, 40)) == color
 
 
 def test_decades_and_breaks_are_marked() -> None:
