@@ -1,4 +1,4 @@
-"""Groups of jobs that can be made together: one output size, alike settings."""
+"""Grouping: jobs of one output size and alike settings, which run as one torch batch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ TOGETHER_PIXELS: Final = 8 * 256 * 256
 
 @dataclass(frozen=True)
 class Group:
-    """Jobs that can be made together, with their places in the batch.
+    """Jobs that run as one torch batch, with their places in the list of jobs.
 
     `pixels` are those of all outputs, `cost` is what the time is proportional to, both 0 where
     a picture cannot be read.
@@ -48,7 +48,7 @@ def group_jobs(jobs: Sequence[Job], numbers: Sequence[int]) -> list[Group]:
             groups.append((places, members))
         places.append(number)
         members.append(job)
-        if key is None or size is None or len(members) >= _room(size):
+        if key is None or size is None or len(members) >= _group_limit(size):
             unfilled.pop(key, None)
         else:
             unfilled[key] = places, members
@@ -63,8 +63,8 @@ def _group(places: list[int], members: list[Job], size: Size | None) -> Group:
     return Group(tuple(places), tuple(members), count * size[0] * size[1], cost)
 
 
-def _room(size: Size) -> int:
-    """How many pictures of a size are made together."""
+def _group_limit(size: Size) -> int:
+    """Most pictures of a size in one group."""
     return max(1, min(TOGETHER, TOGETHER_PIXELS // (size[0] * size[1])))
 
 
@@ -73,8 +73,8 @@ def located(group: Group) -> Group:
     return replace(group, jobs=tuple(job.located() for job in group.jobs))
 
 
-def as_given(group: Group, outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Outcomes in the words of the group as it was given: its own paths."""
+def with_paths_of(group: Group, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Outcomes with the group's original paths instead of located ones."""
     return [
         replace(
             outcome,
@@ -97,5 +97,5 @@ def _size_of(job: Job, known: dict[object, Size | None]) -> Size | None:
 
 
 def _alike(job: Job) -> tuple[object, ...]:
-    """What jobs made together must share, besides the size; compare `Request.together`."""
+    """Settings that jobs of a group must share, besides the size; compare `Request.together`."""
     return common_settings(job.settings), job.compute, job.settings.color

@@ -1,4 +1,4 @@
-"""A batch's record: a line of JSON for each job, appended when its picture is in place."""
+"""Manifest of a batch: a JSON line for each job, appended when its picture is written."""
 
 import contextlib
 import json
@@ -26,7 +26,7 @@ class Manifest:
         self._recorded: dict[str, Mapping[str, float]] | None = None
 
     def record(self, outcome: Outcome) -> None:
-        """Append one line; a picture that was kept only where none speaks of it yet.
+        """Append one line; a kept picture's only where no line names it yet.
 
         Raises `OutputError`.
         """
@@ -57,7 +57,7 @@ class Manifest:
         return b"\n" if cut else b""
 
     def distances_of(self, output: str | None) -> Mapping[str, float]:
-        """What the lines of an output say of its distances, the last of them that does.
+        """Distances of an output, by the last of its lines that has any.
 
         Raises `OutputError`.
         """
@@ -91,7 +91,7 @@ def _wait_for(descriptor: int) -> None:
 
 def read_manifest(path: Path) -> list[dict[str, Any]]:
     """The records of a manifest, in order; a line that was cut short is left out."""
-    found = []
+    records = []
     with path.open("rb") as file:
         for line in file:
             try:
@@ -99,5 +99,5 @@ def read_manifest(path: Path) -> list[dict[str, Any]]:
             except (ValueError, RecursionError):
                 continue
             if isinstance(values, dict):
-                found.append(values)
-    return found
+                records.append(values)
+    return records

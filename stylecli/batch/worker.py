@@ -1,4 +1,4 @@
-"""Worker: a group of jobs made together, in this process or another."""
+"""Worker: runs a group of jobs as one torch batch, in this process or another."""
 
 import os
 from dataclasses import replace
@@ -14,7 +14,7 @@ from stylecli.pipeline.session import JobResult, Prepared, Session
 from stylecli.provenance.up_to_date import complete_recipe, is_torn
 from stylecli.transfer.results import OnFraction, Progress
 
-# What becomes of outputs that exist: refused; kept where complete and by the same recipe, else
+# Policy for outputs that exist: refused; kept where complete and by the same recipe, else
 # refused (skip) or replaced (renew); replaced.
 Existing = Literal["refuse", "skip", "renew", "overwrite"]
 
@@ -31,20 +31,20 @@ def work(
     prepared: dict[int, Prepared] = {}
     for number, job in zip(group.numbers, group.jobs, strict=True):
         try:
-            found = _prepare(session, job, existing)
+            ready = _prepare(session, job, existing)
         except Exception as error:
             outcomes[number] = _failed(job, error)
         else:
-            if isinstance(found, Outcome):
-                outcomes[number] = found
+            if isinstance(ready, Outcome):
+                outcomes[number] = ready
             else:
-                prepared[number] = found
+                prepared[number] = ready
     outcomes |= _make(session, prepared, on_fraction)
     return [outcomes[number] for number in group.numbers]
 
 
-def again(existing: Existing) -> Existing:
-    """What becomes of outputs when a group is tried again: those it has made already stay."""
+def existing_on_retry(existing: Existing) -> Existing:
+    """The policy when a group is retried: outputs that it has made already stay."""
     return "skip" if existing == "refuse" else existing
 
 
@@ -75,27 +75,27 @@ def _make(
     if not prepared:
         return {}
 
-    def tell(progress: Progress) -> None:
+    def report(progress: Progress) -> None:
         if on_fraction is not None:
             on_fraction(progress.fraction)
 
     try:
-        results = session.make(list(prepared.values()), on_progress=tell)
+        results = session.make(list(prepared.values()), on_progress=report)
     except Exception as error:
         if len(prepared) > 1 and isinstance(error, StylecliError | MemoryError):
             # One of them may be at fault, or all are too much at once.
             outcomes: dict[int, Outcome] = {}
-            for number, each in prepared.items():
-                outcomes |= _make(session, {number: each}, on_fraction)
+            for number, one in prepared.items():
+                outcomes |= _make(session, {number: one}, on_fraction)
             return outcomes
-        return {number: _failed(each.job, error) for number, each in prepared.items()}
+        return {number: _failed(one.job, error) for number, one in prepared.items()}
     outcomes = {}
-    for (number, each), result in zip(prepared.items(), results, strict=True):
+    for (number, one), result in zip(prepared.items(), results, strict=True):
         try:
-            distances = session.measure(each, result)
-            outcomes[number] = _delivered(each.job, session.deliver(each, result), distances)
+            distances = session.measure(one, result)
+            outcomes[number] = _delivered(one.job, session.deliver(one, result), distances)
         except Exception as error:
-            outcomes[number] = _failed(each.job, error)
+            outcomes[number] = _failed(one.job, error)
     return outcomes
 
 

@@ -1,5 +1,6 @@
 """The bytes of an input, read once and in whole: what is hashed is what is decoded."""
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -16,15 +17,22 @@ _FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINA
 _PART: Final = 2**22
 
 
-def read_bytes(path: Path) -> bytes:
-    """The bytes of a regular file; anything else raises `InputError` and never blocks."""
+@contextlib.contextmanager
+def open_input(path: Path) -> Iterator[BinaryIO]:
+    """Open a regular file for reading; anything else raises `InputError` and never blocks."""
     try:
         with open(path, "rb", opener=_open) as file:
-            return read_stream(file, escaped(path))
+            yield file
     except OSError as error:
         raise InputError(_explain(path, error)) from error
     except ValueError as error:  # a NUL in the path
         raise InputError(f"cannot read {escaped(path)}: this is not a valid file name.") from error
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a regular file. Raises `InputError`."""
+    with open_input(path) as file:
+        return read_stream(file, escaped(path))
 
 
 def digest_of(path: Path) -> str:
