@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from multiprocessing.connection import wait
-from multiprocessing.worker_context import ForkServerContext, SpawnContext
+from multiprocessing.context import ForkServerContext, SpawnContext
 from typing import Final
 
 _LOADED: Final = ["stylecli.batch.pool"]

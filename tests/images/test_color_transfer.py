@@ -56,7 +56,7 @@ def square_root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize(
-    ("colour", "expected"),
+    ("color", "expected"),
     [
         ((1.0, 0.0, 0.0), 0.299),
         ((0.0, 1.0, 0.0), 0.587),

@@ -119,7 +119,7 @@ def test_regions_of_colours_by_nearness() -> None:
             np.testing.assert_allclose(ours, near / near.sum(), atol=1e-4)
 
 
-@pytest.mark.parametrize("colours", [None, (RED, GREEN, BLUE), (WHITE, BLACK)])
+@pytest.mark.parametrize("colors", [None, (RED, GREEN, BLUE), (WHITE, BLACK)])
 def test_soft_edges_add_up_to_1(colors: tuple[Colour, ...] | None) -> None:
     mask = torch.rand(3, 30, 40, generator=torch.Generator().manual_seed(3))
     found = masks.regions_of(mask, colors)
