@@ -64,7 +64,7 @@ class Manifest:
         return self._made().get(str(output), {})
 
     def _made(self) -> dict[str, Mapping[str, float]]:
-        """Outputs that some line calls made, with their distances; read when first asked for."""
+        """Outputs that some line records as made, with their distances; read on first use."""
         if self._recorded is None:
             self._recorded = {}
             for line in self._lines():

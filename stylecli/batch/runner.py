@@ -61,7 +61,7 @@ class Queue:
         self.total = sum(len(group.jobs) for group in groups)
 
     def take(self) -> tuple[Task, Existing]:
-        """The next task, and what becomes of outputs that are there: those it made stay."""
+        """The next task, and its policy for outputs that are there: on a retry its own stay."""
         task = self.waiting.pop(0)
         task.begun += 1
         self.running.append(task)
@@ -130,8 +130,8 @@ def run_batch(
 ) -> Summary:
     """Make every job's picture that is not there yet; one failure stops no other.
 
-    `failures` are jobs that failed before; they are recorded as well. `existing` says what
-    becomes of outputs that are there: with `skip` those of the same recipe are kept. With
+    `failures` are jobs that failed before; they are recorded as well. `existing` is the
+    policy for outputs that are there: with `skip` those of the same recipe are kept. With
     `fail_fast` nothing new is begun after a failure. Raises `OutputError` where the manifest
     cannot be written.
     """

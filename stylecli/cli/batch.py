@@ -198,7 +198,7 @@ def run_plan(
 
 
 def _lines(name: str | None) -> Iterator[str]:
-    """The lines of a list, read when the first is asked for. Raises `InputError`."""
+    """The lines of a list, read lazily. Raises `InputError`."""
     if name is None:
         return
     try:

@@ -58,12 +58,12 @@ _DEFAULTS: Final[Mapping[type, Any]] = {Settings: Settings(), Compute: Compute()
 _SETTINGS: Final = frozenset(field.name for field in fields(Settings))
 
 
-def field_option(owner: type, name: str, panel: str, text: str, *flags: str, **more: Any) -> Any:
+def field_option(owner: type, name: str, panel: str, text: str, *flags: str, **extra: Any) -> Any:
     """The option for a field of `Settings` or `Compute`, of the field's own type and default."""
     text_form = name in (*LAYER_FIELDS, *NUMBER_FIELDS)
     kind = str | None if text_form else get_type_hints(owner)[name]
     default = getattr(_DEFAULTS[owner], name)
-    return option(name, kind, panel, text, *flags, default=default, **more)
+    return option(name, kind, panel, text, *flags, default=default, **extra)
 
 
 def as_axis(parameter: inspect.Parameter) -> inspect.Parameter:
@@ -76,7 +76,7 @@ def as_axis(parameter: inspect.Parameter) -> inspect.Parameter:
     return parameter.replace(annotation=Annotated[str | None, swept], default=None)
 
 
-def declared(name: str, panel: str, text: str, *flags: str, **more: Any) -> Any:
+def declared(name: str, panel: str, text: str, *flags: str, **extra: Any) -> Any:
     """An option of one command, for `Annotated`; its default is the parameter's."""
     return typer.Option(
         f"--{name.replace('_', '-')}",
@@ -85,7 +85,7 @@ def declared(name: str, panel: str, text: str, *flags: str, **more: Any) -> Any:
         envvar=f"STYLECLI_{name.upper()}",
         show_envvar=False,
         rich_help_panel=panel,
-        **more,
+        **extra,
     )
 
 

@@ -74,7 +74,7 @@ class Watch:
 
     @property
     def url(self) -> str:
-        """Where the page is."""
+        """The URL of the page."""
         return f"http://{ADDRESS}:{self.server.server_port}/"
 
     def __enter__(self) -> Self:

@@ -48,7 +48,7 @@ class Checkpoint:
 
 
 def checkpoint_path(job: Job) -> Path | None:
-    """Where a job's checkpoint belongs, beside its output; `None` where a stream is in it."""
+    """The path of a job's checkpoint, beside its output; `None` where a stream is in it."""
     if STREAM in (job.content, *job.styles, job.output):
         return None
     return job.output.with_name(job.output.name + SUFFIX)

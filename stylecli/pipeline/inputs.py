@@ -65,7 +65,7 @@ class Reader:
         try:
             status = path.stat()
         except OSError:
-            return _read(path)  # which says what is wrong
+            return _read(path)  # raises the error
         key = path, status.st_mtime_ns, status.st_size
         if key not in self._styles:
             self._styles[key] = _read(path)

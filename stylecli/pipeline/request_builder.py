@@ -18,7 +18,7 @@ Part = tuple[int, int, torch.Tensor | None]  # a style, a region, and the part o
 
 @dataclass(frozen=True)
 class Masks:
-    """A mask on the content and one for each style, or none, (3, H, W), with names to speak of."""
+    """A mask on the content and one for each style, or none, (3, H, W), with names for messages."""
 
     content: torch.Tensor
     styles: Sequence[torch.Tensor]
@@ -58,7 +58,7 @@ def compose(
 
 
 def recolor(settings: Settings, image: torch.Tensor, content: torch.Tensor) -> torch.Tensor:
-    """A finished image (3, H, W) with the colours that the settings ask for."""
+    """A finished image (3, H, W) with the color transfer of the settings."""
     if settings.color not in ("content", "histogram"):
         return image
     original = resize(content[None], (image.shape[-2], image.shape[-1]))[0]
@@ -74,9 +74,9 @@ def _recolored(style: torch.Tensor, content: torch.Tensor, settings: Settings) -
 
 
 def _scales(settings: Settings, content: torch.Tensor, styles: int) -> tuple[float, ...]:
-    """The size of each style's strokes, `style_size` included."""
-    given = settings.style_scale or (1.0,)
-    scales = given * styles if len(given) == 1 else given
+    """The scale of each style picture, `style_size` included."""
+    scales = settings.style_scale or (1.0,)
+    scales = scales * styles if len(scales) == 1 else scales
     if settings.style_size is None:
         return scales
     side = max(output_size((content.shape[-2], content.shape[-1]), settings))
@@ -86,7 +86,7 @@ def _scales(settings: Settings, content: torch.Tensor, styles: int) -> tuple[flo
 def _divide(
     divided: Masks, content: torch.Tensor, styles: Sequence[torch.Tensor]
 ) -> tuple[list[torch.Tensor], list[Part]]:
-    """Regions of the content, and what fills those that a style is meant for."""
+    """Regions of the content, and the style parts that fill them."""
     masks.check_shape(divided.content, content, divided.name, "the content")
     gray = all(map(masks.is_gray, (divided.content, *divided.styles)))
     colors = None if gray else masks.colors_of(divided.content, divided.name)

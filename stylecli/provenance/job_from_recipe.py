@@ -152,7 +152,7 @@ def _find(
 
 
 def _is_file(path: Path) -> bool:
-    """False, too, for a name that no file can have, or where nobody may look."""
+    """Whether there is a file; false, too, for an invalid name or without permission."""
     try:
         return path.is_file()
     except OSError:
