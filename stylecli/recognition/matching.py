@@ -57,9 +57,10 @@ def pictures_in(gallery: Path) -> Labelled:
     """
     if not gallery.is_dir():
         raise InputError(f"{escaped(gallery)} is no folder of pictures.")
-    found = find_pictures([str(gallery)], recursive=True)
+    pictures = find_pictures([str(gallery)], recursive=True)
     return [
-        (each.path, each.folder.parts[0] if each.folder.parts else each.path.stem) for each in found
+        (path, subfolder.parts[0] if subfolder and subfolder.parts else path.stem)
+        for path, subfolder in pictures.items()
     ]
 
 
