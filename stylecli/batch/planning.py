@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Final, Literal
 
 from stylecli.batch.job_list import BadLine, Line, read_lines
 from stylecli.batch.outcome import Outcome
@@ -17,6 +17,10 @@ from stylecli.messages import escaped
 from stylecli.settings import Settings
 
 Pairing = Literal["product", "zip", "blend"]
+
+# Small pictures are made together, as many at most: at 96 px eight take 4.4 ms an iteration each,
+# one alone 10.7; at 384 px 48 and 60 (two cores). Here, since grouping imports torch.
+TOGETHER: Final = 8
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from stylecli.batch.grouping import TOGETHER
 from stylecli.batch.manifest import Manifest
 from stylecli.batch.output_names import DEFAULT_TEMPLATE, FIELDS, Naming
-from stylecli.batch.planning import BatchPlan, BatchRequest, Pairing, plan_batch
+from stylecli.batch.planning import TOGETHER, BatchPlan, BatchRequest, Pairing, plan_batch
 from stylecli.batch.processes import start_forkserver
 from stylecli.cli.option_factory import BATCH, DEVICE, declared
 from stylecli.cli.output import print_json
