@@ -30,7 +30,7 @@ class Maker:
 
     def __init__(self, images: Path, folder: Path, size: int) -> None:
         self.images, self.folder, self.size = images, folder, size
-        self.studio = Session()
+        self.session = Session()
         self.count = 0
 
     def find(self, kind: str, name: str) -> Path:
@@ -50,8 +50,8 @@ class Maker:
             mask=masks[0] if masks else None,
             style_masks=tuple(masks[1:]),
         )
-        prepared = self.studio.prepare(job)
-        done = self.studio.deliver(prepared, self.studio.make([prepared])[0])
+        prepared = self.session.prepare(job)
+        done = self.session.deliver(prepared, self.session.make([prepared])[0])
         losses = done.result.losses
         picture = Image.open(job.output).convert("RGB")
         return SheetCell(picture, (f"content {losses.content:.3g}", f"style {losses.style:.3g}"))

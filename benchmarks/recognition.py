@@ -38,8 +38,8 @@ def sample(folder: Path, metric: PerceptualMetric) -> tuple[Samples, list[list[t
     """What training learns of every painting, and some crops."""
     samples, kept = Samples(), []
     generator = torch.Generator().manual_seed(0)
-    for label, found in enumerate(find_pictures([str(folder)], recursive=False)):
-        picture = read_picture(found.path).pixels
+    for label, path in enumerate(find_pictures([str(folder)], recursive=False)):
+        picture = read_picture(path).pixels
         samples.take(picture, label, metric, generator)
         kept.append(list(crops_of(picture, generator))[:6])
     return samples, kept
@@ -90,18 +90,18 @@ def make_results(
     contents: Path, styles: Path, folder: Path, size: int
 ) -> list[tuple[Path, Path, Path]]:
     """Content, style and result of five photos in four styles."""
-    studio = Session()
-    photos = find_pictures([str(contents)], recursive=False)[:5]
+    session = Session()
+    photos = list(find_pictures([str(contents)], recursive=False))[:5]
     paintings = find_pictures([str(styles)], recursive=False)
-    paintings = [each for each in paintings if each.path.stem not in ("sketch", "brushstrokes")]
+    paintings = [path for path in paintings if path.stem not in ("sketch", "brushstrokes")]
     made = []
     for photo, painting in itertools.product(photos, paintings[-RESULT_STYLES:]):
-        output = folder / f"{photo.path.stem}_{painting.path.stem}.png"
+        output = folder / f"{photo.stem}_{painting.stem}.png"
         settings = Settings(size=size)
-        job = Job(content=photo.path, styles=(painting.path,), output=output, settings=settings)
-        prepared = studio.prepare(job)
-        studio.deliver(prepared, studio.make([prepared])[0])
-        made.append((photo.path, painting.path, output))
+        job = Job(content=photo, styles=(painting,), output=output, settings=settings)
+        prepared = session.prepare(job)
+        session.deliver(prepared, session.make([prepared])[0])
+        made.append((photo, painting, output))
     return made
 
 
@@ -132,9 +132,7 @@ def main() -> None:
     samples, kept = sample(given.styles, metric)
     show_verification(samples, given.seeds)
     show_style_threshold(metric, kept)
-    pictures = [
-        (each.path, each.path.stem) for each in find_pictures([str(given.styles)], recursive=False)
-    ]
+    pictures = [(path, path.stem) for path in find_pictures([str(given.styles)], recursive=False)]
     plain = build_gallery(pictures, metric, encoder, lambda _: None)
     trained = Gallery(
         plain.names,

@@ -42,7 +42,7 @@ def watched(job: Job) -> None:
     with Watch() as page:
         browser = subprocess.Popen([sys.executable, "-c", BROWSER, page.url])
         try:
-            run_job(job, listeners=[page])
+            run_job(job, callbacks=[page])
         finally:
             browser.kill()
             browser.wait()
@@ -50,7 +50,7 @@ def watched(job: Job) -> None:
 
 def previewed(job: Job) -> None:
     """A picture kept fresh on disk."""
-    run_job(job, listeners=[Preview(job.output.with_suffix(".preview.jpg"))])
+    run_job(job, callbacks=[Preview(job.output.with_suffix(".preview.jpg"))])
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What one job is made of: the files, the recipe, the machine. No torch."""
+"""Jobs: the input files, the settings, the machine and the output of one picture. No torch."""
 
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -10,12 +10,12 @@ from stylecli.images.discovery import STREAM, path_of
 from stylecli.images.formats import OutputOptions
 from stylecli.settings import NUMBER_FIELDS, Compute, Settings
 
-NAMED_STARTS: Final = ("random", "content")  # what `init` may be besides a picture's path
+NAMED_STARTS: Final = ("random", "content")  # values of `init` besides a picture's path
 
 
 @dataclass(frozen=True, kw_only=True)
-class Means:
-    """What one job and many are made with alike.
+class JobOptions:
+    """Options that one job and many share: settings, compute, output format, masks.
 
     `mask` divides the content into regions, `style_masks`, one for each style, the styles.
     """
@@ -27,14 +27,14 @@ class Means:
     style_masks: tuple[Path, ...] = ()
 
     @property
-    def means(self) -> dict[str, Any]:
-        """These alone, as keywords for another."""
-        return {each.name: getattr(self, each.name) for each in fields(Means)}
+    def as_keywords(self) -> dict[str, Any]:
+        """These options alone, as keywords for another `JobOptions`."""
+        return {field.name: getattr(self, field.name) for field in fields(JobOptions)}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job(Means):
-    """One picture, from files to a file.
+class Job(JobOptions):
+    """One style transfer, from content and style files to an output file.
 
     `STREAM` as content or a style is standard input, as output standard output (PNG). An existing
     output is replaced only with `force`. Raises `UsageError` without a style, where standard
@@ -55,15 +55,15 @@ class Job(Means):
 
     def _check_counts(self, styles: int) -> None:
         for name in NUMBER_FIELDS:
-            given = len(getattr(self.settings, name) or ())
-            if given not in (0, styles) and (name, given) != ("style_scale", 1):
+            count = len(getattr(self.settings, name) or ())
+            if count not in (0, styles) and (name, count) != ("style_scale", 1):
                 option = f"--{name.replace('_', '-')}"
-                raise UsageError(f"{option} has {given} number(s) for {styles} style(s).")
+                raise UsageError(f"{option} has {count} number(s) for {styles} style(s).")
         if self.style_masks and self.mask is None:
             raise UsageError("--style-mask needs --mask: regions of the content to fill.")
         if len(self.style_masks) not in (0, styles):
-            given = len(self.style_masks)
-            raise UsageError(f"--style-mask is given {given} time(s) for {styles} style(s).")
+            count = len(self.style_masks)
+            raise UsageError(f"--style-mask is given {count} time(s) for {styles} style(s).")
 
     def located(self) -> Self:
         """The same job with paths that do not depend on where a process runs; not for streams."""
@@ -91,10 +91,10 @@ class Job(Means):
     @property
     def named_inputs(self) -> tuple[tuple[str, Path], ...]:
         """Every picture that is read, with its role in the recipe."""
-        found = [("content", self.content), *(("styles", style) for style in self.styles)]
-        found += [("init", self.init_path)] if self.init_path else []
-        found += [("mask", self.mask)] if self.mask else []
-        return (*found, *(("style_masks", mask) for mask in self.style_masks))
+        inputs = [("content", self.content), *(("styles", style) for style in self.styles)]
+        inputs += [("init", self.init_path)] if self.init_path else []
+        inputs += [("mask", self.mask)] if self.mask else []
+        return (*inputs, *(("style_masks", mask) for mask in self.style_masks))
 
     @property
     def input_files(self) -> tuple[Path, ...]:

@@ -6,14 +6,14 @@ from typing import Any, Final
 _LONGEST: Final = 200  # characters of a value in a message
 
 
-def shown(name: object) -> str:
-    """A file name fit for a message: control characters and broken encodings escaped."""
+def escaped(name: object) -> str:
+    """A text with control characters and broken encodings escaped, for a message."""
     text = str(name).encode("utf-8", "backslashreplace").decode("utf-8")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def told(value: Any) -> str:
-    """A value for a message: cut where it is long, and no failure where it has no text."""
+def short_repr(value: Any) -> str:
+    """The `repr` of a value, cut where it is long, for a message; never raises."""
     try:
         text = repr(value)
     except (ValueError, RecursionError):  # a number of 5000 digits, lists a thousand deep
@@ -30,5 +30,5 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def reason(error: OSError) -> str:
-    """The system's own words for an error, in lower case and without the number."""
+    """The `strerror` of an error, in lower case and without the number."""
     return (error.strerror or str(error) or type(error).__name__).lower()

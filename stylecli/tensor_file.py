@@ -9,7 +9,7 @@ from typing import Final
 import torch
 from safetensors import SafetensorError, safe_open
 
-# What values of the wrong kind can end in, wherever they are first used.
+# Exceptions that values of the wrong kind raise, wherever they are first used.
 MALFORMED_DATA_ERRORS: Final = (
     ValueError,
     LookupError,
@@ -18,8 +18,8 @@ MALFORMED_DATA_ERRORS: Final = (
     ArithmeticError,
     RuntimeError,
 )
-# And what a file of anything can end in.
-UNREADABLE: Final = (*MALFORMED_DATA_ERRORS, OSError, SafetensorError)
+# Exceptions that reading a file of any content raises.
+UNREADABLE_FILE_ERRORS: Final = (*MALFORMED_DATA_ERRORS, OSError, SafetensorError)
 
 
 def read_tensors(
@@ -27,8 +27,8 @@ def read_tensors(
 ) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
     """The texts of a file by name, and its tensors.
 
-    Raises one of `UNREADABLE`; a `ValueError` that says `otherwise` where there is no text named
-    `header`.
+    Raises one of `UNREADABLE_FILE_ERRORS`; a `ValueError` that says `otherwise` where there is
+    no text named `header`.
     """
     with safe_open(path, framework="pt") as file:
         texts = file.metadata() or {}

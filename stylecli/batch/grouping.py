@@ -1,10 +1,11 @@
-"""Groups of jobs that can be made together: one output size, alike settings."""
+"""Grouping: jobs of one output size and alike settings, which run as one torch batch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from stylecli.batch.outcome import Outcome
+from stylecli.batch.planning import TOGETHER
 from stylecli.errors import StylecliError
 from stylecli.images.header import peek_size
 from stylecli.job import Job
@@ -12,15 +13,12 @@ from stylecli.transfer.request import common_settings
 from stylecli.transfer.resample import Size
 from stylecli.transfer.schedule import make_schedule, output_size
 
-# Small pictures are made together, as many at most: at 96 px eight take 4.4 ms an iteration each,
-# one alone 10.7; at 384 px 48 and 60 (two cores).
-TOGETHER: Final = 8
 TOGETHER_PIXELS: Final = 8 * 256 * 256
 
 
 @dataclass(frozen=True)
 class Group:
-    """Jobs that can be made together, with their places in the batch.
+    """Jobs that run as one torch batch, with their places in the list of jobs.
 
     `pixels` are those of all outputs, `cost` is what the time is proportional to, both 0 where
     a picture cannot be read.
@@ -48,7 +46,7 @@ def group_jobs(jobs: Sequence[Job], numbers: Sequence[int]) -> list[Group]:
             groups.append((places, members))
         places.append(number)
         members.append(job)
-        if key is None or size is None or len(members) >= _room(size):
+        if key is None or size is None or len(members) >= _group_limit(size):
             unfilled.pop(key, None)
         else:
             unfilled[key] = places, members
@@ -63,8 +61,8 @@ def _group(places: list[int], members: list[Job], size: Size | None) -> Group:
     return Group(tuple(places), tuple(members), count * size[0] * size[1], cost)
 
 
-def _room(size: Size) -> int:
-    """How many pictures of a size are made together."""
+def _group_limit(size: Size) -> int:
+    """Most pictures of a size in one group."""
     return max(1, min(TOGETHER, TOGETHER_PIXELS // (size[0] * size[1])))
 
 
@@ -73,8 +71,8 @@ def located(group: Group) -> Group:
     return replace(group, jobs=tuple(job.located() for job in group.jobs))
 
 
-def as_given(group: Group, outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Outcomes in the words of the group as it was given: its own paths."""
+def with_paths_of(group: Group, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Outcomes with the group's original paths instead of located ones."""
     return [
         replace(
             outcome,
@@ -97,5 +95,5 @@ def _size_of(job: Job, known: dict[object, Size | None]) -> Size | None:
 
 
 def _alike(job: Job) -> tuple[object, ...]:
-    """What jobs made together must share, besides the size; compare `Request.can_batch_with`."""
+    """Settings that jobs of a group share, besides the size: see `Request.can_batch_with`."""
     return common_settings(job.settings), job.compute, job.settings.color

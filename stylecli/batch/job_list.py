@@ -72,7 +72,7 @@ def _json_line(number: int, text: str) -> Line:
     content, output = values.pop("content", None), values.pop("output", None)
     listed = [] if styles is None else styles if isinstance(styles, list) else [None]
     texts = [content, *listed, *([] if output is None else [output])]
-    if not all(isinstance(each, str) and each and "\0" not in each for each in texts):
+    if not all(isinstance(text, str) and text and "\0" not in text for text in texts):
         raise ValueError("content, style, styles and output must be paths")
     for text in texts:
         os.fsencode(text)  # JSON can spell half a character, which no file name holds

@@ -1,4 +1,4 @@
-"""A batch's record: a line of JSON for each job, appended when its picture is in place."""
+"""Manifest of a batch: a JSON line for each job, appended when its picture is written."""
 
 import contextlib
 import json
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from stylecli.batch.outcome import Outcome
 from stylecli.errors import OutputError
-from stylecli.messages import reason, shown
+from stylecli.messages import escaped, reason
 
 NAME: Final = "manifest.jsonl"
 
@@ -26,7 +26,7 @@ class Manifest:
         self._recorded: dict[str, Mapping[str, float]] | None = None
 
     def record(self, outcome: Outcome) -> None:
-        """Append one line; a picture that was kept only where none speaks of it yet.
+        """Append one line; a kept picture's only where no line names it yet.
 
         Raises `OutputError`.
         """
@@ -48,7 +48,7 @@ class Manifest:
             if outcome.status != "failed" and outcome.output is not None:
                 self._made()[outcome.output] = outcome.distances
         except OSError as error:
-            raise OutputError(f"cannot write {shown(self.path)}: {reason(error)}.") from error
+            raise OutputError(f"cannot write {escaped(self.path)}: {reason(error)}.") from error
 
     def _mend(self, descriptor: int) -> bytes:
         """A line's end, where the last line has none."""
@@ -57,14 +57,14 @@ class Manifest:
         return b"\n" if cut else b""
 
     def distances_of(self, output: str | None) -> Mapping[str, float]:
-        """What the lines of an output say of its distances, the last of them that does.
+        """Distances of an output, by the last of its lines that has any.
 
         Raises `OutputError`.
         """
         return self._made().get(str(output), {})
 
     def _made(self) -> dict[str, Mapping[str, float]]:
-        """Outputs that some line calls made, with their distances; read when first asked for."""
+        """Outputs that some line records as made, with their distances; read on first use."""
         if self._recorded is None:
             self._recorded = {}
             for line in self._lines():
@@ -78,7 +78,7 @@ class Manifest:
         try:
             return read_manifest(self.path) if self.path.is_file() else []
         except OSError as error:
-            raise OutputError(f"cannot read {shown(self.path)}: {reason(error)}.") from error
+            raise OutputError(f"cannot read {escaped(self.path)}: {reason(error)}.") from error
 
 
 def _wait_for(descriptor: int) -> None:
@@ -91,7 +91,7 @@ def _wait_for(descriptor: int) -> None:
 
 def read_manifest(path: Path) -> list[dict[str, Any]]:
     """The records of a manifest, in order; a line that was cut short is left out."""
-    found = []
+    records = []
     with path.open("rb") as file:
         for line in file:
             try:
@@ -99,5 +99,5 @@ def read_manifest(path: Path) -> list[dict[str, Any]]:
             except (ValueError, RecursionError):
                 continue
             if isinstance(values, dict):
-                found.append(values)
-    return found
+                records.append(values)
+    return records

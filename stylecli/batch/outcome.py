@@ -1,4 +1,4 @@
-"""What became of one job of a batch; plain values, so that it can cross between processes."""
+"""Outcome of one job of a batch; plain values, so that it can cross between processes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,11 +32,15 @@ class Outcome:
     distances: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, job: Job, status: Status, **more: Any) -> Self:
-        """What became of a job."""
+    def of(cls, job: Job, status: Status, **details: Any) -> Self:
+        """The outcome of a job, with further fields by name."""
         styles = tuple(map(str, job.styles))
         return cls(
-            content=str(job.content), styles=styles, output=str(job.output), status=status, **more
+            content=str(job.content),
+            styles=styles,
+            output=str(job.output),
+            status=status,
+            **details,
         )
 
     @classmethod
@@ -47,8 +51,8 @@ class Outcome:
         output: Path | None,
         error: Exception,
     ) -> Self:
-        """A job that raised `error`; what is no error of ours is told as the bug it is."""
-        own = isinstance(error, StylecliError)
+        """A job that raised `error`; an error of another class is reported as a bug."""
+        expected = isinstance(error, StylecliError)
         text = " ".join(str(error).split()) or type(error).__name__
         return cls(
             content=None if content is None else str(content),
@@ -56,12 +60,12 @@ class Outcome:
             output=None if output is None else str(output),
             status="failed",
             code=error.exit_code if isinstance(error, StylecliError) else 1,
-            error=text if own else f"unexpected failure ({type(error).__name__}: {text})",
+            error=text if expected else f"unexpected failure ({type(error).__name__}: {text})",
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON; what is not known is left out."""
-        found = {
+        values = {
             "status": self.status,
             "content": self.content,
             "styles": list(self.styles),
@@ -73,4 +77,4 @@ class Outcome:
             "distances": dict(self.distances) or None,
             "recipe": self.recipe,
         }
-        return {name: value for name, value in found.items() if value is not None}
+        return {name: value for name, value in values.items() if value is not None}

@@ -1,17 +1,18 @@
-"""Names of a batch's outputs: from a template, inside the folder, each once. No torch."""
+"""Output names of a batch: from a template, inside the folder, each once. No torch."""
 
 import hashlib
 import os
 import string
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from stylecli.errors import UsageError
 from stylecli.images.formats import WRITABLE
-from stylecli.messages import did_you_mean, shown
+from stylecli.messages import did_you_mean, escaped
+from stylecli.settings import Settings
 
 DEFAULT_TEMPLATE: Final = "{content}_{style}"
 FIELDS: Final = ("content", "style", "index", "seed", "size", "strength")
@@ -35,12 +36,12 @@ class Naming:
                 f"{self.suffix!r} is no format{did_you_mean(self.suffix, WRITABLE)}; use one of "
                 f"{', '.join(WRITABLE)}."
             )
-        for field in _fields_of(self.template):
-            if field not in FIELDS:
+        for name in _fields_of(self.template):
+            if name not in FIELDS:
                 raise UsageError(
-                    f"unknown field {{{shown(field)}}} in the name template"
-                    f"{did_you_mean(field, FIELDS)}; there are "
-                    f"{', '.join(f'{{{name}}}' for name in FIELDS)}."
+                    f"unknown field {{{escaped(name)}}} in the name template"
+                    f"{did_you_mean(name, FIELDS)}; there are "
+                    f"{', '.join(f'{{{known}}}' for known in FIELDS)}."
                 )
         if any(unicodedata.category(c) == "Cc" for c in self.template):
             raise UsageError(f"the name template {self.template!r} holds a control character.")
@@ -56,44 +57,55 @@ class Naming:
                 f"the name template {self.template!r} leads out of the output folder, or nowhere."
             )
         # The template's own suffix counts; one that came with a value, as of a.jpg.png, does not.
-        own = PurePosixPath(self.template).suffix.lower() in WRITABLE
-        name = path.name if own else path.name + self.suffix
+        has_suffix = PurePosixPath(self.template).suffix.lower() in WRITABLE
+        name = path.name if has_suffix else path.name + self.suffix
         return PurePosixPath(*map(_shortened, parts[:-1]), _shortened(name))
 
 
 @dataclass(frozen=True)
-class Named:
-    """What a name is made for: values, the folder it is mirrored in, content and styles."""
+class Draft:
+    """A job before its output has a name; `folder` is the subfolder that is mirrored."""
 
-    values: Mapping[str, str]
-    folder: PurePosixPath
     content: Path
-    styles: tuple[Path, ...] = ()
+    styles: tuple[Path, ...]
+    settings: Settings = field(default_factory=Settings)
+    folder: PurePosixPath = PurePosixPath()
+    output: Path | None = None
 
 
-def name_all(
-    naming: Naming, things: Sequence[Named], taken: Iterable[PurePosixPath] = ()
-) -> list[PurePosixPath]:
-    """A different name for each, and none that is taken; the same whenever the same are named.
+def name_outputs(naming: Naming, drafts: Sequence[Draft]) -> list[Path]:
+    """Each draft's output relative to the folder: the one it names, or a name of its own.
 
-    Where two would be equal, on any file system, both get the suffix of the picture in which
-    they differ, then its folder, then a part of a hash of its path.
+    The same drafts get the same names. Where two names would be equal, on any file system, both
+    get the suffix of the picture in which they differ, then its folder, then a part of a hash of
+    its path.
     """
-    reserved = set(map(same_name, taken))
-    values = [dict(thing.values) for thing in things]
+    unnamed = [index for index, draft in enumerate(drafts) if draft.output is None]
+    reserved = {same_name(PurePosixPath(draft.output)) for draft in drafts if draft.output}
+    values = {index: _values(drafts[index], index) for index in unnamed}
     for attempt in range(4):
-        names = [
-            thing.folder / naming.relative(own) for thing, own in zip(things, values, strict=True)
-        ]
-        alike = _alike(names, reserved)
-        if not alike:
-            return names
-        for members in alike:
-            _tell_apart([things[i] for i in members], [values[i] for i in members], attempt)
+        names = {index: drafts[index].folder / naming.relative(values[index]) for index in unnamed}
+        clashes = _clashes(names, reserved)
+        if not clashes:
+            return [draft.output or Path(names[index]) for index, draft in enumerate(drafts)]
+        for members in clashes:
+            _tell_apart([(drafts[index], values[index]) for index in members], attempt)
     raise UsageError(
-        f"two pictures would be written to {shown(names[alike[0][0]])}: put {{content}}, {{style}} "
-        "or {index} into --name."
+        f"two pictures would be written to {escaped(names[clashes[0][0]])}: put {{content}}, "
+        "{style} or {index} into --name."
     )
+
+
+def _values(draft: Draft, index: int) -> dict[str, str]:
+    settings = draft.settings
+    return {
+        "content": draft.content.stem,
+        "style": "+".join(style.stem for style in draft.styles),
+        "index": f"{index + 1:04d}",
+        "seed": str(settings.seed),
+        "size": "own" if settings.size is None else str(settings.size),
+        "strength": "own" if settings.strength is None else f"{settings.strength:g}",
+    }
 
 
 def same_name(name: PurePosixPath) -> str:
@@ -101,23 +113,23 @@ def same_name(name: PurePosixPath) -> str:
     return unicodedata.normalize("NFKC", str(name)).casefold()
 
 
-def _alike(names: Sequence[PurePosixPath], reserved: Set[str]) -> list[list[int]]:
-    """The places of names that are the same as another, or taken, name by name."""
-    places: dict[str, list[int]] = {}
-    for index, name in enumerate(names):
-        places.setdefault(same_name(name), []).append(index)
-    return [found for key, found in places.items() if len(found) > 1 or key in reserved]
+def _clashes(names: Mapping[int, PurePosixPath], reserved: Set[str]) -> list[list[int]]:
+    """Indices of names that are the same as another, or reserved, name by name."""
+    indices: dict[str, list[int]] = {}
+    for index, name in names.items():
+        indices.setdefault(same_name(name), []).append(index)
+    return [same for key, same in indices.items() if len(same) > 1 or key in reserved]
 
 
-def _tell_apart(things: Sequence[Named], values: Sequence[dict[str, str]], attempt: int) -> None:
-    """Change the values of things of one name; a style's only where that is what differs."""
-    contents = len({thing.content for thing in things}) > 1
-    styles = len({thing.styles for thing in things}) > 1
-    for thing, own in zip(things, values, strict=True):
+def _tell_apart(members: Sequence[tuple[Draft, dict[str, str]]], attempt: int) -> None:
+    """Change the values of drafts of one name; a style's only where that is what differs."""
+    contents = len({draft.content for draft, _ in members}) > 1
+    styles = len({draft.styles for draft, _ in members}) > 1
+    for draft, values in members:
         if contents or not styles:
-            own["content"] = _longer(thing.content, attempt)
+            values["content"] = _longer(draft.content, attempt)
         if styles:
-            own["style"] = "+".join(_longer(style, attempt) for style in thing.styles)
+            values["style"] = "+".join(_longer(style, attempt) for style in draft.styles)
 
 
 def _longer(path: Path, attempt: int) -> str:
@@ -132,9 +144,9 @@ def _longer(path: Path, attempt: int) -> str:
 def _fields_of(template: str) -> list[str]:
     try:
         return [
-            field + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
-            for _, field, form, conversion in string.Formatter().parse(template)
-            if field is not None
+            name + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
+            for _, name, form, conversion in string.Formatter().parse(template)
+            if name is not None
         ]
     except ValueError as error:
         raise UsageError(f"the name template {template!r} makes no sense: {error}.") from error

@@ -1,4 +1,4 @@
-"""Engines on this machine: one process, or several that each hold an encoder."""
+"""Engines on this machine: serial, or a pool of processes that each hold an encoder."""
 
 import contextlib
 import signal
@@ -10,7 +10,7 @@ import torch
 
 from stylecli.batch.grouping import Group
 from stylecli.batch.outcome import Outcome
-from stylecli.batch.processes import context, deaf_to_ctrl_c, end_with_parent
+from stylecli.batch.processes import end_with_parent, ignoring_ctrl_c, worker_context
 from stylecli.batch.runner import Queue, Task
 from stylecli.batch.worker import Existing, work
 from stylecli.batch.worker_count import count_workers, threads_each, with_share
@@ -24,7 +24,7 @@ Ended = Iterator[tuple[Group, list[Outcome]]]
 
 
 class SerialEngine:
-    """Everything in this process, one group after another."""
+    """Runs groups in this process, one after another."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class SerialEngine:
         on_message: MessageCallback | None = None,
         on_download: DownloadCallback | None = None,
     ) -> None:
-        self.studio = Session(on_message=on_message, on_download=on_download)
+        self.session = Session(on_message=on_message, on_download=on_download)
 
     def run(self, groups: Sequence[Group], *, existing: Existing, on_fraction: OnFraction) -> Ended:
         """Groups in order."""
@@ -41,19 +41,19 @@ class SerialEngine:
         for group in groups:
             size = len(group.jobs)
 
-            def tell(fraction: float, done: int = done, size: int = size) -> None:
+            def report(fraction: float, done: int = done, size: int = size) -> None:
                 on_fraction((done + size * fraction) / total)
 
-            yield group, work(self.studio, group, existing=existing, on_fraction=tell)
+            yield group, work(self.session, group, existing=existing, on_fraction=report)
             done += size
             on_fraction(done / total)
 
 
 class PoolEngine:
-    """Several processes with an equal share of the cores each.
+    """Runs groups in a pool of processes with an equal share of the cores each.
 
-    A process that dies (killed for memory, say) costs the group it was at an attempt, and the
-    other groups nothing.
+    A process that dies (killed for memory, say) costs the group it was working on an attempt,
+    and the other groups nothing.
     """
 
     def __init__(self, workers: int) -> None:
@@ -62,36 +62,36 @@ class PoolEngine:
     def run(self, groups: Sequence[Group], *, existing: Existing, on_fraction: OnFraction) -> Ended:
         """Groups as they end."""
         queue = Queue([with_share(group, self.workers) for group in groups], existing, ATTEMPTS)
-        hands: list[_Hand] = []
+        running: list[_Worker] = []
         try:
-            while queue.waiting or any(hand.task for hand in hands):
-                self._hire(hands, len(queue.waiting))
-                for hand in hands:
-                    if hand.task is None and queue.waiting:
-                        hand.begin(*queue.take())
-                for hand in _speaking(hands):
-                    ended = _heard(hand, queue)
+            while queue.waiting or any(worker.task for worker in running):
+                self._start_workers(running, len(queue.waiting))
+                for worker in running:
+                    if worker.task is None and queue.waiting:
+                        worker.begin(*queue.take())
+                for worker in _ready_workers(running):
+                    ended = _handle_message(worker, queue)
                     on_fraction(queue.fraction)
                     if ended is not None:
                         yield ended
-                for hand in [hand for hand in hands if hand.dead]:
-                    hands.remove(hand)
-                    hand.end()
+                for worker in [worker for worker in running if worker.dead]:
+                    running.remove(worker)
+                    worker.end()
         finally:
-            for hand in hands:
-                hand.process.kill()  # what they have not finished is not wanted any more
-            for hand in hands:
-                hand.end()
+            for worker in running:
+                worker.process.kill()  # unfinished groups are not wanted any more
+            for worker in running:
+                worker.end()
 
-    def _hire(self, hands: list["_Hand"], waiting: int) -> None:
-        """As many as there is work for, up to the number of workers."""
-        idle = sum(hand.task is None for hand in hands)
-        for _ in range(min(waiting - idle, self.workers - len(hands))):
-            hands.append(_Hand(threads_each(self.workers)))
+    def _start_workers(self, running: list["_Worker"], waiting: int) -> None:
+        """Start as many workers as there are groups waiting, up to the number of workers."""
+        idle = sum(worker.task is None for worker in running)
+        for _ in range(min(waiting - idle, self.workers - len(running))):
+            running.append(_Worker(threads_each(self.workers)))
 
 
 class LocalEngine:
-    """As many processes as `workers` says; without it as many as are faster for the groups."""
+    """A pool of `workers` processes; by default as many as are faster for the groups."""
 
     def __init__(self, serial: SerialEngine, workers: int | None = None) -> None:
         self.serial, self.workers = serial, workers
@@ -105,77 +105,79 @@ class LocalEngine:
         return PoolEngine(workers).run(groups, existing=existing, on_fraction=on_fraction)
 
     def _fetch_encoders(self, groups: Sequence[Group]) -> None:
-        """Once, and where progress is heard, not by every worker; they tell of what is wrong."""
+        """Download encoders here, with progress, not in every worker; errors come from workers."""
         for job in {
             job.settings.encoder_name: job for group in groups for job in group.jobs
         }.values():
             with contextlib.suppress(StylecliError):
-                self.serial.studio.encoder(job.settings)
+                self.serial.session.encoder(job.settings)
 
 
-class _Hand:
-    """A worker process, the line to it, and what it is at."""
+class _Worker:
+    """A worker process, the connection to it, and its task."""
 
     def __init__(self, threads: int) -> None:
-        workshop = context()
+        process_context = worker_context()
         self.task: Task | None = None
         self.dead = False
-        self.line, theirs = workshop.Pipe()
-        self.process = workshop.Process(target=_serve, args=(theirs, threads), daemon=True)
-        with deaf_to_ctrl_c():
+        self.connection, child_connection = process_context.Pipe()
+        self.process = process_context.Process(
+            target=_serve, args=(child_connection, threads), daemon=True
+        )
+        with ignoring_ctrl_c():
             self.process.start()
-        theirs.close()  # else its death would not be heard
+        child_connection.close()  # else the end of file at its death would not arrive
 
     def begin(self, task: Task, existing: Existing) -> None:
-        """Give it a group; where it is dead already, that is heard next."""
+        """Send a group; where the process is dead already, `receive` returns `None` next."""
         self.task = task
         with contextlib.suppress(OSError):
-            self.line.send((task.group, existing))
+            self.connection.send((task.group, existing))
 
-    def hear(self) -> float | list[Outcome] | None:
-        """The share of its group that is done, the group's outcomes, or `None` where it died."""
+    def receive(self) -> float | list[Outcome] | None:
+        """The share of the group that is done, its outcomes, or `None` where the process died."""
         try:
-            said: float | list[Outcome] = self.line.recv()
+            message: float | list[Outcome] = self.connection.recv()
         except (EOFError, OSError):
             return None
-        return said
+        return message
 
     def end(self) -> None:
-        """Make sure that the process is gone, and leave nothing of it."""
+        """Kill the process, and close its handle and connection."""
         self.process.kill()
         self.process.join()
         self.process.close()
-        self.line.close()
+        self.connection.close()
 
 
-def _speaking(hands: Sequence[_Hand]) -> list[_Hand]:
-    """Busy workers that have something to say, or have died; waits for one."""
-    ready = wait([hand.line for hand in hands if hand.task is not None])
-    return [hand for hand in hands if hand.line in ready]
+def _ready_workers(running: Sequence[_Worker]) -> list[_Worker]:
+    """Busy workers that have sent a message, or have died; waits for one."""
+    ready = wait([worker.connection for worker in running if worker.task is not None])
+    return [worker for worker in running if worker.connection in ready]
 
 
-def _heard(hand: _Hand, queue: Queue) -> tuple[Group, list[Outcome]] | None:
-    """Take in what a worker says; its group, where that has ended."""
-    task, said = hand.task, hand.hear()
+def _handle_message(worker: _Worker, queue: Queue) -> tuple[Group, list[Outcome]] | None:
+    """Process a worker's message; returns its group and outcomes where that has ended."""
+    task, message = worker.task, worker.receive()
     assert task is not None
-    if isinstance(said, float):
-        task.share = said
+    if isinstance(message, float):
+        task.share = message
         return None
-    hand.task, hand.dead = None, said is None
-    if said is None:
+    worker.task, worker.dead = None, message is None
+    if message is None:
         return queue.lose(
             task, MemoryLimitError("the process that made it died: memory may be too small.")
         )
-    return queue.finish(task, said)
+    return queue.finish(task, message)
 
 
-def _serve(line: Connection, threads: int) -> None:
-    """A worker: makes groups with its share of the cores, until the line is closed."""
+def _serve(connection: Connection, threads: int) -> None:
+    """Main loop of a worker: make groups with its share of the cores, until the end of file."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
     torch.set_num_threads(threads)
-    studio = Session()
+    session = Session()
     with contextlib.suppress(EOFError, OSError):
         while True:
-            group, existing = line.recv()
-            line.send(work(studio, group, existing=existing, on_fraction=line.send))
+            group, existing = connection.recv()
+            connection.send(work(session, group, existing=existing, on_fraction=connection.send))

@@ -1,4 +1,4 @@
-"""Processes that work for this one: how they begin, and that none outlives it. No torch."""
+"""Worker processes: their start method, and that none outlives this process. No torch."""
 
 import contextlib
 import multiprocessing
@@ -14,25 +14,25 @@ from typing import Final
 _LOADED: Final = ["stylecli.batch.pool"]
 
 
-def context() -> ForkServerContext | SpawnContext:
-    """Where workers come from: on Linux all are copies of one process, else each begins afresh."""
-    if get_ready():
+def worker_context() -> ForkServerContext | SpawnContext:
+    """The start method of workers: forkserver on Linux, spawn elsewhere."""
+    if start_forkserver():
         return multiprocessing.get_context("forkserver")
     return multiprocessing.get_context("spawn")
 
 
-def get_ready() -> bool:
-    """Let the process that workers are copies of import torch, while this one goes on.
+def start_forkserver() -> bool:
+    """Start the fork server, which imports torch in the background; whether that worked.
 
-    A copy takes milliseconds and shares its memory. False where there is no such process: on
-    other systems, and without a folder for the socket that it is spoken to through.
+    A fork takes milliseconds and shares memory. False on systems other than Linux, and without
+    a folder for the fork server's socket.
     """
     if sys.platform != "linux":
         return False
     from multiprocessing import forkserver
 
     try:
-        with deaf_to_ctrl_c():
+        with ignoring_ctrl_c():
             forkserver.set_forkserver_preload(_LOADED)
             forkserver.ensure_running()
     except OSError:
@@ -41,8 +41,8 @@ def get_ready() -> bool:
 
 
 @contextlib.contextmanager
-def deaf_to_ctrl_c() -> Iterator[None]:
-    """What is started within ignores the terminal's Ctrl-C from its first moment."""
+def ignoring_ctrl_c() -> Iterator[None]:
+    """Processes started within ignore the terminal's Ctrl-C from their first moment."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -54,11 +54,11 @@ def deaf_to_ctrl_c() -> Iterator[None]:
 
 
 def end_with_parent() -> None:
-    """In a worker: end when the process that started it is gone, however it went."""
-    threading.Thread(target=_wait_for_the_end, daemon=True).start()
+    """In a worker: end when its parent process has ended for whatever reason."""
+    threading.Thread(target=_exit_after_parent, daemon=True).start()
 
 
-def _wait_for_the_end() -> None:
+def _exit_after_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])

@@ -1,7 +1,7 @@
-"""An engine on a Ray cluster: one actor for each GPU, or several to a machine without any.
+"""Ray engine: one actor for each GPU of a cluster, or several to a machine without any.
 
 Pictures travel as paths, so every machine needs the same files at the same places. The driver
-alone writes the manifest; what a lost machine was at is done again elsewhere.
+alone writes the manifest; the group of a lost machine is made again elsewhere.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import torch
 
-from stylecli.batch.grouping import Group, as_given, located
+from stylecli.batch.grouping import Group, located, with_paths_of
 from stylecli.batch.outcome import Outcome
 from stylecli.batch.runner import Queue, Task
 from stylecli.batch.worker import Existing, work
@@ -35,20 +35,20 @@ Ended = Iterator[tuple[Group, list[Outcome]]]
 
 
 @dataclass(eq=False)
-class _Hand:
-    """An actor, the machine it is on, and what it is at."""
+class _WorkerHandle:
+    """An actor, its node, and its task."""
 
     actor: Any
     node: str
-    answer: Any  # what it was asked last: at first whether it lives, then for a group
-    lives: bool = False
+    reply: Any  # pending call: first a sign of life, then a group
+    started: bool = False
     task: Task | None = None
-    asked: Any = None  # for its progress
+    progress_ref: Any = None  # pending call for the progress
 
     def begin(self, task: Task, existing: Existing) -> None:
-        """Give it a group."""
+        """Submit a group to the actor."""
         self.task = task
-        self.answer = self.actor.work.remote(located(task.group), existing)
+        self.reply = self.actor.work.remote(located(task.group), existing)
 
 
 class RayEngine:
@@ -68,8 +68,8 @@ class RayEngine:
         self.address, self.workers = address, workers
         self.say = on_message or (lambda _: None)
         self.ray = _import_ray()
-        self.hands: list[_Hand] = []
-        self.failed_starts: Counter[str] = Counter()  # actors of each machine that never lived
+        self.handles: list[_WorkerHandle] = []
+        self.failed_starts: Counter[str] = Counter()  # by node: actors that died before a task
         self.fault = "there is none"  # why no machine can work, as far as is known
 
     def run(self, groups: Sequence[Group], *, existing: Existing, on_fraction: OnFraction) -> Ended:
@@ -82,13 +82,13 @@ class RayEngine:
         except SystemError as error:  # what a signal raises in the middle of a call into Ray
             raise error.__cause__ or error from None
         finally:
-            for hand in list(self.hands):
-                self._dismiss(hand)
+            for handle in list(self.handles):
+                self._stop_worker(handle)
             if began:
                 self.ray.shutdown()
 
     def _connect(self) -> bool:
-        """Join the cluster or start one here; whether there was no connection before."""
+        """Join the cluster or start one here; returns whether there was no connection before."""
         if self.ray.is_initialized():
             return False
         address = self.address or os.environ.get("RAY_ADDRESS") or "local"
@@ -108,111 +108,121 @@ class RayEngine:
         return True
 
     def _run(self, queue: Queue, on_fraction: OnFraction) -> Ended:
-        looked, lived = float("-inf"), time.monotonic()
-        while queue.waiting or any(hand.task for hand in self.hands):
-            if time.monotonic() - looked >= HEARTBEAT:
-                looked = time.monotonic()
-                self._staff(len(queue.waiting))
-                self._ask()
+        polled, last_alive = float("-inf"), time.monotonic()
+        while queue.waiting or any(handle.task for handle in self.handles):
+            if time.monotonic() - polled >= HEARTBEAT:
+                polled = time.monotonic()
+                self._start_missing_workers(len(queue.waiting))
+                self._poll_progress()
                 on_fraction(queue.fraction)
-                if any(hand.lives for hand in self.hands):
-                    lived = looked
-                elif looked - lived >= PATIENCE:
-                    self._be_patient()
-                    lived = looked
-            for hand in self.hands:
-                if hand.lives and hand.task is None and queue.waiting:
-                    hand.begin(*queue.take())
-            for hand in self._speaking():
-                ended = self._heard(hand, queue)
+                if any(handle.started for handle in self.handles):
+                    last_alive = polled
+                elif polled - last_alive >= PATIENCE:
+                    self._report_waiting()
+                    last_alive = polled
+            for handle in self.handles:
+                if handle.started and handle.task is None and queue.waiting:
+                    handle.begin(*queue.take())
+            for handle in self._ready_workers():
+                ended = self._handle_reply(handle, queue)
                 if ended is not None:
                     yield ended
 
-    def _staff(self, waiting: int) -> None:
-        """An actor for each GPU, or `workers` for each machine, as long as there is work."""
+    def _start_missing_workers(self, waiting: int) -> None:
+        """Start an actor for each GPU, or `workers` for each machine, while groups are waiting."""
         nodes = {node["NodeID"]: node["Resources"] for node in self.ray.nodes() if node["Alive"]}
-        for hand in [hand for hand in self.hands if hand.node not in nodes and not hand.task]:
-            self._dismiss(hand)
+        for handle in [
+            handle for handle in self.handles if handle.node not in nodes and not handle.task
+        ]:
+            self._stop_worker(handle)
         sound = [node for node in nodes if self.failed_starts[node] < ATTEMPTS]
         if nodes and not sound:
-            self._be_patient()
+            self._report_waiting()
         for node in sound:
             gpus, cores = int(nodes[node].get("GPU", 0)), int(nodes[node].get("CPU", 0))
             wanted = gpus or min(self.workers, cores)
-            there = sum(hand.node == node for hand in self.hands)
-            idle = sum(hand.task is None for hand in self.hands)
-            for _ in range(min(wanted - there, waiting - idle)):
-                self.hands.append(self._hire(node, cores // wanted, gpus > 0))
+            present = sum(handle.node == node for handle in self.handles)
+            idle = sum(handle.task is None for handle in self.handles)
+            for _ in range(min(wanted - present, waiting - idle)):
+                self.handles.append(self._start_worker(node, cores // wanted, gpus > 0))
 
-    def _be_patient(self) -> None:
-        """Say what is waited for. Raises `UsageError` where nothing is."""
-        if not self.hands:
+    def _report_waiting(self) -> None:
+        """Report that a machine is awaited. Raises `UsageError` where none can come."""
+        if not self.handles:
             raise UsageError(f"the Ray cluster has no machine that can work: {self.fault}.")
         self.say("Waiting for a free machine of the Ray cluster")
 
-    def _hire(self, node: str, cores: int, gpu: bool) -> _Hand:
+    def _start_worker(self, node: str, cores: int, gpu: bool) -> _WorkerHandle:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         place = NodeAffinitySchedulingStrategy(node, soft=False)
-        # Two calls at once: one works, the other tells of it.
-        kind = self.ray.remote(_Worker).options(
+        # Two calls at once: one works, the other returns the progress.
+        actor_class = self.ray.remote(_Worker).options(
             num_cpus=cores, num_gpus=int(gpu), max_concurrency=2, scheduling_strategy=place
         )
-        actor = kind.remote(max(1, cores))
-        return _Hand(actor, node, actor.share.remote())
+        actor = actor_class.remote(max(1, cores))
+        return _WorkerHandle(actor, node, actor.share.remote())
 
-    def _dismiss(self, hand: _Hand) -> None:
-        self.hands.remove(hand)
+    def _stop_worker(self, handle: _WorkerHandle) -> None:
+        self.handles.remove(handle)
         with contextlib.suppress(Exception):
-            self.ray.kill(hand.actor)
+            self.ray.kill(handle.actor)
 
-    def _ask(self) -> None:
-        """Ask busy actors how far they are, and take in what they have answered."""
-        for hand in self.hands:
-            if hand.task is None:
-                hand.asked = None
-            elif hand.asked is None:
-                hand.asked = hand.actor.share.remote()
-            elif self.ray.wait([hand.asked], timeout=0)[0]:
+    def _poll_progress(self) -> None:
+        """Poll the progress of busy actors without waiting for it."""
+        for handle in self.handles:
+            if handle.task is None:
+                handle.progress_ref = None
+            elif handle.progress_ref is None:
+                handle.progress_ref = handle.actor.share.remote()
+            elif self.ray.wait([handle.progress_ref], timeout=0)[0]:
                 with contextlib.suppress(self.ray.exceptions.RayError):
-                    hand.task.share = self.ray.get(hand.asked)
-                hand.asked = None
+                    handle.task.share = self.ray.get(handle.progress_ref)
+                handle.progress_ref = None
 
-    def _speaking(self) -> list[_Hand]:
-        """Actors that have come to life, have ended a group, or were lost; waits for one."""
-        answers = {hand.answer: hand for hand in self.hands if hand.answer is not None}
+    def _ready_workers(self) -> list[_WorkerHandle]:
+        """Handles of actors that have started, ended a group, or were lost; waits for one."""
+        answers = {handle.reply: handle for handle in self.handles if handle.reply is not None}
         if not answers:
             time.sleep(HEARTBEAT / 10)
             return []
-        return [answers[each] for each in self.ray.wait(list(answers), timeout=HEARTBEAT)[0]]
+        return [
+            answers[reference] for reference in self.ray.wait(list(answers), timeout=HEARTBEAT)[0]
+        ]
 
-    def _heard(self, hand: _Hand, queue: Queue) -> tuple[Group, list[Outcome]] | None:
-        """Take in what an actor says; its group, where that has ended."""
+    def _handle_reply(
+        self, handle: _WorkerHandle, queue: Queue
+    ) -> tuple[Group, list[Outcome]] | None:
+        """Process an actor's reply; returns its group and outcomes where that has ended."""
         try:
-            said = self.ray.get(hand.answer)
+            outcomes = self.ray.get(handle.reply)
         except self.ray.exceptions.RayError as error:
-            return self._lose(hand, queue, _brief(error))
-        task, hand.task, hand.answer, hand.asked = hand.task, None, None, None
+            return self._lose(handle, queue, _brief(error))
+        task, handle.task, handle.reply, handle.progress_ref = handle.task, None, None, None
         if task is None:
-            hand.lives = True
+            handle.started = True
             return None
-        return queue.finish(task, as_given(task.group, said))
+        return queue.finish(task, with_paths_of(task.group, outcomes))
 
-    def _lose(self, hand: _Hand, queue: Queue, why: str) -> tuple[Group, list[Outcome]] | None:
-        self._dismiss(hand)
-        if hand.task is None:
-            self.failed_starts[hand.node] += 1
+    def _lose(
+        self, handle: _WorkerHandle, queue: Queue, why: str
+    ) -> tuple[Group, list[Outcome]] | None:
+        self._stop_worker(handle)
+        if handle.task is None:
+            self.failed_starts[handle.node] += 1
             self.fault = why
             return None
-        return queue.lose(hand.task, MemoryLimitError(f"the worker that made it was lost: {why}."))
+        return queue.lose(
+            handle.task, MemoryLimitError(f"the worker that made it was lost: {why}.")
+        )
 
 
 class _Worker:
-    """Runs in a process of its own, on some machine: holds an encoder and makes groups."""
+    """Ray actor: holds an encoder and makes groups, in a process on some node."""
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
-        self.studio = Session()
+        self.session = Session()
         self.done = 0.0
 
     def work(self, group: Group, existing: Existing) -> list[Outcome]:
@@ -220,25 +230,25 @@ class _Worker:
         torch.set_num_threads(self.threads)
         self.done = 0.0
 
-        def tell(fraction: float) -> None:
+        def report(fraction: float) -> None:
             self.done = fraction
 
-        return work(self.studio, group, existing=existing, on_fraction=tell)
+        return work(self.session, group, existing=existing, on_fraction=report)
 
     def share(self) -> float:
-        """How much of the group is done, in [0, 1]; answered while `work` runs."""
+        """The share of the group that is done, in [0, 1]; callable while `work` runs."""
         return self.done
 
 
 def check_reachable(address: str) -> None:
-    """Raise `OSError` where nobody is at HOST:PORT; Ray itself would go on trying for long."""
+    """Raise `OSError` where HOST:PORT is closed; Ray itself would retry for long."""
     host, _, port = address.rpartition(":")
     if host and "/" not in host and port.isdigit():
         socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER).close()
 
 
 def _brief(error: Exception) -> str:
-    """The last line of an error: what Ray puts before it goes on for a page."""
+    """The last line of an error: Ray puts a page of text before it."""
     lines = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines()
     return " ".join(lines[-1].split())[:300].rstrip(".") if lines else type(error).__name__
 

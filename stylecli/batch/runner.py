@@ -1,4 +1,4 @@
-"""Many jobs: grouped, made by an engine, each recorded when its picture is in place."""
+"""Batch runner: group jobs, run them on an engine, record each outcome in the manifest."""
 
 import contextlib
 import os
@@ -11,10 +11,10 @@ from stylecli.atomic import remove_leftovers
 from stylecli.batch.grouping import Group, group_jobs
 from stylecli.batch.manifest import Manifest
 from stylecli.batch.outcome import Outcome
-from stylecli.batch.worker import Existing, again
+from stylecli.batch.worker import Existing, existing_on_retry
 from stylecli.errors import OutputError
 from stylecli.job import Job
-from stylecli.messages import shown
+from stylecli.messages import escaped
 from stylecli.provenance.hashing import Digests
 from stylecli.provenance.up_to_date import complete_recipe
 from stylecli.transfer.results import OnFraction
@@ -23,15 +23,15 @@ OnOutcome = Callable[[Outcome], None]
 
 
 class Engine(Protocol):
-    """Where groups are made: in this process, in several, or on a cluster."""
+    """Runs groups: in this process, in several, or on a cluster."""
 
     def run(
         self, groups: Sequence[Group], *, existing: Existing, on_fraction: OnFraction
     ) -> Iterator[tuple[Group, list[Outcome]]]:
-        """Groups and what became of their jobs, as they end.
+        """Yield groups with the outcomes of their jobs, as they end.
 
-        `on_fraction` hears the share of the groups' jobs that is done, in [0, 1]. Closing the
-        iterator ends the work.
+        `on_fraction` is called with the share of the groups' jobs that is done, in [0, 1].
+        Closing the iterator ends the work.
         """
 
 
@@ -61,11 +61,11 @@ class Queue:
         self.total = sum(len(group.jobs) for group in groups)
 
     def take(self) -> tuple[Task, Existing]:
-        """The next task, and what becomes of outputs that are there: those it made stay."""
+        """The next task, and its policy for outputs that are there: on a retry its own stay."""
         task = self.waiting.pop(0)
         task.begun += 1
         self.running.append(task)
-        return task, self.existing if task.begun == 1 else again(self.existing)
+        return task, self.existing if task.begun == 1 else existing_on_retry(self.existing)
 
     @property
     def fraction(self) -> float:
@@ -74,7 +74,7 @@ class Queue:
         return (self.ended + under_way) / self.total
 
     def finish(self, task: Task, outcomes: Sequence[Outcome]) -> tuple[Group, list[Outcome]]:
-        """What an engine gives back of a task that has ended."""
+        """Take a task that has ended out of the queue; returns its group and outcomes."""
         self.running.remove(task)
         self.ended += len(task.group.jobs)
         if task.begun == 1:
@@ -82,7 +82,7 @@ class Queue:
         return task.group, [_as_made(outcome) for outcome in outcomes]
 
     def lose(self, task: Task, error: Exception) -> tuple[Group, list[Outcome]] | None:
-        """Let a task wait again whose worker died, or give back that it failed with `error`."""
+        """Requeue a task whose worker died, job by job, or return it as failed with `error`."""
         group = task.group
         if task.begun >= self.attempts:
             return self.finish(task, [_given_up(job, error) for job in group.jobs])
@@ -94,13 +94,13 @@ class Queue:
 
 @dataclass
 class Summary:
-    """What became of a batch, in the order of its jobs."""
+    """Outcomes of a batch, in the order of its jobs."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     left: int = 0  # jobs that were not begun, since one had failed
 
     def count(self, status: str) -> int:
-        """How many jobs ended this way."""
+        """The number of jobs with this status."""
         return sum(outcome.status == status for outcome in self.outcomes)
 
     @property
@@ -130,32 +130,32 @@ def run_batch(
 ) -> Summary:
     """Make every job's picture that is not there yet; one failure stops no other.
 
-    `failures` are jobs that failed before; they are recorded as well. `existing` says what
-    becomes of outputs that are there: with `skip` those of the same recipe are kept. With
+    `failures` are jobs that failed before; they are recorded as well. `existing` is the
+    policy for outputs that are there: with `skip` those of the same recipe are kept. With
     `fail_fast` nothing new is begun after a failure. Raises `OutputError` where the manifest
     cannot be written.
     """
-    found: dict[int, Outcome] = {}
-    tell = on_outcome or _unheard
+    outcomes: dict[int, Outcome] = {}
+    report = on_outcome or _ignore
 
     def settle(number: int, outcome: Outcome) -> None:
         manifest.record(outcome)
-        found[number] = outcome
-        tell(outcome)
+        outcomes[number] = outcome
+        report(outcome)
 
     for number, failure in enumerate(failures, len(jobs)):
         settle(number, failure)
     todo = [replace(job, force=existing in ("renew", "overwrite")) for job in jobs]
     for number, outcome in _settled(todo, existing):
         settle(number, replace(outcome, distances=manifest.distances_of(outcome.output)))
-    numbers = [number for number in range(len(jobs)) if number not in found]
+    numbers = [number for number in range(len(jobs)) if number not in outcomes]
     groups = group_jobs([todo[number] for number in numbers], numbers)
-    failed = any(outcome.status == "failed" for outcome in found.values())
-    with _swept({job.output.parent for job in jobs}):
+    failed = any(outcome.status == "failed" for outcome in outcomes.values())
+    with _without_leftovers({job.output.parent for job in jobs}):
         if not (fail_fast and failed):
-            _run_groups(groups, engine, existing, fail_fast, settle, on_fraction or _unheard)
-    left = len(jobs) + len(failures) - len(found)
-    return Summary([found[number] for number in sorted(found)], left)
+            _run_groups(groups, engine, existing, fail_fast, settle, on_fraction or _ignore)
+    left = len(jobs) + len(failures) - len(outcomes)
+    return Summary([outcomes[number] for number in sorted(outcomes)], left)
 
 
 def _settled(jobs: Sequence[Job], existing: Existing) -> Iterator[tuple[int, Outcome]]:
@@ -167,13 +167,15 @@ def _settled(jobs: Sequence[Job], existing: Existing) -> Iterator[tuple[int, Out
         if keeps and (recipe := complete_recipe(job, digests)) is not None:
             yield number, Outcome.of(job, "kept", recipe=recipe.to_dict())
         elif existing in ("renew", "overwrite") and os.path.realpath(job.output) in inputs:
-            error = OutputError(f"{shown(job.output)} is also an input: name the output otherwise.")
+            error = OutputError(
+                f"{escaped(job.output)} is also an input: name the output otherwise."
+            )
             yield number, Outcome.failed(job.content, job.styles, job.output, error)
 
 
 @contextlib.contextmanager
-def _swept(folders: Iterable[Path]) -> Iterator[None]:
-    """Without temporary files, of an earlier batch or of workers that are ended within."""
+def _without_leftovers(folders: Iterable[Path]) -> Iterator[None]:
+    """Remove temporary files of an earlier batch on entry, and of killed workers on exit."""
     for folder in folders:
         remove_leftovers(folder)
     try:
@@ -205,7 +207,7 @@ def _run_groups(
 
 
 def _as_made(outcome: Outcome) -> Outcome:
-    """The outcome of a later attempt: what it found there was made by an earlier one."""
+    """The outcome of a retry: a picture that was kept was made by an earlier attempt."""
     return replace(outcome, status="done") if outcome.status == "kept" else outcome
 
 
@@ -217,5 +219,5 @@ def _given_up(job: Job, error: Exception) -> Outcome:
     return Outcome.failed(job.content, job.styles, job.output, error)
 
 
-def _unheard(_: object) -> None:
-    """Nobody listens."""
+def _ignore(_: object) -> None:
+    """Callback that does nothing."""

@@ -1,4 +1,4 @@
-"""Worker: a group of jobs made together, in this process or another."""
+"""Worker: runs a group of jobs as one torch batch, in this process or another."""
 
 import os
 from dataclasses import replace
@@ -8,19 +8,19 @@ from stylecli.batch.grouping import Group
 from stylecli.batch.outcome import Outcome
 from stylecli.errors import MemoryLimitError, OutputError, StylecliError, is_out_of_memory
 from stylecli.job import Job
-from stylecli.messages import shown
+from stylecli.messages import escaped
 from stylecli.pipeline.preflight import check_job
 from stylecli.pipeline.session import JobResult, Prepared, Session
 from stylecli.provenance.up_to_date import complete_recipe, is_torn
 from stylecli.transfer.results import OnFraction, Progress
 
-# What becomes of outputs that exist: refused; kept where complete and by the same recipe, else
+# Policy for outputs that exist: refused; kept where complete and by the same recipe, else
 # refused (skip) or replaced (renew); replaced.
 Existing = Literal["refuse", "skip", "renew", "overwrite"]
 
 
 def work(
-    studio: Session,
+    session: Session,
     group: Group,
     *,
     existing: Existing = "refuse",
@@ -31,71 +31,71 @@ def work(
     prepared: dict[int, Prepared] = {}
     for number, job in zip(group.numbers, group.jobs, strict=True):
         try:
-            found = _prepare(studio, job, existing)
+            ready = _prepare(session, job, existing)
         except Exception as error:
             outcomes[number] = _failed(job, error)
         else:
-            if isinstance(found, Outcome):
-                outcomes[number] = found
+            if isinstance(ready, Outcome):
+                outcomes[number] = ready
             else:
-                prepared[number] = found
-    outcomes |= _make(studio, prepared, on_fraction)
+                prepared[number] = ready
+    outcomes |= _make(session, prepared, on_fraction)
     return [outcomes[number] for number in group.numbers]
 
 
-def again(existing: Existing) -> Existing:
-    """What becomes of outputs when a group is tried again: those it has made already stay."""
+def existing_on_retry(existing: Existing) -> Existing:
+    """The policy when a group is retried: outputs that it has made already stay."""
     return "skip" if existing == "refuse" else existing
 
 
-def _prepare(studio: Session, job: Job, existing: Existing) -> Prepared | Outcome:
+def _prepare(session: Session, job: Job, existing: Existing) -> Prepared | Outcome:
     """A job ready to be made, or the outcome where its picture is there already."""
     there = os.path.exists(job.output)  # false, not an error, for names that cannot be
     if existing in ("skip", "renew"):
-        recipe = complete_recipe(job, studio.digests)
+        recipe = complete_recipe(job, session.digests)
         if recipe is not None:
             return Outcome.of(job, "kept", recipe=recipe.to_dict())
         if there and existing == "skip" and not is_torn(job.output):
             raise OutputError(
-                f"{shown(job.output)} exists and was made by another recipe: add --overwrite to "
+                f"{escaped(job.output)} exists and was made by another recipe: add --overwrite to "
                 "replace it."
             )
         job = replace(job, force=True)  # another batch may put the same picture there meanwhile
     if existing == "refuse" and there:
         raise OutputError(
-            f"{shown(job.output)} exists already: add --skip-existing or --overwrite."
+            f"{escaped(job.output)} exists already: add --skip-existing or --overwrite."
         )
     check_job(job)
-    return studio.prepare(job)
+    return session.prepare(job)
 
 
 def _make(
-    studio: Session, prepared: dict[int, Prepared], on_fraction: OnFraction | None
+    session: Session, prepared: dict[int, Prepared], on_fraction: OnFraction | None
 ) -> dict[int, Outcome]:
     if not prepared:
         return {}
 
-    def tell(progress: Progress) -> None:
+    def report(progress: Progress) -> None:
         if on_fraction is not None:
             on_fraction(progress.fraction)
 
     try:
-        results = studio.make(list(prepared.values()), on_progress=tell)
+        results = session.make(list(prepared.values()), on_progress=report)
     except Exception as error:
         if len(prepared) > 1 and isinstance(error, StylecliError | MemoryError):
             # One of them may be at fault, or all are too much at once.
             outcomes: dict[int, Outcome] = {}
-            for number, each in prepared.items():
-                outcomes |= _make(studio, {number: each}, on_fraction)
+            for number, one in prepared.items():
+                outcomes |= _make(session, {number: one}, on_fraction)
             return outcomes
-        return {number: _failed(each.job, error) for number, each in prepared.items()}
+        return {number: _failed(one.job, error) for number, one in prepared.items()}
     outcomes = {}
-    for (number, each), result in zip(prepared.items(), results, strict=True):
+    for (number, one), result in zip(prepared.items(), results, strict=True):
         try:
-            distances = studio.measure(each, result)
-            outcomes[number] = _delivered(each.job, studio.deliver(each, result), distances)
+            distances = session.measure(one, result)
+            outcomes[number] = _delivered(one.job, session.deliver(one, result), distances)
         except Exception as error:
-            outcomes[number] = _failed(each.job, error)
+            outcomes[number] = _failed(one.job, error)
     return outcomes
 
 

@@ -1,4 +1,4 @@
-"""How many processes a batch is shared among, where nobody says."""
+"""Worker count: the number of processes for a batch without --workers."""
 
 import heapq
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ BYTES_A_PIXEL: Final = 6600  # of VGG-19 in float32, the most there is; the defa
 
 
 def count_workers(groups: Sequence[Group]) -> int:
-    """As many as end first, as far as there are cores, groups and memory, on a CPU; else 1."""
+    """The fastest number of workers within cores, groups and memory, on a CPU; else 1."""
     jobs = [job for group in groups for job in group.jobs]
     if sum(group.cost for group in groups) < WORTH_IT:
         return 1
@@ -35,7 +35,7 @@ def count_workers(groups: Sequence[Group]) -> int:
 
 
 def _time(groups: Sequence[Group], workers: int) -> float:
-    """What the last of the workers takes, in no unit, where the longest groups go first."""
+    """Time of the last worker, in no unit, where the longest groups go first."""
     loads = [0] * workers
     for cost in sorted((group.cost for group in groups), reverse=True):
         heapq.heapreplace(loads, loads[0] + cost)
@@ -50,9 +50,9 @@ def threads_each(workers: int) -> int:
 def with_share(group: Group, workers: int) -> Group:
     """The group with a worker's share of the memory that its jobs are allowed."""
 
-    def shared(compute: Compute) -> Compute:
+    def with_less_memory(compute: Compute) -> Compute:
         allowed = compute.max_bytes
         return compute if allowed is None else replace(compute, max_memory=str(allowed // workers))
 
-    jobs = tuple(replace(job, compute=shared(job.compute)) for job in group.jobs)
+    jobs = tuple(replace(job, compute=with_less_memory(job.compute)) for job in group.jobs)
     return replace(group, jobs=jobs)

@@ -27,10 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # that stalls every layer. Measured by benchmarks/threads.py: two programs at once on two
     # cores 3.1 s an iteration each, 0.33 s with this; alone 0.070 against 0.076 s.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         with stoppable(), _quiet_warnings():
-            return _flushed(_exit_code(given))
+            return _flushed(_exit_code(words))
     except Stopped as stop:
         _complain(f"stopped by {stop.name}{f'; {stop.advice}' if stop.advice else '.'}")
         return die(stop.number)
@@ -49,7 +49,7 @@ def _exit_code(arguments: list[str]) -> int:
             return _unexpected(error, arguments)
         _complain(f"error: cannot write standard output: {reason(error)}.")
         return OutputError.exit_code
-    except SystemExit as end:  # how Typer and Rich leave when nobody reads on
+    except SystemExit as end:  # how Typer and Rich end where standard output is closed
         if isinstance(end.__context__, OSError):
             return OutputError.exit_code
         raise
@@ -95,10 +95,10 @@ def _flushed(code: int) -> int:
 
 
 def _complain(sentence: str) -> None:
-    from stylecli.messages import shown
+    from stylecli.messages import escaped
 
     with contextlib.suppress(OSError, ValueError):
-        print(f"stylize: {shown(sentence)}", file=sys.stderr, flush=True)
+        print(f"stylize: {escaped(sentence)}", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager

@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from stylecli.batch.grouping import TOGETHER
 from stylecli.batch.manifest import Manifest
 from stylecli.batch.output_names import DEFAULT_TEMPLATE, FIELDS, Naming
-from stylecli.batch.planning import BatchPlan, BatchRequest, Pairing, plan_batch
-from stylecli.batch.processes import get_ready
+from stylecli.batch.planning import TOGETHER, BatchPlan, BatchRequest, Pairing, plan_batch
+from stylecli.batch.processes import start_forkserver
 from stylecli.cli.option_factory import BATCH, DEVICE, declared
 from stylecli.cli.output import print_json
-from stylecli.cli.parsed_options import Given, takes_options
+from stylecli.cli.parsed_options import ParsedOptions, takes_options
 from stylecli.cli.progress import Screen, describe_seconds, open_screen
 from stylecli.errors import InputError, UsageError
-from stylecli.messages import reason, shown
+from stylecli.messages import escaped, reason
 
 if TYPE_CHECKING:
     from stylecli.batch.outcome import Outcome
@@ -59,7 +58,7 @@ Name = Annotated[
     declared(
         "name",
         BATCH,
-        f"Names of the outputs, from {', '.join(f'{{{each}}}' for each in FIELDS)}.",
+        f"Names of the outputs, from {', '.join(f'{{{field}}}' for field in FIELDS)}.",
         metavar="TEMPLATE",
     ),
 ]
@@ -114,7 +113,7 @@ def run_many(
     workers: Workers = None,
     engine: EngineName = "local",
     ray_address: RayAddress = None,
-    given: Given,
+    options: ParsedOptions,
 ) -> int:
     """Paint many pictures: every one of CONTENTS in every --style, into a folder."""
     if skip_existing and overwrite:
@@ -128,17 +127,17 @@ def run_many(
             recursive=recursive,
             pairing=pair,
             naming=Naming(name, f".{format.removeprefix('.')}"),
-            **given.means,
+            **options.as_keywords,
         )
     )
-    if given.dry_run:
-        return _print_plan(plan, given)
-    with open_screen(quiet=given.quiet) as screen:
+    if options.dry_run:
+        return _print_plan(plan, options)
+    with open_screen(quiet=options.quiet) as screen:
         existing = "skip" if skip_existing else "overwrite" if overwrite else "refuse"
         chosen = choose_engine(screen, engine, workers, ray_address, len(plan.jobs))
         summary = run_plan(screen, plan, chosen, output, existing=existing, fail_fast=fail_fast)
-        _tell(screen, summary)
-    if given.json:
+        _print_summary(screen, summary)
+    if options.json:
         print_json(summary.to_dict())
     return summary.exit_code
 
@@ -154,7 +153,7 @@ def choose_engine(
         return RayEngine(address=address, workers=workers or 1, on_message=screen.say)
     # Workers load PyTorch while this process does, where there may be some: two groups of jobs.
     if (workers or jobs // TOGETHER) > 1:
-        get_ready()
+        start_forkserver()
     from stylecli.batch.pool import LocalEngine, SerialEngine
 
     serial = SerialEngine(on_message=screen.say, on_download=screen.download)
@@ -170,17 +169,17 @@ def run_plan(
     existing: Any,
     fail_fast: bool = False,
 ) -> "Summary":
-    """Run a plan's jobs with one bar for all; failures are told as they come."""
+    """Run a plan's jobs with one bar for all; failures are printed as they come."""
     from stylecli.batch.runner import run_batch
 
     total = len(plan.jobs) + len(plan.failures)
     ended = 0
 
-    def tell(outcome: "Outcome") -> None:
+    def report(outcome: "Outcome") -> None:
         nonlocal ended
         ended += 1
         if outcome.status == "failed":
-            _complain(screen, outcome)
+            _print_failure(screen, outcome)
         for note in outcome.notes:
             screen.note(note)
         screen.overall(ended, total)
@@ -192,13 +191,13 @@ def run_plan(
         failures=plan.failures,
         existing=existing,
         fail_fast=fail_fast,
-        on_outcome=tell,
+        on_outcome=report,
         on_fraction=lambda fraction: screen.advance(fraction, f"{ended} of {total}"),
     )
 
 
 def _lines(name: str | None) -> Iterator[str]:
-    """The lines of a list, read when the first is asked for. Raises `InputError`."""
+    """The lines of a list, read lazily. Raises `InputError`."""
     if name is None:
         return
     try:
@@ -209,14 +208,14 @@ def _lines(name: str | None) -> Iterator[str]:
         else:
             data = Path(name).read_bytes()
     except OSError as error:
-        raise InputError(f"cannot read {shown(name)}: {reason(error)}.") from error
+        raise InputError(f"cannot read {escaped(name)}: {reason(error)}.") from error
     # A byte order mark is what spreadsheets begin with; file names may be in any encoding.
     yield from data.decode("utf-8-sig", "surrogateescape").split("\n")
 
 
-def _print_plan(plan: BatchPlan, given: Given) -> int:
-    """The jobs that would be run, one a line."""
-    if given.json:
+def _print_plan(plan: BatchPlan, options: ParsedOptions) -> int:
+    """Print the jobs that would be run, one a line."""
+    if options.json:
         jobs = [
             {
                 "content": str(job.content),
@@ -225,25 +224,25 @@ def _print_plan(plan: BatchPlan, given: Given) -> int:
             }
             for job in plan.jobs
         ]
-        print_json({"jobs": jobs, "failures": [each.to_dict() for each in plan.failures]})
+        print_json({"jobs": jobs, "failures": [failure.to_dict() for failure in plan.failures]})
     else:
-        with open_screen(quiet=given.quiet) as screen:
+        with open_screen(quiet=options.quiet) as screen:
             for job in plan.jobs:
                 styles = " + ".join(map(str, job.styles))
-                screen.say(shown(f"{job.content} in the style of {styles} -> {job.output}"))
+                screen.say(escaped(f"{job.content} in the style of {styles} -> {job.output}"))
             for failure in plan.failures:
-                _complain(screen, failure)
+                _print_failure(screen, failure)
     return 3 if plan.failures else 0
 
 
-def _complain(screen: Screen, failure: "Outcome") -> None:
-    """Tell of a failure, which `--quiet` does not silence."""
+def _print_failure(screen: Screen, failure: "Outcome") -> None:
+    """Print a failure, which `--quiet` does not silence."""
     screen.close()
     with contextlib.suppress(OSError, ValueError):  # a closed stderr must not stop the work
-        print(f"stylize: error: {shown(failure.error)}", file=sys.stderr, flush=True)
+        print(f"stylize: error: {escaped(failure.error)}", file=sys.stderr, flush=True)
 
 
-def _tell(screen: Screen, summary: "Summary") -> None:
+def _print_summary(screen: Screen, summary: "Summary") -> None:
     counts = [f"{summary.count(status)} {status}" for status in ("done", "kept", "failed")]
     if summary.left:
         counts.append(f"{summary.left} left")

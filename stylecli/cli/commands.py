@@ -36,7 +36,7 @@ EPILOG: Final = (
 
 
 class DefaultGroup(TyperGroup):
-    """A group that hands everything but its commands' names to the default command."""
+    """A command group with a default command, which parses all but the commands' names."""
 
     _helping = False
 
@@ -53,8 +53,8 @@ class DefaultGroup(TyperGroup):
         options = args[: args.index("--")] if "--" in args else args
         if any(word in HELP for word in options):
             return ["--help"]
-        own = {name for param in self.params for name in param.opts}
-        if args and args[0].partition("=")[0] in own:
+        group_options = {name for param in self.params for name in param.opts}
+        if args and args[0].partition("=")[0] in group_options:
             return args
         self._suggest_command(args)
         return [DEFAULT, *args]
@@ -78,11 +78,11 @@ class DefaultGroup(TyperGroup):
 
     def get_params(self, ctx: Any) -> list[Any]:
         """The group's parameters; on the help page also those of the default command."""
-        own = super().get_params(ctx)
-        return [*self.commands[DEFAULT].params, *own] if self._helping else own
+        params = super().get_params(ctx)
+        return [*self.commands[DEFAULT].params, *params] if self._helping else params
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """The usage line, for the command that people come for."""
+        """The usage line of the default command."""
         return ["CONTENT STYLE -o OUT [OPTIONS]", "| COMMAND ..."]
 
     def format_help(self, ctx: Any, formatter: Any) -> None:

@@ -63,18 +63,18 @@ def compare_pictures(
         from stylecli.recognition.matching import THRESHOLDS, compare, open_metric
 
         metric, _ = open_metric(encoder, Compute(device=device))
-        found = compare(a, b, metric, size)
+        distances = compare(a, b, metric, size)
     limit = THRESHOLDS[by] if threshold is None else threshold
-    distance = found.style if by == "style" else found.content
+    distance = distances.style if by == "style" else distances.content
     same = distance <= limit
     if json:
-        values = {"a": str(a), "b": str(b), "content": found.content, "style": found.style}
+        values = {"a": str(a), "b": str(b), "content": distances.content, "style": distances.style}
         decision = {"by": by, "threshold": limit, "same": same}
-        print_json({**values, "layers": dict(found.layers), **decision})
+        print_json({**values, "layers": dict(distances.layers), **decision})
     else:
-        layers = ", ".join(f"{name} {value:.3g}" for name, value in found.layers.items())
-        print_line(f"content {found.content:.4g}")
-        print_line(f"style {found.style:.4g} ({layers})")
+        layers = ", ".join(f"{name} {value:.3g}" for name, value in distances.layers.items())
+        print_line(f"content {distances.content:.4g}")
+        print_line(f"style {distances.style:.4g} ({layers})")
         sign = "at most" if same else "more than"
         print_line(f"{'same' if same else 'different'} {by}: {distance:.4g} is {sign} {limit:g}")
     return DIFFERENT if check and not same else 0

@@ -28,7 +28,7 @@ PACKAGES: Final = (
     "psutil",
     "matplotlib",
 )
-# What makes convolutions quick; `amx_tile` and `avx512_bf16` decide whether bf16 pays.
+# CPU flags that speed up convolutions; `amx_tile` and `avx512_bf16` decide whether bf16 pays.
 SIMD: Final = (
     "avx2",
     "fma",
@@ -62,7 +62,7 @@ def run_doctor(
 
 
 def examine() -> dict[str, Any]:
-    """Everything `doctor` knows, by heading; plain values."""
+    """All findings of `doctor`, by heading; plain values."""
     return {
         "versions": versions(),
         "machine": machine(),
@@ -99,7 +99,7 @@ def machine() -> dict[str, Any]:
 
 
 def device() -> dict[str, Any]:
-    """What `--device auto --precision auto` would take, and the GPUs there are."""
+    """The device and precision that `auto` chooses, and the GPUs there are."""
     import torch
 
     from stylecli.settings import Compute
@@ -135,9 +135,9 @@ def encoders() -> dict[str, str]:
 
 def environment() -> dict[str, str]:
     """Variables that change what the program does; options among them by name alone."""
-    found = {name: os.environ[name] for name in VARIABLES if name in os.environ}
-    own = {name: value for name, value in os.environ.items() if name.startswith("STYLECLI_")}
-    return {**found, **dict(sorted(own.items()))}
+    findings = {name: os.environ[name] for name in VARIABLES if name in os.environ}
+    ours = {name: value for name, value in os.environ.items() if name.startswith("STYLECLI_")}
+    return {**findings, **dict(sorted(ours.items()))}
 
 
 def as_lines(findings: dict[str, Any]) -> list[str]:
@@ -145,12 +145,12 @@ def as_lines(findings: dict[str, Any]) -> list[str]:
     lines = []
     for heading, values in findings.items():
         lines.append(heading)
-        lines += [f"  {name}: {_shown(value)}" for name, value in values.items()]
+        lines += [f"  {name}: {_to_text(value)}" for name, value in values.items()]
         lines += [] if values else ["  none"]
     return lines
 
 
-def _shown(value: Any) -> str:
+def _to_text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     return "none" if value is None else str(value)

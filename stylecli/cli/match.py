@@ -79,12 +79,12 @@ def match_style(
         screen.say("Loading PyTorch")
         from stylecli.recognition.matching import match_picture, open_metric
 
-        known, found = match_picture(
+        known, matches = match_picture(
             picture, gallery, *open_metric(encoder, Compute(device=device))
         )
     limit = known.threshold if threshold is None else threshold
-    nearest = found[0] if found[0].distance <= limit else None
-    _tell(found[:top], nearest, limit, json=json)
+    nearest = matches[0] if matches[0].distance <= limit else None
+    _print_matches(matches[:top], nearest, limit, json=json)
     return DIFFERENT if check and nearest is None else 0
 
 
@@ -109,11 +109,11 @@ def _make(
 
     pictures = pictures_in(folder)
     metric, encoder = open_metric(through[0], Compute(device=through[1]))
-    tell: Callable[[float], None] = lambda share: screen.advance(share, "pictures")  # noqa: E731
+    on_fraction: Callable[[float], None] = lambda share: screen.advance(share, "pictures")  # noqa: E731
     if trained:
-        made = train_gallery(pictures, metric, encoder, tell, seed=seed)
+        made = train_gallery(pictures, metric, encoder, on_fraction, seed=seed)
     else:
-        made = build_gallery(pictures, metric, encoder, tell)
+        made = build_gallery(pictures, metric, encoder, on_fraction)
     save_gallery(output, made)
     for name, figures in (made.report or {}).items():
         screen.say(
@@ -131,13 +131,15 @@ def _report(made: "Gallery") -> dict[str, object]:
     return {"threshold": made.threshold, "report": report}
 
 
-def _tell(found: "list[Match]", nearest: "Match | None", limit: float, *, json: bool) -> None:
+def _print_matches(
+    matches: "list[Match]", nearest: "Match | None", limit: float, *, json: bool
+) -> None:
     if json:
-        matches = [{"style": each.name, "distance": each.distance} for each in found]
+        rows = [{"style": match.name, "distance": match.distance} for match in matches]
         style = None if nearest is None else nearest.name
-        print_json({"style": style, "threshold": limit, "matches": matches})
+        print_json({"style": style, "threshold": limit, "matches": rows})
         return
-    for each in found:
-        print_line(f"{each.distance:.4f} {each.name}")
+    for match in matches:
+        print_line(f"{match.distance:.4f} {match.name}")
     if nearest is None:
         print_line(f"unknown: nothing is within {limit:.3g}")

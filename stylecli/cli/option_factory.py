@@ -13,7 +13,7 @@ from stylecli.settings import LAYER_FIELDS, NUMBER_FIELDS, Compute, Settings
 OBJECTIVE: Final = "Objective"
 SIZE: Final = "Size"
 STYLE: Final = "Style and colour"
-OPTIMISER: Final = "Optimiser"
+OPTIMIZER: Final = "Optimiser"
 OUTPUT: Final = "Output"
 ENCODER: Final = "Encoder"
 DEVICE: Final = "Device"
@@ -29,14 +29,14 @@ def option(
     text: str,
     *flags: str,
     default: Any = None,
-    shown: str | bool = True,
+    show_default: str | bool = True,
     metavar: str | None = None,
     low: int | None = None,
     high: int | None = None,
 ) -> inspect.Parameter:
     """One option as a parameter for Typer: `--name`, the short `flags`, `STYLECLI_NAME`."""
     flag = f"--{name.replace('_', '-')}"
-    paired = any(each.startswith(f"{flag}/") for each in flags)
+    paired = any(text.startswith(f"{flag}/") for text in flags)
     about = typer.Option(
         *(() if paired else (flag,)),
         *flags,
@@ -44,7 +44,7 @@ def option(
         envvar=f"STYLECLI_{name.upper()}",
         rich_help_panel=panel,
         show_envvar=False,  # said once, below the help: a line for each would double the page
-        show_default=shown,
+        show_default=show_default,
         metavar=metavar,
         min=low,
         max=high,
@@ -58,12 +58,12 @@ _DEFAULTS: Final[Mapping[type, Any]] = {Settings: Settings(), Compute: Compute()
 _SETTINGS: Final = frozenset(field.name for field in fields(Settings))
 
 
-def field_option(owner: type, name: str, panel: str, text: str, *flags: str, **more: Any) -> Any:
+def field_option(owner: type, name: str, panel: str, text: str, *flags: str, **extra: Any) -> Any:
     """The option for a field of `Settings` or `Compute`, of the field's own type and default."""
     text_form = name in (*LAYER_FIELDS, *NUMBER_FIELDS)
     kind = str | None if text_form else get_type_hints(owner)[name]
     default = getattr(_DEFAULTS[owner], name)
-    return option(name, kind, panel, text, *flags, default=default, **more)
+    return option(name, kind, panel, text, *flags, default=default, **extra)
 
 
 def as_axis(parameter: inspect.Parameter) -> inspect.Parameter:
@@ -76,7 +76,7 @@ def as_axis(parameter: inspect.Parameter) -> inspect.Parameter:
     return parameter.replace(annotation=Annotated[str | None, swept], default=None)
 
 
-def declared(name: str, panel: str, text: str, *flags: str, **more: Any) -> Any:
+def declared(name: str, panel: str, text: str, *flags: str, **extra: Any) -> Any:
     """An option of one command, for `Annotated`; its default is the parameter's."""
     return typer.Option(
         f"--{name.replace('_', '-')}",
@@ -85,10 +85,10 @@ def declared(name: str, panel: str, text: str, *flags: str, **more: Any) -> Any:
         envvar=f"STYLECLI_{name.upper()}",
         show_envvar=False,
         rich_help_panel=panel,
-        **more,
+        **extra,
     )
 
 
 def switch(name: str, text: str, *flags: str) -> inspect.Parameter:
     """An option without a value, off unless given."""
-    return option(name, bool, OUTPUT, text, *flags, default=False, shown=False)
+    return option(name, bool, OUTPUT, text, *flags, default=False, show_default=False)

@@ -1,4 +1,4 @@
-"""Standard output: what a command was asked for, and nothing else."""
+"""Standard output: a command's result, and nothing else."""
 
 import json
 import os
@@ -6,20 +6,20 @@ import sys
 from typing import Any
 
 from stylecli.errors import OutputError
-from stylecli.messages import reason, shown
+from stylecli.messages import escaped, reason
 
 
 def print_json(values: Any) -> None:
-    """One JSON object on one line; raises `OutputError` where nobody takes it."""
+    """One JSON object on one line; raises `OutputError` where the pipe is closed."""
     print_line(json.dumps(values, allow_nan=False))
 
 
 def print_line(text: str) -> None:
-    """One line of plain text, as `shown` gives it; raises `OutputError` where nobody takes it."""
+    """Print one line of text, `escaped`; raises `OutputError` where the pipe is closed."""
     if sys.stdout is None:
         raise OutputError("cannot write standard output: it is closed.")
     try:
-        print(shown(text), flush=True)
+        print(escaped(text), flush=True)
     except OSError as error:
         _abandon_stdout()
         raise OutputError(f"cannot write standard output: {reason(error)}.") from error

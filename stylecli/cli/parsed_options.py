@@ -1,4 +1,4 @@
-"""What the options of a command said, as one value instead of forty parameters.
+"""Parsed options of a command, as one value instead of forty parameters.
 
 Options go before the environment, that before a `--config` file, that before a picture that
 settings are taken from (`--like`), that before the defaults.
@@ -16,7 +16,7 @@ import typer
 from stylecli.cli.option_factory import as_axis
 from stylecli.cli.options import PARAMETERS
 from stylecli.images.formats import OutputOptions
-from stylecli.job import Means
+from stylecli.job import JobOptions
 from stylecli.settings import EXCLUDED_BY, LAYER_FIELDS, NUMBER_FIELDS, Compute, Settings
 from stylecli.settings.parsing import parse_layers, parse_numbers
 from stylecli.settings.presets import PHOTO
@@ -25,8 +25,8 @@ from stylecli.sweep.axes import NAMES, Axis, parse_axis
 
 
 @dataclass(frozen=True, kw_only=True)
-class Given(Means):
-    """What the options of a command said."""
+class ParsedOptions(JobOptions):
+    """The options of a command, parsed and validated."""
 
     json: bool
     quiet: bool
@@ -36,17 +36,17 @@ class Given(Means):
 
 
 _PLAIN: Final = ("json", "quiet", "verbose", "dry_run", "mask")
-# A knob that is turned by hand sets aside what a file says of the others it excludes.
+# An option on the command line sets aside a file's values of the options it excludes.
 _EXCLUDES: Final = {**EXCLUDED_BY, "quality": ("iterations",)}
 
 
 def takes_options(function: Callable[..., int | None]) -> Callable[..., int | None]:
-    """Give a command all of `PARAMETERS`; they reach it together, as its keyword `given`."""
+    """Give a command all of `PARAMETERS`; they are passed together, as its keyword `options`."""
     return _taking(function, PARAMETERS, swept=False)
 
 
 def takes_axes(function: Callable[..., int | None]) -> Callable[..., int | None]:
-    """As `takes_options`, with a list or range for every setting: they are `given.axes`."""
+    """As `takes_options`, with a list or range for every setting: they are `options.axes`."""
     return _taking(function, tuple(map(as_axis, PARAMETERS)), swept=True)
 
 
@@ -54,21 +54,23 @@ def _taking(
     function: Callable[..., int | None], parameters: Sequence[inspect.Parameter], *, swept: bool
 ) -> Callable[..., int | None]:
     signature = inspect.signature(function)
-    own = [parameter for parameter in signature.parameters.values() if parameter.name != "given"]
+    own_parameters = [
+        parameter for parameter in signature.parameters.values() if parameter.name != "options"
+    ]
 
     @functools.wraps(function)
     def command(ctx: typer.Context, **values: Any) -> int | None:
-        mine = {parameter.name: values.pop(parameter.name) for parameter in own}
-        by_hand = {name for name in values if _was_given(ctx, name)}
+        own_values = {parameter.name: values.pop(parameter.name) for parameter in own_parameters}
+        explicit = {name for name in values if _is_explicit(ctx, name)}
         axes = _take_axes(values) if swept else ()
-        return function(**mine, given=_given(values, by_hand, axes))
+        return function(**own_values, options=_parse(values, explicit, axes))
 
     context = inspect.Parameter(
         "ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
     )
-    every = [context, *own, *parameters]
-    command.__signature__ = signature.replace(parameters=every)  # type: ignore[attr-defined]
-    command.__annotations__ = {each.name: each.annotation for each in every}
+    combined = [context, *own_parameters, *parameters]
+    command.__signature__ = signature.replace(parameters=combined)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in combined}
     return command
 
 
@@ -80,13 +82,13 @@ def _take_axes(values: dict[str, Any]) -> tuple[Axis, ...]:
     return tuple(parse_axis(name, text) for name, text in texts.items() if text is not None)
 
 
-def _was_given(ctx: Any, name: str) -> bool:
-    """Whether an option, or its environment variable, was given."""
+def _is_explicit(ctx: Any, name: str) -> bool:
+    """Whether an option was set on the command line or by its environment variable."""
     source = ctx.get_parameter_source(name)
     return source is not None and source.name != "DEFAULT"
 
 
-def _given(values: Mapping[str, Any], by_hand: set[str], axes: tuple[Axis, ...]) -> Given:
+def _parse(values: Mapping[str, Any], explicit: set[str], axes: tuple[Axis, ...]) -> ParsedOptions:
     values = dict(values)
     for name in LAYER_FIELDS:
         if values[name] is not None:
@@ -94,8 +96,8 @@ def _given(values: Mapping[str, Any], by_hand: set[str], axes: tuple[Axis, ...])
     for name in NUMBER_FIELDS:
         if values[name] is not None:
             values[name] = parse_numbers(name, values[name])
-    values |= _borrowed(values, by_hand)
-    return Given(
+    values |= _settings_from_files(values, explicit)
+    return ParsedOptions(
         settings=Settings(**_fields(Settings, values)),
         compute=Compute(**_fields(Compute, values)),
         output_options=OutputOptions(
@@ -107,25 +109,25 @@ def _given(values: Mapping[str, Any], by_hand: set[str], axes: tuple[Axis, ...])
     )
 
 
-def _borrowed(values: Mapping[str, Any], by_hand: set[str]) -> dict[str, Any]:
-    """What files say of the settings that were not given by hand."""
-    found: dict[str, Any] = dict(PHOTO) if values["photo"] else {}
+def _settings_from_files(values: Mapping[str, Any], explicit: set[str]) -> dict[str, Any]:
+    """Values from --photo, --like and --config of the settings that have no explicit option."""
+    merged: dict[str, Any] = dict(PHOTO) if values["photo"] else {}
     if values["like"] is not None:
         from stylecli.provenance.job_from_recipe import borrowed_settings  # needs torch
 
         settings, note = borrowed_settings(values["like"])
-        found |= checked(settings.to_dict())
+        merged |= checked(settings.to_dict())
         if note and not values["quiet"]:
             typer.echo(f"note: {note}", err=True)
     if values["config"] is not None:
         configured = dict(read_settings(values["config"]))
-        found = _without(found, set(configured)) | configured
-    return _without(found, by_hand)
+        merged = _without(merged, set(configured)) | configured
+    return _without(merged, explicit)
 
 
-def _without(found: Mapping[str, Any], stronger: set[str]) -> dict[str, Any]:
+def _without(weaker: Mapping[str, Any], stronger: set[str]) -> dict[str, Any]:
     excluded = stronger.union(*(_EXCLUDES.get(name, ()) for name in stronger))
-    return {name: value for name, value in found.items() if name not in excluded}
+    return {name: value for name, value in weaker.items() if name not in excluded}
 
 
 def _fields(owner: Any, values: Mapping[str, Any]) -> dict[str, Any]:

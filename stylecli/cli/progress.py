@@ -1,4 +1,4 @@
-"""The only place that draws: a bar on a terminal, plain lines elsewhere, both on stderr."""
+"""Progress on stderr: a bar on a terminal, plain lines elsewhere."""
 
 import contextlib
 import os
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from stylecli.messages import shown
+from stylecli.messages import escaped
 
 if TYPE_CHECKING:
     from stylecli.transfer.results import Progress
@@ -18,7 +18,7 @@ _DOWNLOAD_BAR: Final = "{desc} |{bar}| {n_fmt} of {total_fmt}B, {remaining} left
 
 
 class Screen:
-    """What the user sees while a command works.
+    """Messages and the progress bar of a running command.
 
     `say` is for steps that may take a while, `note` for what a user should know at the end,
     `step` and `download` are the library's callbacks. With `quiet` all of them are silent.
@@ -35,7 +35,7 @@ class Screen:
         self._quiet = quiet or self._stream is None
         self._clock = clock
         self._started: float | None = None
-        self._spoken = float("-inf")
+        self._printed = float("-inf")
         self._scale = 0
         self._bar: Any = None
         self._lively = not self._quiet and is_lively(self._stream)
@@ -46,14 +46,14 @@ class Screen:
             return
         self.close()
         with contextlib.suppress(OSError, ValueError):  # a closed stderr must not stop the work
-            print(shown(text), file=self._stream, flush=True)
+            print(escaped(text), file=self._stream, flush=True)
 
     def note(self, text: str) -> None:
         """A sentence the user should not miss."""
         self.say(f"Note: {text}")
 
     def step(self, progress: "Progress") -> None:
-        """One iteration is done."""
+        """Progress callback: one iteration is done."""
         if self._quiet:
             return
         now = self._clock()
@@ -62,19 +62,19 @@ class Screen:
         left = _time_left(now - self._started, progress.fraction)
         if self._lively:
             self._move_bar(progress, left)
-        elif progress.scale != self._scale or now - self._spoken >= PLAIN_INTERVAL:
-            self._spoken, self._scale = now, progress.scale
+        elif progress.scale != self._scale or now - self._printed >= PLAIN_INTERVAL:
+            self._printed, self._scale = now, progress.scale
             self.say(
                 f"{describe_scale(progress)}, iteration {progress.iteration} of "
                 f"{progress.iterations}: {describe_losses(progress)}{left}"
             )
 
     def overall(self, ended: int, total: int) -> None:
-        """So many jobs of a batch have ended."""
+        """Move a batch's bar to the share of jobs that have ended."""
         self.advance(ended / total, f"{ended} of {total}")
 
     def advance(self, fraction: float, text: str) -> None:
-        """The share of a batch that is done, in [0, 1]."""
+        """Move a batch's bar to the share that is done, in [0, 1]."""
         if self._quiet:
             return
         now = self._clock()
@@ -85,20 +85,20 @@ class Screen:
             bar = self._bar or self._new_bar(total=1.0, bar_format=_BAR, desc="Batch")
             bar.set_postfix_str(f"{text}{left}", refresh=False)
             bar.update(max(0.0, fraction - bar.n))
-        elif now - self._spoken >= PLAIN_INTERVAL:
-            self._spoken = now
+        elif now - self._printed >= PLAIN_INTERVAL:
+            self._printed = now
             self.say(f"{text} done{left}")
 
     def download(self, done: int, total: int) -> None:
-        """Bytes of the weights that are here, and in all."""
+        """Download callback: bytes of the weights that are here, and in all."""
         if self._quiet:
             return
         if self._lively:
             self._move_download(done, total)
             return
         now = self._clock()
-        if now - self._spoken >= PLAIN_INTERVAL or done >= total:
-            self._spoken = now
+        if now - self._printed >= PLAIN_INTERVAL or done >= total:
+            self._printed = now
             self.say(f"{done / 1e6:.0f} of {total / 1e6:.0f} MB")
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from stylecli.cli.options import Json
 from stylecli.cli.output import print_json
 from stylecli.cli.progress import open_screen
 from stylecli.cli.run_options import Force, Quiet, Verbose
-from stylecli.cli.stylize import as_dict, make, tell
+from stylecli.cli.stylize import as_dict, make, print_result
 
 
 def replay_picture(
@@ -36,10 +36,10 @@ def replay_picture(
         screen.say("Loading PyTorch")
         from stylecli.provenance.job_from_recipe import replay_of
 
-        found = replay_of(picture, output, given=inputs or (), force=force)
-        for note in found.notes:
+        replayed = replay_of(picture, output, moved=inputs or (), force=force)
+        for note in replayed.notes:
             screen.note(f"{note}.")
-        done = make(found.job, screen, [screen.step])
-        tell(screen, done, verbose=verbose)
+        done = make(replayed.job, screen, [screen.step])
+        print_result(screen, done, verbose=verbose)
     if json:
         print_json(as_dict(done))

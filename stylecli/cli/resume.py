@@ -10,7 +10,7 @@ from stylecli.cli.options import Json
 from stylecli.cli.output import print_json
 from stylecli.cli.progress import open_screen
 from stylecli.cli.run_options import CheckpointEvery, Force, Quiet, Verbose
-from stylecli.cli.stylize import as_dict, make, tell
+from stylecli.cli.stylize import as_dict, make, print_result
 
 
 def resume_run(
@@ -31,6 +31,6 @@ def resume_run(
         done = make(
             job, screen, [screen.step], checkpoint_every=checkpoint_every, resume=checkpoint
         )
-        tell(screen, done, verbose=verbose)
+        print_result(screen, done, verbose=verbose)
     if json:
         print_json(as_dict(done))

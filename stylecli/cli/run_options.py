@@ -1,4 +1,4 @@
-"""Options of the commands that make one picture: what happens while it runs, and beside it."""
+"""Options of the commands that make one picture: files and pages written while it runs."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from stylecli.errors import UsageError
 from stylecli.images.discovery import STREAM
 from stylecli.images.formats import WRITABLE
 from stylecli.job import Job
-from stylecli.messages import shown
+from stylecli.messages import escaped
 from stylecli.pipeline.preflight import check_beside
 
 if TYPE_CHECKING:
@@ -81,11 +81,11 @@ SaveRecipe = Annotated[
 
 
 def frames_target(output: Path, save_to: Path | None) -> Path:
-    """Where pictures of the run go."""
+    """The folder or animation that pictures of the run are written to."""
     return save_to or output.with_name(f"{output.stem}-steps")
 
 
-def check_extras(
+def check_run_files(
     job: Job,
     *,
     save_every: int | None,
@@ -102,7 +102,7 @@ def check_extras(
         raise UsageError("--save-to needs --save-every N.")
     if save_to is not None and save_to.suffix.lower() in NO_FRAMES:
         raise UsageError(
-            f"--save-to {shown(save_to)}: use a folder, or an animation (.webp, .gif)."
+            f"--save-to {escaped(save_to)}: use a folder, or an animation (.webp, .gif)."
         )
     if job.output == STREAM and (preview or (save_every is not None and save_to is None)):
         raise UsageError("-o - has no folder to keep pictures of the run in: give --save-to.")
@@ -113,7 +113,7 @@ def check_extras(
 
 
 @contextlib.contextmanager
-def listening(
+def open_callbacks(
     screen: Screen,
     output: Path,
     *,
@@ -124,26 +124,26 @@ def listening(
     watch_port: int,
     plot: list[Path] | None,
 ) -> Iterator[list["ProgressCallback"]]:
-    """Everybody who hears of each iteration; what they gathered is written at the end."""
+    """The progress callbacks of a run; what they gathered is written at the end."""
     from stylecli.monitor.frames import ANIMATED, Animation, FrameFolder
     from stylecli.monitor.loss_log import LossesLog
     from stylecli.monitor.preview import Preview as PreviewFile
 
-    heard: list[ProgressCallback] = [screen.step]
+    callbacks: list[ProgressCallback] = [screen.step]
     closing: list[Callable[[], None]] = []
     if save_every is not None:
         target = frames_target(output, save_to)
         if target.suffix.lower() in ANIMATED:
             animation = Animation(target, save_every)
-            heard.append(animation)
+            callbacks.append(animation)
             closing.append(animation.close)
         else:
-            heard.append(FrameFolder(target, save_every))
+            callbacks.append(FrameFolder(target, save_every))
     if preview:
-        heard.append(PreviewFile(output.with_name(output.name + PREVIEW_SUFFIX)))
+        callbacks.append(PreviewFile(output.with_name(output.name + PREVIEW_SUFFIX)))
     if plot:
         log = LossesLog(*plot)
-        heard.append(log)
+        callbacks.append(log)
         closing.append(log.close)
     with contextlib.ExitStack() as stack:
         if watch:
@@ -151,8 +151,8 @@ def listening(
 
             page = stack.enter_context(WatchPage(watch_port))
             screen.say(f"Watch it at {page.url}")
-            heard.append(page)
-        yield heard
+            callbacks.append(page)
+        yield callbacks
     for close in closing:
         close()
 

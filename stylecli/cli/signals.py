@@ -27,18 +27,18 @@ class Stopped(BaseException):
         return signal.Signals(self.number).name
 
 
-class _Desk:
-    """Where a signal is noted, and whether it may interrupt at once."""
+class _SignalState:
+    """The signal that has arrived, and whether it may interrupt at once."""
 
     def __init__(self) -> None:
-        self.waiting = False  # somebody looks at `number` at safe moments
+        self.waiting = False  # the run polls `number` at safe moments
         self.on_signal: Callable[[], None] | None = None
         self.number = 0
 
     def receive(self, number: int, _: FrameType | None) -> None:
-        """The first signal; a second one kills at once."""
-        for each in _SIGNALS:
-            signal.signal(each, signal.SIG_DFL)
+        """Signal handler: record the first signal; a second one kills at once."""
+        for handled in _SIGNALS:
+            signal.signal(handled, signal.SIG_DFL)
         self.number = number
         if not self.waiting:
             raise Stopped(number)
@@ -46,7 +46,7 @@ class _Desk:
             self.on_signal()
 
 
-_desk = _Desk()
+_state = _SignalState()
 
 
 @contextlib.contextmanager
@@ -58,41 +58,41 @@ def stoppable() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    _desk.number = 0
-    found = {number: signal.getsignal(number) for number in _SIGNALS}
-    for number, handler in found.items():
+    _state.number = 0
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number, handler in handlers.items():
         if handler is not signal.SIG_IGN:
-            signal.signal(number, _desk.receive)
+            signal.signal(number, _state.receive)
     try:
         yield
     finally:
-        for number, handler in found.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
 
 
 @contextlib.contextmanager
 def stop_when_safe(on_signal: Callable[[], None]) -> Iterator[Callable[[], bool]]:
-    """Within, the first signal waits to be asked for; on the way out it raises `Stopped`.
+    """Within, the first signal is deferred to a poll; on the way out it raises `Stopped`.
 
-    What it gives tells whether a signal has come; `on_signal` is called at once when one does.
+    Yields a function that says whether a signal has come; `on_signal` is called when one does.
     """
 
     def has_come() -> bool:
-        _desk.waiting = True  # from now on somebody asks; before, a signal interrupts at once
-        return _desk.number != 0
+        _state.waiting = True  # from now on the run polls; before, a signal interrupts at once
+        return _state.number != 0
 
-    _desk.on_signal = on_signal
+    _state.on_signal = on_signal
     try:
         yield has_come
     finally:
-        _desk.waiting, _desk.on_signal = False, None
-    if _desk.number:
-        raise Stopped(_desk.number)
+        _state.waiting, _state.on_signal = False, None
+    if _state.number:
+        raise Stopped(_state.number)
 
 
 def stop_now(advice: str) -> NoReturn:
     """Raise `Stopped` for the signal that has come, with advice on how to go on."""
-    raise Stopped(_desk.number or signal.SIGINT, advice)
+    raise Stopped(_state.number or signal.SIGINT, advice)
 
 
 def die(number: int) -> int:

@@ -10,7 +10,7 @@ import typer
 
 from stylecli.cli.option_factory import OUTPUT
 from stylecli.cli.output import print_json
-from stylecli.cli.parsed_options import Given, takes_options
+from stylecli.cli.parsed_options import ParsedOptions, takes_options
 from stylecli.cli.progress import Screen, describe_seconds, open_screen
 from stylecli.cli.run_options import (
     CheckpointEvery,
@@ -22,8 +22,8 @@ from stylecli.cli.run_options import (
     SaveTo,
     Watch,
     WatchPort,
-    check_extras,
-    listening,
+    check_run_files,
+    open_callbacks,
 )
 from stylecli.cli.signals import stop_now, stop_when_safe
 from stylecli.errors import Halted, UsageError
@@ -74,12 +74,12 @@ def paint_picture(
     watch_port: WatchPort = 0,
     plot: Plot = None,
     save_recipe: SaveRecipe = None,
-    given: Given,
+    options: ParsedOptions,
 ) -> None:
     """Paint one picture, CONTENT, in the style of another, STYLE."""
-    job = _job(content, styles, output, given, force=force)
+    job = _job(content, styles, output, options, force=force)
     check_job(job)
-    check_extras(
+    check_run_files(
         job,
         save_every=save_every,
         save_to=save_to,
@@ -87,12 +87,12 @@ def paint_picture(
         plot=plot,
         save_recipe=save_recipe,
     )
-    if given.dry_run:
-        _print_plan(job, given)
+    if options.dry_run:
+        _print_plan(job, options)
         return
-    with open_screen(quiet=given.quiet) as screen:
+    with open_screen(quiet=options.quiet) as screen:
         screen.say("Loading PyTorch")
-        listeners = listening(
+        opened = open_callbacks(
             screen,
             job.output,
             save_every=save_every,
@@ -102,40 +102,40 @@ def paint_picture(
             watch_port=watch_port,
             plot=plot,
         )
-        with listeners as heard:
-            done = make(job, screen, heard, checkpoint_every=checkpoint_every)
+        with opened as callbacks:
+            done = make(job, screen, callbacks, checkpoint_every=checkpoint_every)
         if save_recipe is not None:
             write_settings(save_recipe, job.settings)
-        tell(screen, done, verbose=given.verbose)
-    if given.json:
+        print_result(screen, done, verbose=options.verbose)
+    if options.json:
         print_json(as_dict(done))
 
 
 def make(
     job: Job,
     screen: Screen,
-    listeners: Sequence["ProgressCallback"],
+    callbacks: Sequence["ProgressCallback"],
     *,
     checkpoint_every: float | None = None,
     resume: "Checkpoint | None" = None,
 ) -> "JobResult":
-    """Run a job that a signal saves and ends; with a hint where one is due."""
+    """Run a job, with a checkpoint on SIGINT or SIGTERM, and with a hint where one is due."""
     from stylecli.pipeline.checkpoint import checkpoint_path
     from stylecli.pipeline.hints import Hints
     from stylecli.pipeline.single import Checkpoints, run_job
 
     path, hints = checkpoint_path(job), Hints()
 
-    def promise() -> None:
+    def announce() -> None:
         with contextlib.suppress(RuntimeError):  # the signal came in the middle of printing
             screen.say("Saving the run after this iteration; once more ends it at once")
 
-    with stop_when_safe(promise) as stop:
+    with stop_when_safe(announce) as stop:
         checkpoints = None if path is None else Checkpoints(path, checkpoint_every, stop)
         try:
             done = run_job(
                 job,
-                listeners=[hints, *listeners],
+                callbacks=[hints, *callbacks],
                 on_message=screen.say,
                 on_download=screen.download,
                 checkpoints=checkpoints,
@@ -151,14 +151,14 @@ def make(
     return done if hint is None else dataclasses.replace(done, notes=(*done.notes, hint))
 
 
-def _print_plan(job: Job, given: Given) -> None:
-    """What the job would do: as lines on stderr, with `--json` as an object on stdout."""
-    with open_screen(quiet=given.quiet and not given.json) as screen:
+def _print_plan(job: Job, options: ParsedOptions) -> None:
+    """Print a job's plan: as lines on stderr, with `--json` as an object on stdout."""
+    with open_screen(quiet=options.quiet and not options.json) as screen:
         screen.say("Loading PyTorch")
         from stylecli.pipeline.single import plan_job
 
         plan = plan_job(job, on_message=screen.say, on_download=screen.download)
-        if given.json:
+        if options.json:
             print_json(dataclasses.asdict(plan))
             return
         screen.say(f"Plan on {plan.device} in {plan.precision}:")
@@ -173,7 +173,7 @@ def _print_plan(job: Job, given: Given) -> None:
 
 
 def as_dict(done: "JobResult") -> dict[str, Any]:
-    """What `--json` prints: the recipe, and what only this run knows."""
+    """The object that `--json` prints: the recipe, and what only this run knows."""
     return {
         "output": str(done.output),
         **done.recipe,
@@ -182,35 +182,37 @@ def as_dict(done: "JobResult") -> dict[str, Any]:
     }
 
 
-def _job(content: str, styles: list[str], output: str | None, given: Given, *, force: bool) -> Job:
+def _job(
+    content: str, styles: list[str], output: str | None, options: ParsedOptions, *, force: bool
+) -> Job:
     if output is None:
         raise UsageError("say where to write the picture: add -o OUT.png (or -o - for a pipe).")
-    if given.quiet and given.verbose:
+    if options.quiet and options.verbose:
         raise UsageError("--quiet and --verbose exclude each other.")
     job = Job(
         content=path_of(content),
         styles=tuple(path_of(style) for style in styles),
         output=path_of(output),
         force=force,
-        **given.means,
+        **options.as_keywords,
     )
-    _check_streams(job, given)
+    _check_streams(job, options)
     return job
 
 
-def _check_streams(job: Job, given: Given) -> None:
+def _check_streams(job: Job, options: ParsedOptions) -> None:
     if STREAM in (job.content, *job.styles) and (sys.stdin is None or sys.stdin.isatty()):
         raise UsageError("- means standard input, but nothing is piped into it.")
     if job.output != STREAM:
         return
-    if given.json:
+    if options.json:
         raise UsageError("-o - and --json both want standard output: give -o a file.")
     if sys.stdout is None or sys.stdout.isatty():
         raise UsageError("-o - writes a PNG to standard output: pipe it or redirect it.")
 
 
-def tell(screen: Screen, done: "JobResult", *, verbose: bool) -> None:
-    """The end of a run: where the picture is, and how near it came at each size."""
+def print_result(screen: Screen, done: "JobResult", *, verbose: bool) -> None:
+    """Print where the picture is, its losses, and the relative losses at each size."""
     result = done.result
     height, width = result.image.shape[-2:]
     if verbose:

@@ -9,7 +9,7 @@ from stylecli.batch.planning import BatchPlan
 from stylecli.cli.batch import Folder, Format, Workers, choose_engine, run_plan
 from stylecli.cli.option_factory import BATCH, declared
 from stylecli.cli.output import print_json
-from stylecli.cli.parsed_options import Given, takes_axes
+from stylecli.cli.parsed_options import ParsedOptions, takes_axes
 from stylecli.cli.progress import open_screen
 from stylecli.cli.stylize import Styles
 from stylecli.errors import UsageError
@@ -31,7 +31,7 @@ def run_sweep(
     format: Format = "png",  # noqa: A002
     overwrite: Overwrite = False,
     workers: Workers = None,
-    given: Given,
+    options: ParsedOptions,
 ) -> int:
     """Paint CONTENT at every combination of values: lists (1,10,100), ranges (1:1000:log4)."""
     if "-" in (content, *styles):
@@ -41,14 +41,14 @@ def run_sweep(
             folder=output,
             content=path_of(content),
             styles=tuple(map(path_of, styles)),
-            axes=given.axes,
+            axes=options.axes,
             suffix=Naming(suffix=f".{format.removeprefix('.')}").suffix,
-            **given.means,
+            **options.as_keywords,
         )
     )
     jobs = tuple(cell.job for cell in plan.cells)
-    with open_screen(quiet=given.quiet) as screen:
-        if given.dry_run:
+    with open_screen(quiet=options.quiet) as screen:
+        if options.dry_run:
             for job in jobs:
                 screen.say(str(job.output))
             return 0
@@ -62,7 +62,7 @@ def run_sweep(
             f"Sweep: {summary.count('done')} made, {summary.count('kept')} used again, "
             f"{summary.count('failed')} failed; see {output / SHEET} and {output / PAGE}"
         )
-    if given.json:
+    if options.json:
         print_json({**summary.to_dict(), **_layout(plan)})
     return summary.exit_code
 

@@ -10,7 +10,7 @@ from stylecli.errors import OutputError
 from stylecli.images.exif import EXIF_IFD, USER_COMMENT, read_exif
 from stylecli.images.input_bytes import read_bytes
 from stylecli.images.safe_open import guarded, open_image
-from stylecli.messages import shown
+from stylecli.messages import escaped
 
 KEYWORD: Final = "stylecli"
 MAX_RECIPE_BYTES: Final = 2**16
@@ -56,7 +56,7 @@ def read_recipe(path: Path) -> str | None:
 
     Raises `InputError` when the file cannot be read as a picture.
     """
-    name = shown(path)
+    name = escaped(path)
     data = read_bytes(Path(path))
     with guarded(name), open_image(data, name) as image:
         found = _recipe_of(image)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from stylecli.errors import OutputError, SettingsError
-from stylecli.messages import did_you_mean, shown
+from stylecli.messages import did_you_mean, escaped
 from stylecli.settings import MAX_SIZE
 
 # An allow-list: Pillow also knows formats that start other programs, such as EPS.
@@ -63,6 +63,6 @@ def format_of(path: Path) -> str:
         return WRITABLE[suffix]
     problem = f"{suffix!r} is no format" if suffix else "without a suffix there is no format"
     raise OutputError(
-        f"cannot write {shown(path)}: {problem} this program writes"
+        f"cannot write {escaped(path)}: {problem} this program writes"
         f"{did_you_mean(suffix, WRITABLE)}; use one of {', '.join(WRITABLE)}."
     )

@@ -89,11 +89,11 @@ def _join(high: NDArray[np.uint8], low: NDArray[np.uint8]) -> Samples:
 
 def _unpremultiply(samples: Samples) -> Samples:
     alpha = samples[..., 3:].astype(np.float64)
-    colour = samples[..., :3] * (65535.0 / np.maximum(alpha, 1.0))
-    return np.concatenate([np.rint(np.minimum(colour, 65535.0)), alpha], -1).astype(np.uint16)
+    color = samples[..., :3] * (65535.0 / np.maximum(alpha, 1.0))
+    return np.concatenate([np.rint(np.minimum(color, 65535.0)), alpha], -1).astype(np.uint16)
 
 
-def read_grey(image: Image.Image) -> Samples | None:
+def read_gray(image: Image.Image) -> Samples | None:
     """The samples (H, W, 1) of a loaded image of more than 8 bits of grey, else `None`.
 
     Modes I;16 in any byte order, I (whole numbers) and F. Numbers of no stated range are taken
@@ -106,9 +106,9 @@ def read_grey(image: Image.Image) -> Samples | None:
         values = np.nan_to_num(values)
     top = _range_of(image, values)
     scaled = values if values.dtype.kind == "u" and top == 65535 else values * (65535.0 / top)
-    grey = np.rint(scaled).clip(0, 65535).astype(np.uint16)[..., None]
+    gray = np.rint(scaled).clip(0, 65535).astype(np.uint16)[..., None]
     inverted = getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0  # white is zero: not undone
-    return 65535 - grey if inverted else grey
+    return 65535 - gray if inverted else gray
 
 
 def has_deep_tags(image: Image.Image) -> bool:

@@ -1,5 +1,6 @@
 """The bytes of an input, read once and in whole: what is hashed is what is decoded."""
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -9,22 +10,29 @@ from typing import BinaryIO, Final
 
 from stylecli.errors import InputError
 from stylecli.images.formats import MAX_FILE_BYTES
-from stylecli.messages import reason, shown
+from stylecli.messages import escaped, reason
 
 # Without O_NONBLOCK, opening a FIFO would wait for a writer that may never come.
 _FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _PART: Final = 2**22
 
 
-def read_bytes(path: Path) -> bytes:
-    """The bytes of a regular file; anything else raises `InputError` and never blocks."""
+@contextlib.contextmanager
+def open_input(path: Path) -> Iterator[BinaryIO]:
+    """Open a regular file for reading; anything else raises `InputError` and never blocks."""
     try:
         with open(path, "rb", opener=_open) as file:
-            return read_stream(file, shown(path))
+            yield file
     except OSError as error:
         raise InputError(_explain(path, error)) from error
     except ValueError as error:  # a NUL in the path
-        raise InputError(f"cannot read {shown(path)}: this is not a valid file name.") from error
+        raise InputError(f"cannot read {escaped(path)}: this is not a valid file name.") from error
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a regular file. Raises `InputError`."""
+    with open_input(path) as file:
+        return read_stream(file, escaped(path))
 
 
 def digest_of(path: Path) -> str:
@@ -73,15 +81,15 @@ def _open(name: str, _: int) -> int:
 
 def _check_regular(status: os.stat_result, path: Path) -> None:
     if stat.S_ISDIR(status.st_mode):
-        raise InputError(f"cannot read {shown(path)}: it is a folder, not a picture.")
+        raise InputError(f"cannot read {escaped(path)}: it is a folder, not a picture.")
     if not stat.S_ISREG(status.st_mode):
         raise InputError(
-            f"cannot read {shown(path)}: it is not a regular file; pipe the picture in and "
+            f"cannot read {escaped(path)}: it is not a regular file; pipe the picture in and "
             "name it '-' instead."
         )
 
 
 def _explain(path: Path, error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
-        return f"cannot read {shown(path)}: there is no such file."
-    return f"cannot read {shown(path)}: {reason(error)}."
+        return f"cannot read {escaped(path)}: there is no such file."
+    return f"cannot read {escaped(path)}: {reason(error)}."

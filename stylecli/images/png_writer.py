@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
 
-_COLOUR_TYPE: Final = {3: 2, 4: 6}
+_COLOR_TYPE: Final = {3: 2, 4: 6}
 _BLOCK_BYTES: Final = 2**21  # rows filtered at a time, so that the filters' memory stays small
 _METRE: Final = 39.37007874015748  # inches
 
@@ -32,7 +32,7 @@ def write_png(
     height, width, channels = samples.shape
     depth = 8 * samples.dtype.itemsize
     file.write(b"\x89PNG\r\n\x1a\n")
-    header = struct.pack(">IIBBBBB", width, height, depth, _COLOUR_TYPE[channels], 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, depth, _COLOR_TYPE[channels], 0, 0, 0)
     file.write(_chunk(b"IHDR", header))
     file.write(_chunk(b"iCCP", b"sRGB\0\0" + zlib.compress(profile, 9)))
     if dpi is not None:

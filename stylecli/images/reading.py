@@ -13,12 +13,12 @@ from PIL import Image
 
 from stylecli.errors import InputError
 from stylecli.images.exif import dpi_of, orientation_of, read_exif, safe_exif, upright
-from stylecli.images.high_bit_depth import Samples, has_deep_tags, read_deep, read_grey
+from stylecli.images.high_bit_depth import Samples, has_deep_tags, read_deep, read_gray
 from stylecli.images.icc import Notes, deep_to_srgb, to_srgb
 from stylecli.images.input_bytes import read_bytes, read_stream
 from stylecli.images.picture import Metadata, Picture
 from stylecli.images.safe_open import check_size, guarded, open_image, silenced
-from stylecli.messages import shown
+from stylecli.messages import escaped
 
 _PLAIN_MODES: Final = ("L", "RGB", "CMYK", "LAB")  # what `to_srgb` takes; the rest become RGB
 _ANIMATED: Final = "it has several frames or pages, of which the first is used"
@@ -34,10 +34,10 @@ def read_picture(source: Path | BinaryIO, *, name: str | None = None) -> Picture
     or 268 million in all.
     """
     if isinstance(source, str | Path):
-        name = shown(name or source)
+        name = escaped(name or source)
         data = read_bytes(Path(source))
     else:
-        name = shown(name or "standard input")
+        name = escaped(name or "standard input")
         data = read_stream(source, name)
     with guarded(name), silenced(data), open_image(data, name) as image:
         samples = read_deep(data, image, name)
@@ -66,23 +66,23 @@ def _picture(image: Image.Image, samples: Samples | None) -> Picture:
     """Everything but the hash; `samples` (H, W, C) replace the image's pixels where given."""
     image.load()  # some metadata comes after the pixels, and a TIFF is turned upright here
     if samples is None:
-        samples = read_grey(image)
+        samples = read_gray(image)
     if samples is None:
-        colour, alpha, notes = _shallow(image)
+        color, alpha, notes = _shallow(image)
         notes = (*notes, *((_REDUCED,) if has_deep_tags(image) else ()))
     else:
-        colour, alpha, notes = _deep(image, samples)
+        color, alpha, notes = _deep(image, samples)
     exif = read_exif(image)
     orientation = orientation_of(exif)
     dpi = dpi_of(image, exif)
     meta = Metadata(
         dpi=dpi[::-1] if dpi and orientation >= 5 else dpi,
         exif=safe_exif(exif),
-        bits=8 if colour.dtype == np.uint8 else 16,
+        bits=8 if color.dtype == np.uint8 else 16,
         format="JPEG" if image.format == "MPO" else image.format or "",
     )
     return Picture(
-        pixels=_tensor(colour, 3, orientation),
+        pixels=_tensor(color, 3, orientation),
         alpha=None if alpha is None else _tensor(alpha, 1, orientation),
         meta=meta,
         notes=(*notes, *((_ANIMATED,) if _is_animated(image) else ())),
@@ -94,10 +94,10 @@ def _shallow(image: Image.Image) -> tuple[NDArray[Any], NDArray[Any] | None, Not
     profile = image.info.get("icc_profile")
     alpha = None
     if image.has_transparency_data:
-        grey = image.mode in ("L", "LA", "La")  # kept grey for the sake of a grey profile
-        image = image.convert("LA" if grey else "RGBA")
+        gray = image.mode in ("L", "LA", "La")  # kept grey for the sake of a grey profile
+        image = image.convert("LA" if gray else "RGBA")
         alpha = np.asarray(image.getchannel("A"))[..., None]
-        image = image.convert("L" if grey else "RGB")
+        image = image.convert("L" if gray else "RGB")
     elif image.mode == "1":
         image = image.convert("L")
     elif image.mode not in _PLAIN_MODES:
@@ -114,8 +114,8 @@ def _deep(image: Image.Image, samples: Samples) -> tuple[NDArray[Any], NDArray[A
     elif (key := image.info.get("transparency")) is not None:
         same = (samples == np.asarray(key, np.uint16)).all(-1, keepdims=True)
         alpha = np.where(same, 0, 65535).astype(np.uint16)
-    colour, notes = deep_to_srgb(samples, image.info.get("icc_profile"))
-    return colour, alpha, notes
+    color, notes = deep_to_srgb(samples, image.info.get("icc_profile"))
+    return color, alpha, notes
 
 
 def _tensor(array: NDArray[Any], channels: int, orientation: int) -> torch.Tensor:

@@ -7,7 +7,7 @@ import os
 import threading
 import warnings
 from collections.abc import Iterator
-from typing import Final
+from typing import BinaryIO, Final
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
@@ -79,10 +79,16 @@ def silenced(data: bytes) -> Iterator[None]:
         os.close(kept)
 
 
-def open_image(data: bytes, name: str) -> ImageFile.ImageFile:
+def open_header(file: BinaryIO, name: str) -> ImageFile.ImageFile:
     """Read the header of a picture, and refuse one too large; to be called in `guarded`."""
-    image = Image.open(io.BytesIO(data), formats=READABLE)
+    image = Image.open(file, formats=READABLE)
     check_size(image.size, name)
+    return image
+
+
+def open_image(data: bytes, name: str) -> ImageFile.ImageFile:
+    """Open a whole picture, and refuse one too large to decode; to be called in `guarded`."""
+    image = open_header(io.BytesIO(data), name)
     if image.format in ("JPEG", "MPO"):
         _check_scans(data.count(_SCAN), image.size, name)
     return image

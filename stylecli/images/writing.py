@@ -18,7 +18,7 @@ from stylecli.images.icc import srgb_profile
 from stylecli.images.picture import Metadata
 from stylecli.images.png_writer import write_png
 from stylecli.images.tiff_writer import write_tiff
-from stylecli.messages import reason, shown
+from stylecli.messages import escaped, reason
 
 _JPEG_SEGMENT: Final = 65533  # bytes
 
@@ -43,7 +43,7 @@ def write_picture(
     meta = meta or Metadata()
     path = Path(target) if isinstance(target, str | Path) else None
     kind = format_of(path) if path is not None else "PNG"
-    where = shown(path) if path is not None else "standard output"
+    where = escaped(path) if path is not None else "standard output"
     # The optimiser's picture may be on another device than the alpha that came from a file.
     pixels = pixels.detach().to("cpu", torch.float32)
     alpha = None if alpha is None else alpha.detach().to("cpu", torch.float32)

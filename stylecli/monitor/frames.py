@@ -1,4 +1,4 @@
-"""Frames: pictures from the middle of a run, as a folder of files or an animation."""
+"""Frames of a run: every N-th picture, in a folder or as an animation."""
 
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -8,7 +8,7 @@ from PIL import Image
 from stylecli.atomic import write_atomically
 from stylecli.errors import UsageError
 from stylecli.images import to_pil, write_picture
-from stylecli.messages import shown
+from stylecli.messages import escaped
 from stylecli.transfer.resample import Size, fit, resize
 from stylecli.transfer.results import Progress
 
@@ -20,14 +20,14 @@ PREVIEW_QUALITY: Final = 85
 
 
 class FrameFolder:
-    """Writes every N-th picture into a folder, numbered in order."""
+    """Progress callback that writes every N-th picture into a folder, numbered in order."""
 
     def __init__(self, folder: Path, every: int) -> None:
         self.folder, self.every = folder, every
         self.count = self.written = 0
 
     def __call__(self, progress: Progress) -> None:
-        """Raises `OutputError` where a picture cannot be written."""
+        """Write the N-th picture; raises `OutputError` where that fails."""
         self.count += 1
         if self.count % self.every:
             return
@@ -37,12 +37,12 @@ class FrameFolder:
 
 
 class Animation:
-    """Gathers every N-th picture; `close` writes them as one WebP or GIF."""
+    """Progress callback that keeps every N-th picture; `close` writes one WebP or GIF."""
 
     def __init__(self, path: Path, every: int) -> None:
         if path.suffix.lower() not in ANIMATED:
             raise UsageError(
-                f"{shown(path)} is no animation: use one of {', '.join(ANIMATED)}, or a folder."
+                f"{escaped(path)} is no animation: use one of {', '.join(ANIMATED)}, or a folder."
             )
         self.path, self.every = path, every
         self.count = 0
@@ -50,7 +50,7 @@ class Animation:
         self.size: Size = (0, 0)
 
     def __call__(self, progress: Progress) -> None:
-        """Keep a small copy; of the last picture in any case."""
+        """Keep a small copy of the N-th picture, and of the last one."""
         self.count += 1
         if self.count % self.every and not is_last(progress):
             return
@@ -68,12 +68,12 @@ class Animation:
         frames = [self._enlarged(frame) for frame in self.frames]
         times = [MILLISECONDS] * (len(frames) - 1) + [REST]
         kind = "WEBP" if self.path.suffix.lower() == ".webp" else "GIF"
-        more: dict[str, Any] = {"quality": PREVIEW_QUALITY} if kind == "WEBP" else {}
+        quality: dict[str, Any] = {"quality": PREVIEW_QUALITY} if kind == "WEBP" else {}
 
         def write(file: BinaryIO) -> None:
             first, *others = frames
             first.save(
-                file, kind, save_all=True, append_images=others, duration=times, loop=0, **more
+                file, kind, save_all=True, append_images=others, duration=times, loop=0, **quality
             )
 
         write_atomically(self.path, write)

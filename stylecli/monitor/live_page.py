@@ -1,8 +1,8 @@
-"""A page on this machine alone that shows a run as it goes.
+"""Live page of a run: an HTTP server on this machine alone.
 
-It binds to the loopback address, answers GET on five paths, and only to requests that name it as
-their host: a page elsewhere cannot reach it through a name that resolves to this machine (DNS
-rebinding). Nothing that it is sent changes anything.
+The server binds to the loopback address, answers GET on five paths, and only to requests
+whose Host header is its own: a page elsewhere cannot reach it through a name that resolves to
+this machine (DNS rebinding). No request changes anything.
 """
 
 import functools
@@ -30,7 +30,7 @@ from stylecli.transfer.results import Progress
 ADDRESS: Final = "127.0.0.1"
 POINTS: Final = 400  # of the plot, at most
 FRESH: Final = 1.0  # seconds between two pictures
-WATCHED: Final = 5.0  # seconds after its last request in which somebody still watches
+WATCHED: Final = 5.0  # seconds after its last request in which a browser still counts as open
 LONGEST: Final = 1024  # pixels of the long side that a page needs
 PATIENCE: Final = 5.0  # seconds a connection may take for its request
 CONNECTIONS: Final = 16  # at a time
@@ -56,7 +56,7 @@ class Watch:
     def __init__(self, port: int = 0) -> None:
         self.lock = threading.Lock()
         self.started = time.monotonic()
-        self.asked = float("-inf")
+        self.last_request = float("-inf")
         self.losses: list[tuple[float, float, float]] = []
         self.progress: Progress | None = None
         self.image: torch.Tensor | None = None
@@ -68,13 +68,13 @@ class Watch:
             why = reason(error) if isinstance(error, OSError) else "no such port"
             raise OutputError(f"cannot serve a page on {ADDRESS}:{port}: {why}.") from error
         self.server.watch = self
-        # It looks that often whether to end: half a second, the default, is a wait at the end.
+        # The default interval, half a second, would be a wait at the end of the run.
         serve = functools.partial(self.server.serve_forever, poll_interval=POLL)
         self.thread = threading.Thread(target=serve, daemon=True)
 
     @property
     def url(self) -> str:
-        """Where the page is."""
+        """The URL of the page."""
         return f"http://{ADDRESS}:{self.server.server_port}/"
 
     def __enter__(self) -> Self:
@@ -92,11 +92,11 @@ class Watch:
         self.thread.join(PATIENCE)
 
     def __call__(self, progress: Progress) -> None:
-        """One iteration; copies the picture only where somebody watches."""
+        """One iteration; copies the picture only where a browser is open."""
         losses = progress.losses
         now = time.monotonic()
         last = progress.scale == progress.scales and progress.iteration == progress.iterations
-        due = last or (now - self.taken >= FRESH and now - self.asked <= WATCHED)
+        due = last or (now - self.taken >= FRESH and now - self.last_request <= WATCHED)
         image = progress.image() if due else None
         with self.lock:
             self.progress = progress
@@ -106,9 +106,9 @@ class Watch:
                 self.pictures += 1
 
     def state(self) -> dict[str, Any]:
-        """What the page shows, as plain values."""
+        """State of the run for the page, as plain values."""
         with self.lock:
-            self.asked = time.monotonic()
+            self.last_request = time.monotonic()
             progress, rows = self.progress, self.losses[:: -(-len(self.losses) // POINTS) or 1]
             pictures = self.pictures
         if progress is None:
@@ -139,8 +139,8 @@ class Watch:
         return file.getvalue()
 
 
-def own_hosts(port: int) -> tuple[str, ...]:
-    """What a browser of this machine calls the page's host."""
+def local_hosts(port: int) -> tuple[str, ...]:
+    """Host headers that a browser of this machine sends."""
     names = (ADDRESS, "localhost")
     plain = names if port == HTTP_PORT else ()  # browsers leave out the port that is understood
     return (*plain, *(f"{name}:{port}" for name in names))
@@ -157,7 +157,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(*arguments)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Answer in a thread of its own, or not at all where too many are at it."""
+        """Answer in a new thread, or not at all where too many connections are open."""
         if self.places.acquire(blocking=False):
             super().process_request(request, client_address)
         else:
@@ -171,7 +171,7 @@ class _Server(ThreadingHTTPServer):
             self.places.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A connection that breaks is nobody's concern."""
+        """Ignore a connection that breaks."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -181,9 +181,9 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        """One of the known paths."""
+        """Answer one of the known paths."""
         hosts = self.headers.get_all("Host") or []
-        if len(hosts) != 1 or hosts[0] not in own_hosts(self.server.server_port):
+        if len(hosts) != 1 or hosts[0] not in local_hosts(self.server.server_port):
             self._refuse(403)
             return
         path = self.path.partition("?")[0]
@@ -224,6 +224,6 @@ class _Handler(BaseHTTPRequestHandler):
         """Silence: the library does not print."""
 
     def setup(self) -> None:
-        """Small answers, at once."""
+        """Set TCP_NODELAY: answers are small, and sent at once."""
         super().setup()
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

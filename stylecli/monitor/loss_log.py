@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from stylecli.atomic import replace_file
 from stylecli.errors import UsageError
-from stylecli.messages import shown
+from stylecli.messages import escaped
 from stylecli.provenance.recipe import finite
 from stylecli.transfer.results import Losses, Progress
 
@@ -28,12 +28,12 @@ Row = tuple[int, int, int, Losses]  # scale, width, height
 
 
 class LossesLog:
-    """Gathers the losses of each iteration; `close` writes them to each of `paths`."""
+    """Progress callback that keeps the losses; `close` writes them to each of `paths`."""
 
     def __init__(self, *paths: Path) -> None:
         for path in paths:
             if path.suffix.lower() not in SUFFIXES:
-                raise UsageError(f"{shown(path)}: losses are kept in {', '.join(SUFFIXES)}.")
+                raise UsageError(f"{escaped(path)}: losses are kept in {', '.join(SUFFIXES)}.")
             if path.suffix.lower() == ".png":
                 _check_matplotlib(path)
         self.paths = paths
@@ -109,6 +109,6 @@ def _check_matplotlib(path: Path) -> None:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
         raise UsageError(
-            f"{shown(path)}: a plot needs matplotlib (pip install 'stylecli[plot]'); "
+            f"{escaped(path)}: a plot needs matplotlib (pip install 'stylecli[plot]'); "
             "losses as .csv or .jsonl need nothing."
         ) from error

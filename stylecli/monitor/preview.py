@@ -7,7 +7,7 @@ from typing import Final
 from stylecli.errors import UsageError
 from stylecli.images import write_picture
 from stylecli.images.formats import WRITABLE, OutputOptions
-from stylecli.messages import shown
+from stylecli.messages import escaped
 from stylecli.monitor.frames import PREVIEW_QUALITY, is_last
 from stylecli.transfer.results import Progress
 
@@ -15,16 +15,16 @@ FRESH: Final = 2.0  # seconds between two previews
 
 
 class Preview:
-    """Rewrites one picture every few seconds, for a viewer that reloads it."""
+    """Progress callback that rewrites one picture every few seconds, for a viewer."""
 
     def __init__(self, path: Path, every: float = FRESH) -> None:
         if path.suffix.lower() not in WRITABLE:
-            raise UsageError(f"{shown(path)}: a preview is one of {', '.join(WRITABLE)}.")
+            raise UsageError(f"{escaped(path)}: a preview is one of {', '.join(WRITABLE)}.")
         self.path, self.every = path, every
         self.written = float("-inf")
 
     def __call__(self, progress: Progress) -> None:
-        """Raises `OutputError` where it cannot be written."""
+        """Rewrite the picture where it is due; raises `OutputError` where that fails."""
         now = time.monotonic()
         if now - self.written < self.every and not is_last(progress):
             return

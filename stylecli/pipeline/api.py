@@ -1,4 +1,4 @@
-"""Stylise pictures that are in memory: what a notebook calls."""
+"""`stylize` for pictures in memory: the library's entry for notebooks and scripts."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ from stylecli.encoder.vgg import Encoder
 from stylecli.errors import InputError
 from stylecli.job import NAMED_STARTS
 from stylecli.pipeline.out_of_memory import memory_guard
-from stylecli.pipeline.request_builder import compose, recolour
+from stylecli.pipeline.request_builder import compose, recolor
 from stylecli.settings import Compute, Precision, Settings
 from stylecli.transfer.results import ProgressCallback, Result
 
@@ -69,7 +69,7 @@ def stylize(
             encoder=encoder,
             on_progress=on_progress,
         )
-    return replace(result, image=recolour(recipe, result.image, pixels))
+    return replace(result, image=recolor(recipe, result.image, pixels))
 
 
 def pixels_of(source: Source, name: str) -> torch.Tensor:

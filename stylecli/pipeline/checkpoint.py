@@ -1,4 +1,4 @@
-"""A run that was stopped, in a file: enough to go on as if it had not been.
+"""Checkpoint of a run, in a file: enough to resume with the same result.
 
 The file is in safetensors format: tensors, and a JSON header with the job, the hashes of its
 pictures and the place in the schedule. Nothing in it is ever executed.
@@ -21,9 +21,9 @@ from stylecli.errors import InputError, UsageError, WeightsError
 from stylecli.images.discovery import STREAM
 from stylecli.images.formats import OutputOptions
 from stylecli.job import Job
-from stylecli.messages import shown
+from stylecli.messages import escaped
 from stylecli.settings import Compute, Settings
-from stylecli.tensor_file import MALFORMED_DATA_ERRORS, UNREADABLE, read_tensors
+from stylecli.tensor_file import MALFORMED_DATA_ERRORS, UNREADABLE_FILE_ERRORS, read_tensors
 
 SUFFIX: Final = ".checkpoint"
 FORMAT: Final = 1
@@ -36,7 +36,7 @@ _PATH_LISTS: Final = ("styles", "style_masks")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A job, the SHA-256 of its pictures and its encoder, and what `Progress.state` gave."""
+    """A job, the SHA-256 of its pictures and its encoder, and `Progress.state`."""
 
     job: Job
     hashes: Mapping[str, str]
@@ -48,7 +48,7 @@ class Checkpoint:
 
 
 def checkpoint_path(job: Job) -> Path | None:
-    """Where a job's checkpoint belongs, beside its output; `None` where a stream is in it."""
+    """The path of a job's checkpoint, beside its output; `None` where a stream is in it."""
     if STREAM in (job.content, *job.styles, job.output):
         return None
     return job.output.with_name(job.output.name + SUFFIX)
@@ -79,8 +79,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint. Raises `InputError` for anything that is not one, or is damaged."""
     try:
         return _from_header(*_read(path))
-    except (*UNREADABLE, UsageError) as error:
-        raise InputError(f"cannot read the checkpoint {shown(path)}: {_why(error)}.") from error
+    except (*UNREADABLE_FILE_ERRORS, UsageError) as error:
+        raise InputError(f"cannot read the checkpoint {escaped(path)}: {_why(error)}.") from error
 
 
 def check_inputs(checkpoint: Checkpoint, hashes: Mapping[Path, str]) -> None:
@@ -88,14 +88,15 @@ def check_inputs(checkpoint: Checkpoint, hashes: Mapping[Path, str]) -> None:
     for path, digest in hashes.items():
         if checkpoint.hashes.get(str(path.absolute())) != digest:
             raise InputError(
-                f"{shown(path)} has changed since the checkpoint was made: start again without it."
+                f"{escaped(path)} has changed since the checkpoint was made: start again without "
+                "it."
             )
 
 
 def check_encoder(checkpoint: Checkpoint, encoder: str) -> None:
     """Raise `WeightsError` where the encoder's hash is not the one that the run began with."""
     if checkpoint.encoder != encoder:
-        name = shown(checkpoint.job.settings.encoder_name)
+        name = escaped(checkpoint.job.settings.encoder_name)
         raise WeightsError(
             f"the encoder {name} has changed since the checkpoint was made (its SHA-256 was "
             f"{checkpoint.encoder[:16]}...): start again without the checkpoint."
@@ -105,39 +106,41 @@ def check_encoder(checkpoint: Checkpoint, encoder: str) -> None:
 def differences(checkpoint: Checkpoint) -> tuple[str, ...]:
     """Why a resumed run may not end with exactly the bits of an uninterrupted one."""
     threads, version = torch.get_num_threads(), str(torch.__version__)
-    found = []
+    reasons = []
     if checkpoint.threads != threads:
-        found.append(f"the run began with {checkpoint.threads} threads and goes on with {threads}")
+        reasons.append(
+            f"the run began with {checkpoint.threads} threads and goes on with {threads}"
+        )
     if checkpoint.torch != version:
-        found.append(f"the run began with torch {checkpoint.torch} and goes on with {version}")
+        reasons.append(f"the run began with torch {checkpoint.torch} and goes on with {version}")
     if checkpoint.version != __version__:
-        found.append(
+        reasons.append(
             f"the run began with version {checkpoint.version} and goes on with {__version__}"
         )
-    return tuple(f"{each}: the last bits may differ" for each in found)
+    return tuple(f"{reason}: the last bits may differ" for reason in reasons)
 
 
 def _read(path: Path) -> tuple[Any, dict[str, torch.Tensor]]:
     """The header and the tensors, as they were written."""
     if not path.is_file():
         raise ValueError("there is no such file" if not path.exists() else "it is no file")
-    found, tensors = read_tensors(path, _HEADER, "it is not from this program")
-    if found.get(_DIGEST) != _digest(found[_HEADER], tensors):
+    texts, tensors = read_tensors(path, _HEADER, "it is not from this program")
+    if texts.get(_DIGEST) != _digest(texts[_HEADER], tensors):
         raise ValueError("it is damaged")
-    return json.loads(found[_HEADER]), tensors
+    return json.loads(texts[_HEADER]), tensors
 
 
 def _digest(text: str, tensors: Mapping[str, torch.Tensor]) -> str:
-    """SHA-256 of all that a checkpoint says."""
-    found = hashlib.sha256(text.encode())
+    """SHA-256 of a checkpoint's header and tensors."""
+    digest = hashlib.sha256(text.encode())
     for name, tensor in sorted(tensors.items()):
-        found.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
-        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return found.hexdigest()
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _why(error: Exception) -> str:
-    """The reason in words, where a library's own are meant for programmers."""
+    """The reason for an error in words, where a library's text is meant for programmers."""
     if isinstance(error, SafetensorError):
         return "it is damaged, or no checkpoint"
     if isinstance(error, KeyError):
@@ -176,7 +179,7 @@ def _take_tensors(value: Any, name: str, tensors: dict[str, torch.Tensor]) -> An
         return {"tensor": name}
     if isinstance(value, Mapping):
         return {
-            key: _take_tensors(each, f"{name}{_JOIN}{key}", tensors) for key, each in value.items()
+            key: _take_tensors(item, f"{name}{_JOIN}{key}", tensors) for key, item in value.items()
         }
     return value
 
@@ -185,20 +188,20 @@ def _put_tensors(value: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
     if isinstance(value, dict):
         if value.keys() == {"tensor"}:
             return tensors[value["tensor"]]
-        return {key: _put_tensors(each, tensors) for key, each in value.items()}
+        return {key: _put_tensors(item, tensors) for key, item in value.items()}
     return value
 
 
 def _job_to_dict(job: Job) -> dict[str, Any]:
-    found = job.located()
-    singles = {name: getattr(found, name) for name in _PATHS}
+    located = job.located()
+    singles = {name: getattr(located, name) for name in _PATHS}
     return {
         **{name: path and str(path) for name, path in singles.items()},
-        **{name: list(map(str, getattr(found, name))) for name in _PATH_LISTS},
-        "settings": found.settings.to_dict(),
-        "compute": asdict(found.compute),
-        "output_options": asdict(found.output_options),
-        "force": found.force,
+        **{name: list(map(str, getattr(located, name))) for name in _PATH_LISTS},
+        "settings": located.settings.to_dict(),
+        "compute": asdict(located.compute),
+        "output_options": asdict(located.output_options),
+        "force": located.force,
     }
 
 

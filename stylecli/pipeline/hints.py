@@ -16,7 +16,7 @@ FEW: Final = 20  # iterations at the last scale below which nothing is said abou
 
 @dataclass
 class Hints:
-    """Listens to a run; `after` says what stood out, or nothing."""
+    """Progress callback that keeps losses; `after` gives a hint on them, or `None`."""
 
     styles: list[float] = field(default_factory=list)
     contents: list[float] = field(default_factory=list)

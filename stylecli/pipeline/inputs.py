@@ -1,4 +1,4 @@
-"""The pictures of a job, read; styles, which many jobs share, once."""
+"""Inputs of a job: its pictures and masks, read; styles are cached between jobs."""
 
 import sys
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ REMEMBERED: Final = 32  # style pictures kept for the jobs to come, some 10 MB e
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a job was given, as pictures; masks are (3, H, W)."""
+    """Content, styles, start and masks of a job as pixels; masks are (3, H, W)."""
 
     content: Picture
     styles: tuple[Picture, ...]
@@ -31,7 +31,7 @@ class Inputs:
 
 
 class Reader:
-    """Reads pictures; styles, which many jobs share, once."""
+    """Reads pictures, with a bounded cache of styles, which many jobs share."""
 
     def __init__(self) -> None:
         self._styles: BoundedCache[tuple[Path, int, int], Picture] = BoundedCache(REMEMBERED)
@@ -47,8 +47,8 @@ class Reader:
         named += [(job.init_path, init)] if job.init_path and init else []
         named += [(job.mask, mask)] if job.mask and mask else []
         named += zip(job.style_masks, style_masks, strict=True)
-        notes = (f"{name_of(path)}: {note}" for path, found in named for note in found.notes)
-        hashes = {path: found.meta.sha256 for path, found in named}
+        notes = (f"{name_of(path)}: {note}" for path, picture in named for note in picture.notes)
+        hashes = {path: picture.meta.sha256 for path, picture in named}
         return Inputs(
             content,
             styles,
@@ -65,7 +65,7 @@ class Reader:
         try:
             status = path.stat()
         except OSError:
-            return _read(path)  # which says what is wrong
+            return _read(path)  # raises the error
         key = path, status.st_mtime_ns, status.st_size
         return self._styles.get_or_make(key, lambda: _read(path))
 

@@ -1,4 +1,4 @@
-"""How far a finished picture is from its content and its styles, for manifests and sweeps."""
+"""Perceptual distances of a picture to its content and styles, for manifests and sweeps."""
 
 from typing import Final
 
@@ -31,12 +31,12 @@ class Meter:
         """
         metric = self._metric(encoder, job.compute.device)
         side = min(LONG_SIDE, max(image.shape[-2:]))
-        own = metric.grams(image, side)
+        image_grams = metric.grams(image, side)
         weights = job.settings.style_weights or (1.0,) * len(inputs.styles)
         style = 0.0
         for path, picture, weight in zip(job.styles, inputs.styles, weights, strict=True):
             grams = self._style(encoder, metric, inputs.hashes[path], picture, side)
-            style += weight * metric.style_distance(own, grams) / sum(weights)
+            style += weight * metric.style_distance(image_grams, grams) / sum(weights)
         content = metric.content_distance(inputs.content.pixels, image, side)
         return {"content_distance": content, "style_distance": style}
 

@@ -1,4 +1,4 @@
-"""Out of memory, in the many ways it is told, as one error. No torch."""
+"""Out of memory, in the many ways it is raised, as one error. No torch."""
 
 import contextlib
 from collections.abc import Iterator, Sequence

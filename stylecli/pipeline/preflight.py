@@ -1,4 +1,4 @@
-"""What can be known to fail before torch is imported, so that it fails at once."""
+"""Preflight: checks that need no torch, so that a job bound to fail does so at once."""
 
 import os
 import tempfile
@@ -10,7 +10,7 @@ from stylecli.errors import InputError, OutputError
 from stylecli.images.discovery import STREAM
 from stylecli.images.formats import check_output_suffix
 from stylecli.job import Job
-from stylecli.messages import reason, shown
+from stylecli.messages import escaped, reason
 from stylecli.settings import Settings
 
 
@@ -35,7 +35,7 @@ def check_beside(job: Job, paths: Iterable[Path], *, force: bool = False) -> Non
     """
     seen = {job.output.absolute()}
     for path in paths:
-        name = shown(path)
+        name = escaped(path)
         if path.absolute() in seen:
             raise OutputError(f"{name} would be written twice: give it another name.")
         seen.add(path.absolute())
@@ -66,20 +66,20 @@ def _check_names(settings: Settings) -> None:
 def _check_input(path: Path) -> None:
     try:
         if path.is_dir():
-            raise InputError(f"cannot read {shown(path)}: it is a folder, not a picture.")
+            raise InputError(f"cannot read {escaped(path)}: it is a folder, not a picture.")
         path.stat()
     except FileNotFoundError as error:
-        raise InputError(f"cannot read {shown(path)}: there is no such file.") from error
+        raise InputError(f"cannot read {escaped(path)}: there is no such file.") from error
     except OSError as error:
-        raise InputError(f"cannot read {shown(path)}: {reason(error)}.") from error
+        raise InputError(f"cannot read {escaped(path)}: {reason(error)}.") from error
     except ValueError as error:  # a NUL in the path
-        raise InputError(f"cannot read {shown(path)}: this is not a valid file name.") from error
+        raise InputError(f"cannot read {escaped(path)}: this is not a valid file name.") from error
     if not os.access(path, os.R_OK):
-        raise InputError(f"cannot read {shown(path)}: permission denied.")
+        raise InputError(f"cannot read {escaped(path)}: permission denied.")
 
 
 def _check_output(job: Job) -> None:
-    name = shown(job.output)
+    name = escaped(job.output)
     if "\0" in str(job.output):
         raise OutputError(f"cannot write {name}: this is not a valid file name.")
     try:
@@ -107,11 +107,11 @@ def _check_folder(folder: Path, name: str) -> None:
     while not nearest.exists() and nearest != nearest.parent:
         nearest = nearest.parent
     if not nearest.is_dir():
-        raise OutputError(f"cannot write {name}: {shown(nearest)} is not a folder.")
+        raise OutputError(f"cannot write {name}: {escaped(nearest)} is not a folder.")
     try:  # a file that is gone at once: os.access believes root, and a read-only mount refuses
         with tempfile.TemporaryFile(dir=nearest, prefix=".stylecli-"):
             pass
     except OSError as error:
         raise OutputError(
-            f"cannot write {name}: the folder {shown(nearest)} is not writable ({reason(error)})."
+            f"cannot write {name}: the folder {escaped(nearest)} is not writable ({reason(error)})."
         ) from error

@@ -1,4 +1,4 @@
-"""What the core is asked for: colours prepared, regions found, styles weighted."""
+"""Request builder: colors transferred, regions masked, styles weighted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import torch
 
 from stylecli.errors import InputError
 from stylecli.images import color_transfer, masks
-from stylecli.messages import shown
+from stylecli.messages import escaped
 from stylecli.settings import Settings
 from stylecli.transfer import Request, Style
 from stylecli.transfer.resample import resize
@@ -18,7 +18,7 @@ Part = tuple[int, int, torch.Tensor | None]  # a style, a region, and the part o
 
 @dataclass(frozen=True)
 class Masks:
-    """A mask on the content and one for each style, or none, (3, H, W), with names to speak of."""
+    """A mask on the content and one for each style, or none, (3, H, W), with names for messages."""
 
     content: torch.Tensor
     styles: Sequence[torch.Tensor]
@@ -37,12 +37,12 @@ def compose(
 
     Raises `InputError` for masks that do not fit.
     """
-    pictures = [_recoloured(style, content, settings) for style in styles]
+    pictures = [_recolored(style, content, settings) for style in styles]
     scales = _scales(settings, content, len(pictures))
     weights = settings.style_weights or (1.0,) * len(pictures)
     seen = color_transfer.luminance(content) if settings.color == "content" else content
     if divided is None:
-        whole = [Style(*each) for each in zip(pictures, weights, scales, strict=True)]
+        whole = [Style(*style) for style in zip(pictures, weights, scales, strict=True)]
         return Request(seen, whole, settings, init)
     regions, parts = _divide(divided, content, styles)
     chosen = [
@@ -52,13 +52,13 @@ def compose(
     ]
     if not chosen:
         raise InputError(
-            f"{shown(divided.name)} leaves no region to paint: its styles have weight 0."
+            f"{escaped(divided.name)} leaves no region to paint: its styles have weight 0."
         )
     return Request(seen, chosen, settings, init, regions)
 
 
-def recolour(settings: Settings, image: torch.Tensor, content: torch.Tensor) -> torch.Tensor:
-    """A finished image (3, H, W) with the colours that the settings ask for."""
+def recolor(settings: Settings, image: torch.Tensor, content: torch.Tensor) -> torch.Tensor:
+    """A finished image (3, H, W) with the color transfer of the settings."""
     if settings.color not in ("content", "histogram"):
         return image
     original = resize(content[None], (image.shape[-2], image.shape[-1]))[0]
@@ -67,16 +67,16 @@ def recolour(settings: Settings, image: torch.Tensor, content: torch.Tensor) -> 
     return color_transfer.match_histograms(image, original)
 
 
-def _recoloured(style: torch.Tensor, content: torch.Tensor, settings: Settings) -> torch.Tensor:
+def _recolored(style: torch.Tensor, content: torch.Tensor, settings: Settings) -> torch.Tensor:
     if settings.color == "content":
         return color_transfer.match_luminance(style, content)
     return color_transfer.match_moments(style, content) if settings.color == "match" else style
 
 
 def _scales(settings: Settings, content: torch.Tensor, styles: int) -> tuple[float, ...]:
-    """The size of each style's strokes, `style_size` included."""
-    given = settings.style_scale or (1.0,)
-    scales = given * styles if len(given) == 1 else given
+    """The scale of each style picture, `style_size` included."""
+    scales = settings.style_scale or (1.0,)
+    scales = scales * styles if len(scales) == 1 else scales
     if settings.style_size is None:
         return scales
     side = max(output_size((content.shape[-2], content.shape[-1]), settings))
@@ -86,27 +86,29 @@ def _scales(settings: Settings, content: torch.Tensor, styles: int) -> tuple[flo
 def _divide(
     divided: Masks, content: torch.Tensor, styles: Sequence[torch.Tensor]
 ) -> tuple[list[torch.Tensor], list[Part]]:
-    """Regions of the content, and what fills those that a style is meant for."""
+    """Regions of the content, and the style parts that fill them."""
     masks.check_shape(divided.content, content, divided.name, "the content")
-    grey = all(map(masks.is_grey, (divided.content, *divided.styles)))
-    colours = None if grey else masks.colours_of(divided.content, divided.name)
-    regions = masks.regions_of(divided.content, colours)
+    gray = all(map(masks.is_gray, (divided.content, *divided.styles)))
+    colors = None if gray else masks.colors_of(divided.content, divided.name)
+    regions = masks.regions_of(divided.content, colors)
     parts: list[Part] = []
-    for index, own in enumerate(divided.styles):
-        masks.check_shape(own, styles[index], divided.style_names[index], f"style {index + 1}")
-        found = enumerate(masks.regions_of(own, colours))
-        parts += [(index, region, part) for region, part in found if masks.covers(part)]
+    for index, style_mask in enumerate(divided.styles):
+        masks.check_shape(
+            style_mask, styles[index], divided.style_names[index], f"style {index + 1}"
+        )
+        regions_of_style = enumerate(masks.regions_of(style_mask, colors))
+        parts += [(index, region, part) for region, part in regions_of_style if masks.covers(part)]
     if not divided.styles:
         if len(styles) > len(regions):
             raise InputError(
-                f"{shown(divided.name)} has {len(regions)} region(s) for {len(styles)} styles: "
+                f"{escaped(divided.name)} has {len(regions)} region(s) for {len(styles)} styles: "
                 "give a --style-mask for each style, or fewer styles."
             )
         parts = [(index, index, None) for index in range(len(styles))]
     used = [part for part in parts if masks.covers(regions[part[1]])]
     if not used:
         raise InputError(
-            f"{shown(divided.name)} leaves no region to paint: it needs some white, or a colour "
+            f"{escaped(divided.name)} leaves no region to paint: it needs some white, or a colour "
             "that a style has."
         )
     return regions, used

@@ -1,4 +1,4 @@
-"""A place to work: the encoder and the styles stay ready from one job to the next."""
+"""Session: encoders and style pictures cached from one job to the next."""
 
 import sys
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from stylecli.pipeline.inputs import Inputs, Reader
 from stylecli.pipeline.measure import Meter
 from stylecli.pipeline.out_of_memory import memory_guard
 from stylecli.pipeline.preflight import follow_link
-from stylecli.pipeline.request_builder import Masks, compose, recolour
+from stylecli.pipeline.request_builder import Masks, compose, recolor
 from stylecli.provenance.hashing import Digests
 from stylecli.provenance.recipe import Ingredient, Recipe, finite
 from stylecli.provenance.up_to_date import named_settings
@@ -55,10 +55,10 @@ class Prepared:
 
 
 class Session:
-    """Makes pictures, and keeps what the next one can use.
+    """Runs jobs, with encoders, style targets and style pictures cached between them.
 
-    `on_message` hears a short line before each step that may take a while, `on_download` the
-    bytes done and in all while encoder weights are fetched.
+    `on_message` is called with a short line before each step that may take a while,
+    `on_download` with the bytes done and in all while encoder weights are fetched.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Session:
         on_message: MessageCallback | None = None,
         on_download: DownloadCallback | None = None,
     ) -> None:
-        self.say = on_message or _unheard
+        self.say = on_message or _ignore
         self.on_download = on_download
         self.reader = Reader()
         self.digests = Digests()
@@ -116,10 +116,10 @@ class Session:
         encoder = self.encoder(first.settings)
         with memory_guard(prepared[0].inputs.content.pixels.shape, first.settings):
             return transfer.stylize_together(
-                [each.request for each in prepared],
+                [one.request for one in prepared],
                 compute=first.compute,
                 encoder=encoder,
-                targets=self._ready(encoder, first.settings, first.compute),
+                targets=self._targets_for(encoder, first.settings, first.compute),
                 on_progress=on_progress,
                 resume=resume,
             )
@@ -138,14 +138,16 @@ class Session:
         """Write a picture with its recipe inside, complete or not at all. Raises `OutputError`."""
         job, inputs = prepared.job, prepared.inputs
         recipe = recipe_of(job, inputs, result)
-        pixels = recolour(job.settings, result.image, inputs.content.pixels)
+        pixels = recolor(job.settings, result.image, inputs.content.pixels)
         written = _write(job, inputs.content, pixels, recipe)
         notes = (*inputs.notes, *result.notes, *(f"{job.output.name}: {note}" for note in written))
         smallest = min(max(style.width, style.height) for style in inputs.styles)
         return JobResult(job.output, result, recipe.to_dict(), notes, smallest)
 
-    def _ready(self, encoder: encoders.Encoder, settings: Settings, compute: Compute) -> Targets:
-        """The encoder on the device, with the Gram matrices of the styles seen so far."""
+    def _targets_for(
+        self, encoder: encoders.Encoder, settings: Settings, compute: Compute
+    ) -> Targets:
+        """Style targets on the device: the encoder, and Gram matrices of the styles seen so far."""
         layers = settings.content_layers, settings.style_layers, settings.losses, settings.octaves
         key = id(encoder), layers, compute.device, compute.precision
         if key not in self._targets:
@@ -155,7 +157,7 @@ class Session:
 
 
 def recipe_of(job: Job, inputs: Inputs, result: Result) -> Recipe:
-    """How a picture was made, and how it came out."""
+    """The recipe of a result: settings, hashes of the inputs, losses."""
     height, width = result.image.shape[-2:]
 
     def ingredient(path: Path) -> Ingredient:
@@ -181,7 +183,7 @@ def recipe_of(job: Job, inputs: Inputs, result: Result) -> Recipe:
 
 
 def _write(job: Job, content: Picture, pixels: torch.Tensor, recipe: Recipe) -> tuple[str, ...]:
-    """Returns notes on what the format could not hold."""
+    """Write a picture; returns notes on what the format could not hold."""
     stream = sys.stdout.buffer if job.output == STREAM else None
     notes = images.write_picture(
         stream or follow_link(job.output),
@@ -197,7 +199,7 @@ def _write(job: Job, content: Picture, pixels: torch.Tensor, recipe: Recipe) -> 
 
 
 def _flush(stream: BinaryIO) -> None:
-    """Here, not at the end of the program, since it may fail."""
+    """Flush standard output here, not at the end of the program, since that may fail."""
     try:
         stream.flush()
     except OSError as error:
@@ -212,5 +214,5 @@ def _alpha_for(content: Picture, image: torch.Tensor) -> torch.Tensor | None:
     return resize_mask(content.alpha[None], size)[0].clamp(0, 1)
 
 
-def _unheard(_: str) -> None:
-    """Nobody listens."""
+def _ignore(_: str) -> None:
+    """Message callback that does nothing."""

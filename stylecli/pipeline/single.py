@@ -1,4 +1,4 @@
-"""Run one job: read the pictures, stylise, write the picture with its recipe inside."""
+"""A single run: read the pictures, stylize, write the picture with its recipe inside."""
 
 import contextlib
 import time
@@ -31,9 +31,9 @@ def _never() -> bool:
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """Where a run is saved, every so many seconds, and when `stop` says that it has to end.
+    """The checkpoint file of a run, how often it is written, and when the run has to stop.
 
-    `stop` is asked after each iteration; the run is then saved and ends with `Halted`.
+    `stop` is called after each iteration; the run is then saved and ends with `Halted`.
     """
 
     path: Path
@@ -44,7 +44,7 @@ class Checkpoints:
 def run_job(
     job: Job,
     *,
-    listeners: Sequence[ProgressCallback] = (),
+    callbacks: Sequence[ProgressCallback] = (),
     on_message: MessageCallback | None = None,
     on_download: DownloadCallback | None = None,
     checkpoints: Checkpoints | None = None,
@@ -52,26 +52,26 @@ def run_job(
 ) -> JobResult:
     """Make one picture from files to a file; nothing is written unless all of it is.
 
-    `listeners` hear of each iteration. A job that ends well removes its checkpoint. Raises
+    `callbacks` are called after each iteration. A job that ends well removes its checkpoint. Raises
     `InputError`, `OutputError`, `WeightsError`, `UsageError`, `MemoryLimitError`, or `Halted`.
     """
-    studio = Session(on_message=on_message, on_download=on_download)
+    session = Session(on_message=on_message, on_download=on_download)
     check_job(job)
     if job.output != STREAM:
         remove_leftovers(job.output.parent)  # of runs that were killed as they wrote
-    studio.say("Reading the pictures")
-    prepared = studio.prepare(job)
+    session.say("Reading the pictures")
+    prepared = session.prepare(job)
     if resume is not None:
         check_inputs(resume, prepared.inputs.hashes)
-    encoder = studio.encoder(job.settings)
+    encoder = session.encoder(job.settings)
     if resume is not None:
         check_encoder(resume, encoder.sha256)
-    studio.say("Stylising" if resume is None else "Going on")
-    heard = list(listeners)
+    session.say("Stylising" if resume is None else "Going on")
+    every_callback = list(callbacks)
     if checkpoints is not None:
-        heard.append(_Saver(prepared, encoder.sha256, checkpoints))
-    result = _make(studio, prepared, heard, resume)
-    done = studio.deliver(prepared, result)
+        every_callback.append(_CheckpointWriter(prepared, encoder.sha256, checkpoints))
+    result = _make(session, prepared, every_callback, resume)
+    done = session.deliver(prepared, result)
     if checkpoints is not None:
         with contextlib.suppress(OSError):
             checkpoints.path.unlink(missing_ok=True)
@@ -85,28 +85,33 @@ def plan_job(
     on_message: MessageCallback | None = None,
     on_download: DownloadCallback | None = None,
 ) -> transfer.RunPlan:
-    """What `run_job` would do on this machine; raises as it does, and writes nothing."""
-    studio = Session(on_message=on_message, on_download=on_download)
+    """The plan of `run_job` on this machine: scales, tiles, memory; nothing is written.
+
+    Raises as `run_job` does.
+    """
+    session = Session(on_message=on_message, on_download=on_download)
     check_job(job)
-    content = studio.prepare(job).inputs.content
-    encoder = studio.encoder(job.settings)
+    content = session.prepare(job).inputs.content
+    encoder = session.encoder(job.settings)
     size = (content.height, content.width)
     return transfer.plan_run(size, job.settings, job.compute, encoder)
 
 
 def _make(
-    studio: Session,
+    session: Session,
     prepared: Prepared,
-    listeners: Sequence[ProgressCallback],
+    callbacks: Sequence[ProgressCallback],
     resume: Checkpoint | None,
 ) -> Result:
-    def tell(progress: Progress) -> None:
-        for listener in listeners:
-            listener(progress)
+    def report(progress: Progress) -> None:
+        for callback in callbacks:
+            callback(progress)
 
     state = None if resume is None else resume.state
     try:
-        (result,) = studio.make([prepared], on_progress=tell if listeners else None, resume=state)
+        (result,) = session.make(
+            [prepared], on_progress=report if callbacks else None, resume=state
+        )
     except MALFORMED_DATA_ERRORS as error:
         if resume is None or is_out_of_memory(error):
             raise
@@ -116,8 +121,8 @@ def _make(
     return result
 
 
-class _Saver:
-    """Saves the run as it goes, and ends it where that is asked for."""
+class _CheckpointWriter:
+    """Progress callback that writes checkpoints, and raises `Halted` where `stop` says so."""
 
     def __init__(self, prepared: Prepared, encoder: str, checkpoints: Checkpoints) -> None:
         self.prepared, self.encoder, self.checkpoints = prepared, encoder, checkpoints

@@ -1,4 +1,4 @@
-"""A job as the command line that runs it. No torch."""
+"""Command line of a job. No torch."""
 
 import shlex
 from dataclasses import fields
@@ -11,7 +11,7 @@ from stylecli.settings.parsing import text_of
 
 
 def command_of(job: Job) -> str:
-    """What to type for the same picture, with every option that is not at its default."""
+    """The shell command that makes a job's picture, with every option not at its default."""
     words = ["stylize", _named(job.content), *map(_named, job.styles), "-o", _named(job.output)]
     for values, defaults in ((job.settings, Settings()), (job.compute, Compute())):
         for field in fields(values):

@@ -28,7 +28,7 @@ class Digests:
         try:
             status = path.stat()
         except (OSError, ValueError):
-            return compute(path)  # which says what is wrong
+            return compute(path)  # raises the error
         key = path, status.st_mtime_ns, status.st_size
         if key not in self._known:
             self._known[key] = compute(path)

@@ -1,4 +1,4 @@
-"""A picture again, from the recipe it carries."""
+"""Replay: the job that a picture's embedded recipe describes."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from stylecli.errors import InputError, WeightsError
 from stylecli.images import read_recipe
 from stylecli.images.input_bytes import digest_of
 from stylecli.job import NAMED_STARTS, Job
-from stylecli.messages import shown
+from stylecli.messages import escaped
 from stylecli.provenance.recipe import Ingredient, Recipe, parse_recipe
 from stylecli.settings import QUALITY_ENCODERS, Compute, Precision, Settings
 
@@ -29,8 +29,8 @@ def recipe_in(path: Path) -> Recipe:
     """The recipe in a picture of this program. Raises `InputError`."""
     text = read_recipe(path)
     if text is None:
-        raise InputError(f"{shown(path)} holds no recipe of this program.")
-    return parse_recipe(text, shown(path))
+        raise InputError(f"{escaped(path)} holds no recipe of this program.")
+    return parse_recipe(text, escaped(path))
 
 
 def borrowed_settings(picture: Path) -> tuple[Settings, str]:
@@ -45,7 +45,7 @@ def borrowed_settings(picture: Path) -> tuple[Settings, str]:
     if spec is not None and ENCODERS.get(spec.name) == spec:
         settings = replace(settings, encoder=spec.name)
     elif recorded.name in ENCODERS:
-        note = f"the encoder {recorded.name} is another one than {shown(picture)} was made with"
+        note = f"the encoder {recorded.name} is another one than {escaped(picture)} was made with"
     if settings.encoder == QUALITY_ENCODERS[settings.quality]:
         settings = replace(settings, encoder=None)
     return settings, note
@@ -55,13 +55,13 @@ def replay_of(
     picture: Path,
     output: Path,
     *,
-    given: Sequence[Path] = (),
+    moved: Sequence[Path] = (),
     compute: Compute | None = None,
     force: bool = False,
 ) -> Replay:
     """The job that made a picture, for another output.
 
-    Its inputs are looked for by name: among `given`, beside the picture, and in the current
+    Its inputs are looked for by name: among `moved`, beside the picture, and in the current
     folder, first those with the recorded hash. Raises `InputError` for one that is not found.
     """
     recipe = recipe_in(picture)
@@ -69,17 +69,17 @@ def replay_of(
     notes: list[str] = []
 
     def find(ingredient: Ingredient, role: str) -> Path:
-        path, same = _find(ingredient, given, folders)
+        path, same = _find(ingredient, moved, folders)
         if path is None:
             raise InputError(
-                f"cannot find {role} {shown(ingredient.name)} of {shown(picture)}: "
+                f"cannot find {role} {escaped(ingredient.name)} of {escaped(picture)}: "
                 "add --input PATH."
             )
         if not same:
-            notes.append(f"{role} {shown(path)} has changed since the picture was made")
+            notes.append(f"{role} {escaped(path)} has changed since the picture was made")
         return path
 
-    settings = replace(recipe.settings, encoder=_encoder(picture, recipe, given, folders, notes))
+    settings = replace(recipe.settings, encoder=_encoder(picture, recipe, moved, folders, notes))
     if recipe.init is not None and settings.init not in NAMED_STARTS:
         settings = replace(settings, init=str(find(recipe.init, "the start")))
     if recipe.version != __version__:
@@ -101,7 +101,7 @@ def replay_of(
 def _encoder(
     picture: Path,
     recipe: Recipe,
-    given: Iterable[Path],
+    moved: Iterable[Path],
     folders: Iterable[Path],
     notes: list[str],
 ) -> str:
@@ -117,32 +117,32 @@ def _encoder(
         if not status_of(spec).usable:
             raise missing(spec)
         if spec.name != recorded.name:
-            notes.append(f"the encoder {shown(recorded.name)} is called {spec.name} now")
+            notes.append(f"the encoder {escaped(recorded.name)} is called {spec.name} now")
         return spec.name
     named = replace(recorded, name=spec.file_name) if spec and not current else recorded
-    path, same = _find(named, given, folders)
+    path, same = _find(named, moved, folders)
     if path is not None and same:
         return str(path)
     former = "a former version of " if recorded.name in ENCODERS else ""
     raise WeightsError(
-        f"{shown(picture)} was made with {former}the encoder {shown(recorded.name)} (SHA-256 "
-        f"{recorded.sha256[:16]}...), which is not here: add --input PATH of {shown(named.name)}, "
-        f"or make a new picture with --like {shown(picture)}."
+        f"{escaped(picture)} was made with {former}the encoder {escaped(recorded.name)} (SHA-256 "
+        f"{recorded.sha256[:16]}...), which is not here: add --input PATH of "
+        f"{escaped(named.name)}, or make a new picture with --like {escaped(picture)}."
     )
 
 
 def _precision(recipe: Recipe) -> Precision:
     """The recorded one, so that another machine does not choose another."""
     known: tuple[Precision, ...] = get_args(Precision)
-    return next((each for each in known if each == recipe.precision), "auto")
+    return next((name for name in known if name == recipe.precision), "auto")
 
 
 def _find(
-    ingredient: Ingredient, given: Iterable[Path], folders: Iterable[Path]
+    ingredient: Ingredient, moved: Iterable[Path], folders: Iterable[Path]
 ) -> tuple[Path | None, bool]:
     """A file for an ingredient, and whether it is the very one."""
     name = Path(ingredient.name).name  # a forged recipe must not lead anywhere else
-    places = [*given, *(folder / name for folder in folders)]
+    places = [*moved, *(folder / name for folder in folders)]
     files = [path for path in places if _is_file(path)]
     for path in files:
         if _digest(path) == ingredient.sha256:
@@ -152,7 +152,7 @@ def _find(
 
 
 def _is_file(path: Path) -> bool:
-    """False, too, for a name that no file can have, or where nobody may look."""
+    """Whether there is a file; false, too, for an invalid name or without permission."""
     try:
         return path.is_file()
     except OSError:

@@ -1,7 +1,7 @@
-"""The recipe: all that a picture was made of, kept as JSON in the picture itself. No torch.
+"""Recipe: settings, hashes of the inputs and losses, as JSON in the picture. No torch.
 
-No path beyond the file's name, no time and no duration goes in: a recipe gives nothing of its
-author's machine away, and two runs with one seed give the same bytes.
+No path beyond the file's name, no time and no duration goes in: a recipe reveals nothing of its
+author's machine, and two runs with one seed give the same bytes.
 """
 
 import json
@@ -32,8 +32,8 @@ class Ingredient:
     @classmethod
     def from_dict(cls, values: Any, role: str) -> Self:
         """Read back a dict; raises `ValueError`."""
-        found = _mapping(values, role)
-        name, sha256 = found.get("name"), found.get("sha256")
+        mapping = _mapping(values, role)
+        name, sha256 = mapping.get("name"), mapping.get("sha256")
         if not isinstance(name, str) or not isinstance(sha256, str):
             raise ValueError(f"{role} needs a name and a sha256")
         if not _SHA256.fullmatch(sha256):
@@ -43,7 +43,7 @@ class Ingredient:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a picture was made, and how it came out.
+    """Settings, hashes of the inputs and losses of one picture.
 
     `size` is (width, height) in pixels. `losses` has the parts of the objective, `pyramid` the
     (content, style) relative losses at full, half and quarter size; `None` stands for a number
@@ -93,12 +93,12 @@ class Recipe:
 
     @property
     def made_of(self) -> dict[str, Any]:
-        """What the picture follows from: settings and hashes, but not how it came out."""
+        """Settings and hashes that determine the picture, without its losses."""
         names = ("content", "encoder", "init", "mask")
         single = {name: getattr(self, name) for name in names}
         return {
             "settings": self.settings.to_dict(),
-            **{name: found and found.sha256 for name, found in single.items()},
+            **{name: value and value.sha256 for name, value in single.items()},
             "styles": [style.sha256 for style in self.styles],
             "style_masks": [mask.sha256 for mask in self.style_masks],
         }
@@ -170,17 +170,17 @@ def _mapping(values: Any, what: str) -> Mapping[str, Any]:
 
 
 def _list(values: Mapping[str, Any], name: str) -> list[Any]:
-    found = values.get(name)
-    if not isinstance(found, list) or (not found and name == "styles"):
+    value = values.get(name)
+    if not isinstance(value, list) or (not value and name == "styles"):
         raise ValueError(f"{name} is missing or not a list")
-    return found
+    return value
 
 
 def _text(values: Mapping[str, Any], name: str) -> str:
-    found = values.get(name)
-    if not isinstance(found, str):
+    value = values.get(name)
+    if not isinstance(value, str):
         raise ValueError(f"{name} is missing or not a text")
-    return found
+    return value
 
 
 def _whole(value: Any, name: str) -> int:

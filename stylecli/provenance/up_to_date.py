@@ -1,4 +1,4 @@
-"""Whether a job's picture is there already: complete, and made by the same recipe."""
+"""Up-to-date check: an output is complete, and made by the same recipe, by SHA-256."""
 
 import os
 from dataclasses import replace
@@ -64,6 +64,6 @@ def _is_whole(path: Path) -> bool:
 
 
 def named_settings(job: Job) -> Settings:
-    """A job's settings with files by their names alone: a recipe tells nothing of a machine."""
+    """A job's settings with files by their names alone: a recipe names no folder."""
     settings = replace(job.settings, encoder=Path(job.settings.encoder_name).name)
     return settings if job.init_path is None else replace(settings, init=job.init_path.name)

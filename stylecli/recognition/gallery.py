@@ -15,10 +15,10 @@ from safetensors.torch import save
 from stylecli._version import __version__
 from stylecli.atomic import replace_file
 from stylecli.errors import InputError
-from stylecli.messages import shown
+from stylecli.messages import escaped
 from stylecli.recognition.embedding import Embedding
 from stylecli.recognition.verification import Verification
-from stylecli.tensor_file import UNREADABLE, read_tensors
+from stylecli.tensor_file import UNREADABLE_FILE_ERRORS, read_tensors
 
 SUFFIX: Final = ".safetensors"
 FORMAT: Final = 1
@@ -85,14 +85,14 @@ def load_gallery(path: Path) -> Gallery:
     try:
         texts, tensors = read_tensors(path, _HEADER, "it is no gallery of this program")
         return _from_header(json.loads(texts[_HEADER]), tensors)
-    except UNREADABLE as error:
-        raise InputError(f"cannot read the gallery {shown(path)}: {_why(error)}.") from error
+    except UNREADABLE_FILE_ERRORS as error:
+        raise InputError(f"cannot read the gallery {escaped(path)}: {_why(error)}.") from error
 
 
 def _why(error: Exception) -> str:
     """The reason in words, where a library's own are meant for programmers."""
     if isinstance(error, ValueError | OSError):
-        return shown(" ".join(str(error).split()).rstrip(".")) or type(error).__name__
+        return escaped(" ".join(str(error).split()).rstrip(".")) or type(error).__name__
     return "it is damaged, or what it holds makes no sense"
 
 

@@ -11,7 +11,7 @@ from stylecli import encoder as encoders
 from stylecli.errors import InputError, UsageError
 from stylecli.images import read_picture
 from stylecli.images.discovery import find_pictures
-from stylecli.messages import shown
+from stylecli.messages import escaped
 from stylecli.recognition.embedding import fit_embedding
 from stylecli.recognition.gallery import SUFFIX, Gallery, Match, load_gallery
 from stylecli.recognition.metric import LONG_SIDE, Distances, PerceptualMetric
@@ -56,10 +56,11 @@ def pictures_in(gallery: Path) -> Labelled:
     Raises `InputError` where there are none.
     """
     if not gallery.is_dir():
-        raise InputError(f"{shown(gallery)} is no folder of pictures.")
-    found = find_pictures([str(gallery)], recursive=True)
+        raise InputError(f"{escaped(gallery)} is no folder of pictures.")
+    pictures = find_pictures([str(gallery)], recursive=True)
     return [
-        (each.path, each.folder.parts[0] if each.folder.parts else each.path.stem) for each in found
+        (path, subfolder.parts[0] if subfolder and subfolder.parts else path.stem)
+        for path, subfolder in pictures.items()
     ]
 
 
@@ -172,14 +173,16 @@ def match_picture(
         known = load_gallery(gallery)
         if known.encoder_sha256 != encoder.sha256:
             raise InputError(
-                f"{shown(gallery)} was made with the encoder {known.encoder}, which is another "
+                f"{escaped(gallery)} was made with the encoder {known.encoder}, which is another "
                 "one: build it again, or choose that --encoder."
             )
     else:
         known = build_gallery(pictures_in(gallery), metric, encoder, lambda _: None)
     code = metric.code(read_picture(picture).pixels)
     if code.shape[0] != known.codes.shape[1]:
-        raise InputError(f"the codes in {shown(gallery)} do not fit this encoder: build it again.")
+        raise InputError(
+            f"the codes in {escaped(gallery)} do not fit this encoder: build it again."
+        )
     return known, known.match(code)
 
 

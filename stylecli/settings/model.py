@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, Self, get_args
 
 from stylecli.errors import SettingsError
-from stylecli.messages import did_you_mean, told
+from stylecli.messages import did_you_mean, short_repr
 from stylecli.settings.parsing import LayerWeights, check_layer_weights, format_layers, parse_layers
 from stylecli.settings.validation import check_choice, check_integer, check_range, check_text
 
@@ -240,10 +240,10 @@ def _check_numbers(name: str, values: Any, low: float, high: float) -> None:
     if values is None:
         return
     if not isinstance(values, tuple) or not values:
-        raise SettingsError(f"{name} must be at least one number, got {told(values)}.")
+        raise SettingsError(f"{name} must be at least one number, got {short_repr(values)}.")
     for value in values:
         if value is None:
-            raise SettingsError(f"{name} must be numbers, got {told(values)}.")
+            raise SettingsError(f"{name} must be numbers, got {short_repr(values)}.")
         check_range(name, value, low, high)
     if not any(values):
         raise SettingsError(f"{name} is 0 everywhere.")

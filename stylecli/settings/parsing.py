@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from stylecli.errors import SettingsError
-from stylecli.messages import told
+from stylecli.messages import short_repr
 from stylecli.settings.validation import check_range
 
 LayerWeights = tuple[tuple[str, float], ...]
@@ -40,7 +40,9 @@ def check_layer_weights(name: str, layers: Any) -> None:
         raise SettingsError(f"{name} must name at least one layer.")
     for pair in layers:
         if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[0], str):
-            raise SettingsError(f"{name} must be pairs of a name and a weight, got {told(pair)}.")
+            raise SettingsError(
+                f"{name} must be pairs of a name and a weight, got {short_repr(pair)}."
+            )
         check_range(f"the weight of layer {_escaped(pair[0])}", pair[1], 0.0, 1e12)
     names = [layer for layer, _ in layers]
     if repeated := {layer for layer in names if names.count(layer) > 1}:
@@ -51,7 +53,7 @@ def check_layer_weights(name: str, layers: Any) -> None:
 
 def _escaped(name: str) -> str:
     """A layer's name fit for a message."""
-    return told(name)[1:-1]  # without the quotes
+    return short_repr(name)[1:-1]  # without the quotes
 
 
 def parse_numbers(name: str, text: str) -> tuple[float, ...]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from stylecli.atomic import replace_file
 from stylecli.errors import InputError, OutputError, SettingsError
-from stylecli.messages import reason, shown
+from stylecli.messages import escaped, reason
 from stylecli.settings import Settings
 
 MAX_BYTES: Final = 1_000_000
@@ -24,7 +24,8 @@ def write_settings(path: Path, settings: Settings) -> None:
         data = text.encode()
     except UnicodeEncodeError as error:
         raise OutputError(
-            f"cannot write {shown(path)}: TOML has no way to write a file name that is not Unicode."
+            f"cannot write {escaped(path)}: TOML has no way to write a file name that is not "
+            "Unicode."
         ) from error
     replace_file(path, data)
 
@@ -41,14 +42,14 @@ def read_settings(path: Path) -> Mapping[str, Any]:
             raise ValueError("it is too long for settings")
         values = tomllib.loads(data.decode("utf-8"))
     except OSError as error:
-        raise InputError(f"cannot read {shown(path)}: {reason(error)}.") from error
+        raise InputError(f"cannot read {escaped(path)}: {reason(error)}.") from error
     except (ValueError, RecursionError) as error:
         why = " ".join(str(error).split()).rstrip(".")
-        raise InputError(f"cannot read {shown(path)} as settings: {why}.") from error
+        raise InputError(f"cannot read {escaped(path)} as settings: {why}.") from error
     try:
         return checked(values)
     except SettingsError as error:
-        raise SettingsError(f"in {shown(path)}: {error}") from error
+        raise SettingsError(f"in {escaped(path)}: {error}") from error
 
 
 def checked(values: Mapping[str, Any]) -> dict[str, Any]:

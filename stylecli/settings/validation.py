@@ -3,7 +3,7 @@
 from typing import Any
 
 from stylecli.errors import SettingsError
-from stylecli.messages import did_you_mean, told
+from stylecli.messages import did_you_mean, short_repr
 
 
 def check_range(name: str, value: Any, low: float, high: float) -> None:
@@ -12,7 +12,9 @@ def check_range(name: str, value: Any, low: float, high: float) -> None:
         return
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not low <= value <= high:  # so is NaN refused, and 10**400, without a float
-        raise SettingsError(f"{name} must be a number from {low:g} to {high:g}, got {told(value)}.")
+        raise SettingsError(
+            f"{name} must be a number from {low:g} to {high:g}, got {short_repr(value)}."
+        )
 
 
 def check_integer(name: str, value: Any, low: int, high: int) -> None:
@@ -21,7 +23,7 @@ def check_integer(name: str, value: Any, low: int, high: int) -> None:
         return
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise SettingsError(
-            f"{name} must be a whole number from {low} to {high}, got {told(value)}."
+            f"{name} must be a whole number from {low} to {high}, got {short_repr(value)}."
         )
 
 
@@ -30,11 +32,11 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
     if value not in choices:
         near = did_you_mean(value, choices) if isinstance(value, str) else ""
         raise SettingsError(
-            f"{name} must be one of {', '.join(choices)}, got {told(value)}{near or '.'}"
+            f"{name} must be one of {', '.join(choices)}, got {short_repr(value)}{near or '.'}"
         )
 
 
 def check_text(name: str, value: Any) -> None:
     """Raise `SettingsError` unless a value is a text that can be a name or a path."""
     if not isinstance(value, str) or not value or "\0" in value:
-        raise SettingsError(f"{name} must be a name or a path, got {told(value)}.")
+        raise SettingsError(f"{name} must be a name or a path, got {short_repr(value)}.")

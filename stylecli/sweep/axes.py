@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, get_args, get_type_hints
 
 from stylecli.errors import SettingsError, UsageError
-from stylecli.messages import told
+from stylecli.messages import short_repr
 from stylecli.settings import LAYER_FIELDS, NUMBER_FIELDS, Settings
 from stylecli.settings.parsing import parse_layers, parse_numbers, text_of
 
@@ -79,9 +79,9 @@ def _values(name: str, part: str) -> Iterable[Any]:
     kinds = {_TYPES[name], *get_args(_TYPES[name])}
     if name in LAYER_FIELDS:
         return [parse_layers(part)]
-    if found := _RANGE.fullmatch(part) if {int, float} & kinds or name == "style_scale" else None:
+    if match := _RANGE.fullmatch(part) if {int, float} & kinds or name == "style_scale" else None:
         whole = int in kinds
-        numbers = _range(name, part, whole, *found.groups())
+        numbers = _range(name, part, whole, *match.groups())
         return [(number,) for number in numbers] if name == "style_scale" else numbers
     if name in LISTS:
         return [parse_numbers(name, part)]
@@ -127,10 +127,12 @@ def _number(name: str, text: str, whole: bool = False) -> float:
         kind = "a whole number" if whole else "a number"
         raise UsageError(
             f"{name} must be {kind}, a list such as 1,10 or a range such as 1:100:log3, got "
-            f"{told(text)}."
+            f"{short_repr(text)}."
         ) from None
     if not abs(number) <= _LARGEST:
-        raise SettingsError(f"{name} must be a finite number up to {_LARGEST:g}, got {told(text)}.")
+        raise SettingsError(
+            f"{name} must be a finite number up to {_LARGEST:g}, got {short_repr(text)}."
+        )
     return number
 
 

@@ -1,4 +1,4 @@
-"""A sweep: one picture at every combination of some settings' values. No torch."""
+"""Grid of a sweep: a job at every combination of some settings' values. No torch."""
 
 import hashlib
 import math
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from stylecli.batch.output_names import cleaned
 from stylecli.errors import UsageError
-from stylecli.job import Job, Means
+from stylecli.job import Job, JobOptions
 from stylecli.settings import Settings
 from stylecli.settings.parsing import text_of
 from stylecli.sweep.axes import Axis, cells_of, label_of
@@ -19,8 +19,8 @@ _LONGEST: Final = 40  # characters of one value in a name
 
 
 @dataclass(frozen=True, kw_only=True)
-class SweepRequest(Means):
-    """What a sweep is given; `axes` override `settings`."""
+class SweepRequest(JobOptions):
+    """Options of a sweep; `axes` override `settings`."""
 
     folder: Path
     content: Path
@@ -31,7 +31,7 @@ class SweepRequest(Means):
 
 @dataclass(frozen=True)
 class Cell:
-    """One combination: its place in the sheet, its values by name, its job."""
+    """One combination of values: its place in the sheet, its values by name, its job."""
 
     row: int
     column: int
@@ -79,12 +79,12 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
     wide = [across] if across else []
     cells = []
     for row, values in enumerate(cells_of(down)):
-        for column, more in enumerate(cells_of(wide)):
-            own = {**values, **more}
-            together = {**fixed, **own}
+        for column, across_values in enumerate(cells_of(wide)):
+            cell_values = {**values, **across_values}
+            together = {**fixed, **cell_values}
             settings = replace(request.settings.set_aside(together), **together)
-            named = {axis.name: own[axis.name] for axis in many}
-            cells.append(Cell(row, column, own, _job(request, settings, named)))
+            named = {axis.name: cell_values[axis.name] for axis in many}
+            cells.append(Cell(row, column, cell_values, _job(request, settings, named)))
     return SweepPlan(across, down, tuple(cells))
 
 
@@ -94,7 +94,7 @@ def _job(request: SweepRequest, settings: Settings, named: Mapping[str, Any]) ->
         content=request.content,
         styles=request.styles,
         output=request.folder / (("_".join(parts) or "picture") + request.suffix),
-        **{**request.means, "settings": settings},
+        **{**request.as_keywords, "settings": settings},
     )
 
 

@@ -1,4 +1,4 @@
-"""What a sweep leaves beside its pictures: a contact sheet, a page for a browser, a table."""
+"""Report of a sweep: a contact sheet, a page for a browser, a CSV table."""
 
 import base64
 import csv
@@ -69,8 +69,9 @@ def losses_of(outcome: Outcome) -> Mapping[str, float | None]:
 
 
 def _lines(outcome: Outcome) -> tuple[str, ...]:
-    found = losses_of(outcome)
-    return tuple(f"{name} {found[name]:.3g}" for name in _LOSSES[:2] if found.get(name) is not None)
+    losses = losses_of(outcome)
+    known = [name for name in _LOSSES[:2] if losses.get(name) is not None]
+    return tuple(f"{name} {losses[name]:.3g}" for name in known)
 
 
 def _title(plan: SweepPlan) -> str:
@@ -86,9 +87,9 @@ def _table(plan: SweepPlan, pairs: Sequence[tuple[Cell, Outcome]]) -> str:
     names = [*(axis.name for axis in axes), "output", "status", *_LOSSES, *_DISTANCES, "seconds"]
     writer.writerow(names)
     for cell, outcome in pairs:
-        found = losses_of(outcome)
+        recorded = losses_of(outcome)
         values = [text_of(cell.values[axis.name]) for axis in axes]
-        losses = ["" if found.get(name) is None else found[name] for name in _LOSSES]
+        losses = ["" if recorded.get(name) is None else recorded[name] for name in _LOSSES]
         seconds = "" if outcome.seconds is None else round(outcome.seconds, 3)
         distances = [outcome.distances.get(name, "") for name in _DISTANCES]
         name = cell.job.output.name

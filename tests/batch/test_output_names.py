@@ -2,11 +2,13 @@
 
 import unicodedata
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
 
-from stylecli.batch.output_names import LONGEST, Named, Naming, name_all
+from stylecli.batch.output_names import LONGEST, Draft, Naming, name_outputs
 from stylecli.errors import UsageError
+from stylecli.settings import Settings
 
 VALUES = {
     "content": "cat",
@@ -18,14 +20,16 @@ VALUES = {
 }
 
 
-def thing(content: str, *styles: str, folder: str = "", **values: str) -> Named:
+def draft(content: str, *styles: str, folder: str = "", **settings: Any) -> Draft:
     paths = tuple(map(Path, styles or ("night.jpg",)))
-    own = {"content": Path(content).stem, "style": "+".join(path.stem for path in paths)}
-    return Named({**VALUES, **own, **values}, PurePosixPath(folder), Path(content), paths)
+    return Draft(Path(content), paths, Settings(**settings), PurePosixPath(folder))
 
 
-def named(*things: Named, template: str = "{content}_{style}", taken: tuple[str, ...] = ()) -> list:
-    return list(map(str, name_all(Naming(template), things, map(PurePosixPath, taken))))
+def named(
+    *drafts: Draft, template: str = "{content}_{style}", taken: tuple[str, ...] = ()
+) -> list[str]:
+    others = [Draft(Path("x.png"), (), output=Path(name)) for name in taken]
+    return list(map(str, name_outputs(Naming(template), [*drafts, *others])))[: len(drafts)]
 
 
 @pytest.mark.parametrize(
@@ -106,15 +110,15 @@ def test_values_become_parts_of_names(content: str, name: str) -> None:
 
 def test_a_value_is_no_suffix() -> None:
     """a.jpg.png is painted in the style of a format that was asked for, not in JPEG."""
-    assert named(thing("a.jpg.png"), template="{content}") == ["a.jpg.png"]
-    assert named(thing("a.jpg"), thing("a.webp"), template="{style}_{content}") == [
+    assert named(draft("a.jpg.png"), template="{content}") == ["a.jpg.png"]
+    assert named(draft("a.jpg"), draft("a.webp"), template="{style}_{content}") == [
         "night_a.jpg.png",
         "night_a.webp.png",
     ]
 
 
 def test_one_stem_with_two_suffixes() -> None:
-    assert named(thing("cat.jpg"), thing("dog.jpg"), thing("cat.png")) == [
+    assert named(draft("cat.jpg"), draft("dog.jpg"), draft("cat.png")) == [
         "cat.jpg_night.png",
         "dog_night.png",
         "cat.png_night.png",
@@ -122,7 +126,7 @@ def test_one_stem_with_two_suffixes() -> None:
 
 
 def test_one_name_in_two_folders() -> None:
-    assert named(thing("a/cat.jpg"), thing("b/cat.jpg"), thing("b/cat")) == [
+    assert named(draft("a/cat.jpg"), draft("b/cat.jpg"), draft("b/cat")) == [
         "a-cat.jpg_night.png",
         "b-cat.jpg_night.png",
         "cat_night.png",
@@ -131,24 +135,24 @@ def test_one_name_in_two_folders() -> None:
 
 def test_one_name_in_folders_of_one_name(tmp_path: Path) -> None:
     paths = [str(tmp_path / place / "x" / "cat.jpg") for place in "ab"]
-    names = named(*map(thing, paths))
+    names = named(*map(draft, paths))
     assert len(set(names)) == 2
     assert all(name.startswith("cat.jpg-") and len(name) == 26 for name in names)
-    assert names == named(*map(thing, paths)) == named(*map(thing, paths[::-1]))[::-1]
+    assert names == named(*map(draft, paths)) == named(*map(draft, paths[::-1]))[::-1]
 
 
 def test_styles_of_one_name() -> None:
-    assert named(thing("cat.jpg", "a/night.jpg"), thing("cat.jpg", "b/night.png")) == [
+    assert named(draft("cat.jpg", "a/night.jpg"), draft("cat.jpg", "b/night.png")) == [
         "cat_night.jpg.png",
         "cat_night.png.png",
     ]
-    assert named(thing("cat.jpg", "a/s.jpg"), thing("cat.jpg", "b/s.jpg")) == [
+    assert named(draft("cat.jpg", "a/s.jpg"), draft("cat.jpg", "b/s.jpg")) == [
         "cat_a-s.jpg.png",
         "cat_b-s.jpg.png",
     ]
-    both = [thing(f"{x}/cat.jpg", f"{y}/s.jpg") for x in "ab" for y in "ab"]
+    both = [draft(f"{x}/cat.jpg", f"{y}/s.jpg") for x in "ab" for y in "ab"]
     assert len(set(named(*both))) == 4
-    assert named(thing("a.png", "x/s.png", "y/t.png"), thing("a.png", "y/s.png", "x/t.png")) == [
+    assert named(draft("a.png", "x/s.png", "y/t.png"), draft("a.png", "y/s.png", "x/t.png")) == [
         "a_x-s.png+y-t.png.png",
         "a_y-s.png+x-t.png.png",
     ]
@@ -164,7 +168,7 @@ def test_styles_of_one_name() -> None:
     ],
 )
 def test_names_that_some_file_system_takes_for_the_same(one: str, other: str) -> None:
-    first, second = named(thing(one), thing(other))
+    first, second = named(draft(one), draft(other))
 
     def seen(name: str) -> str:
         return unicodedata.normalize("NFKC", name).casefold()
@@ -173,15 +177,15 @@ def test_names_that_some_file_system_takes_for_the_same(one: str, other: str) ->
 
 
 def test_the_mirrored_tree() -> None:
-    assert named(thing("r/a/x.png", folder="a"), thing("r/b/x.png", folder="b")) == [
+    assert named(draft("r/a/x.png", folder="a"), draft("r/b/x.png", folder="b")) == [
         "a/x_night.png",
         "b/x_night.png",
     ]
 
 
 def test_names_that_are_taken() -> None:
-    assert named(thing("cat.jpg"), taken=("CAT_night.png",)) == ["cat.jpg_night.png"]
-    assert named(thing("cat.jpg"), taken=("cat_night.png", "cat.jpg_night.png")) != [
+    assert named(draft("cat.jpg"), taken=("CAT_night.png",)) == ["cat.jpg_night.png"]
+    assert named(draft("cat.jpg"), taken=("cat_night.png", "cat.jpg_night.png")) != [
         "cat.jpg_night.png"
     ]
 
@@ -189,15 +193,15 @@ def test_names_that_are_taken() -> None:
 @pytest.mark.parametrize("template", ["same", "{style}", "{content}"])
 def test_templates_that_cannot_tell_apart(template: str) -> None:
     with pytest.raises(UsageError, match=r"two pictures would be written to .*\{index\}"):
-        named(thing("a.png"), thing("a.png", strength="0.2"), template=template)
-    assert len(set(named(thing("a.png"), thing("a.png", index="2"), template="{index}"))) == 2
+        named(draft("a.png"), draft("a.png", strength=0.2), template=template)
+    assert len(set(named(draft("a.png"), draft("a.png"), template="{index}"))) == 2
 
 
 @pytest.mark.parametrize("letter", ["x", "é", "日"])
 def test_long_names(letter: str) -> None:
     longest = letter * ((255 - len(".jpg")) // len(letter.encode()))
-    names = named(thing(f"{longest}.jpg"), thing(f"{longest[:-1]}y.jpg"), thing("z" * 251 + ".jpg"))
-    names += named(thing("a.png", *(f"{longest}{i}" for i in range(9))), template="{style}/{index}")
+    names = named(draft(f"{longest}.jpg"), draft(f"{longest[:-1]}y.jpg"), draft("z" * 251 + ".jpg"))
+    names += named(draft("a.png", *(f"{longest}{i}" for i in range(9))), template="{style}/{index}")
     assert len(set(names)) == 4
     for name in names:
         assert max(len(part.encode()) for part in PurePosixPath(name).parts) <= LONGEST

@@ -5,7 +5,7 @@ from multiprocessing import forkserver
 
 import pytest
 
-from stylecli.batch.processes import context, get_ready
+from stylecli.batch.processes import start_forkserver, worker_context
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="there is no such process elsewhere")
@@ -13,7 +13,7 @@ def test_copies_of_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[object] = []
     monkeypatch.setattr(forkserver, "set_forkserver_preload", calls.append)
     monkeypatch.setattr(forkserver, "ensure_running", lambda: calls.append("running"))
-    assert context().get_start_method() == "forkserver"
+    assert worker_context().get_start_method() == "forkserver"
     assert calls == [["stylecli.batch.pool"], "running"]
 
 
@@ -22,11 +22,11 @@ def test_without_a_folder_for_its_socket(monkeypatch: pytest.MonkeyPatch) -> Non
         raise FileNotFoundError(2, "no usable temporary directory")
 
     monkeypatch.setattr(forkserver, "ensure_running", fail)
-    assert not get_ready()
-    assert context().get_start_method() == "spawn"
+    assert not start_forkserver()
+    assert worker_context().get_start_method() == "spawn"
 
 
 def test_on_other_systems(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
-    assert not get_ready()
-    assert context().get_start_method() == "spawn"
+    assert not start_forkserver()
+    assert worker_context().get_start_method() == "spawn"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stylecli.batch import runner
-from stylecli.batch.grouping import Group, as_given, located
+from stylecli.batch.grouping import Group, located, with_paths_of
 from stylecli.batch.outcome import Outcome
 from stylecli.batch.runner import Queue
 from stylecli.errors import MemoryLimitError
@@ -110,4 +110,4 @@ def test_paths_for_another_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert sent.jobs[1].settings == plain.settings
     assert sent.jobs[0].output == tmp_path / "out" / "o.png"
     outcomes = [Outcome.of(each, "done") for each in group.jobs]
-    assert as_given(group, [Outcome.of(each, "done") for each in sent.jobs]) == outcomes
+    assert with_paths_of(group, [Outcome.of(each, "done") for each in sent.jobs]) == outcomes

@@ -10,7 +10,7 @@ import torch
 from stylecli import transfer
 from stylecli.batch.grouping import Group
 from stylecli.batch.outcome import Outcome
-from stylecli.batch.worker import again, work
+from stylecli.batch.worker import existing_on_retry, work
 from stylecli.errors import InputError, MemoryLimitError
 from stylecli.job import Job
 from stylecli.pipeline.measure import Meter
@@ -191,7 +191,11 @@ def test_overwriting(core: Core, jobs: list[Job]) -> None:
 
 
 def test_a_second_attempt_keeps_what_the_first_has_made() -> None:
-    assert (again("refuse"), again("skip"), again("overwrite")) == ("skip", "skip", "overwrite")
+    assert (
+        existing_on_retry("refuse"),
+        existing_on_retry("skip"),
+        existing_on_retry("overwrite"),
+    ) == ("skip", "skip", "overwrite")
 
 
 def test_a_picture_that_another_batch_makes_meanwhile(

@@ -231,7 +231,7 @@ def test_engines(
 ) -> None:
     """Workers load PyTorch while this process does, where there will be some."""
     calls: list[None] = []
-    monkeypatch.setattr(batch_module, "get_ready", lambda: calls.append(None))
+    monkeypatch.setattr(batch_module, "start_forkserver", lambda: calls.append(None))
     engine = choose_engine(Screen(quiet=True), "local", workers, None, jobs)
     assert isinstance(engine, LocalEngine) and engine.workers == workers
     assert len(calls) == early

@@ -34,8 +34,8 @@ def works(tmp_path: Path) -> Path:
         y, x = torch.meshgrid(torch.arange(120), torch.arange(150), indexing="ij")
         for copy in range(1 + (number == 4)):
             wave = 0.5 + 0.5 * torch.sin((x * (number + 1) + y * (2 + copy)) / 4.0)
-            colour = torch.tensor([1.0, 0.3 + 0.15 * number, 1.0 - 0.2 * number])
-            pixels = (wave[..., None] * colour * 255).byte().numpy()
+            color = torch.tensor([1.0, 0.3 + 0.15 * number, 1.0 - 0.2 * number])
+            pixels = (wave[..., None] * color * 255).byte().numpy()
             name = f"style{number}.png" if number < 4 else f"style4/copy{copy}.png"
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels).save(folder / name)

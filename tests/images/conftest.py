@@ -108,16 +108,16 @@ def make_profile() -> Callable[..., bytes]:
     """
 
     def make(gamma: float = 1.8, *, swap: bool = False, space: bytes = b"RGB ") -> bytes:
-        colours = [(0.4361, 0.2225, 0.0139), (0.3851, 0.7169, 0.0971), (0.1431, 0.0606, 0.7141)]
+        colors = [(0.4361, 0.2225, 0.0139), (0.3851, 0.7169, 0.0971), (0.1431, 0.0606, 0.7141)]
         if swap:
-            colours[0], colours[1] = colours[1], colours[0]
+            colors[0], colors[1] = colors[1], colors[0]
         curve = b"curv" + struct.pack(">IIH", 0, 1, round(gamma * 256)) + b"\0\0"
         tags = {b"wtpt": _xyz((0.9642, 1.0, 0.8249)), b"desc": _text("hand-made")}
         if space == b"GRAY":
             tags[b"kTRC"] = curve
         else:
             tags |= {
-                name + b"XYZ": _xyz(c) for name, c in zip((b"r", b"g", b"b"), colours, strict=True)
+                name + b"XYZ": _xyz(c) for name, c in zip((b"r", b"g", b"b"), colors, strict=True)
             }
             tags |= {name + b"TRC": curve for name in (b"r", b"g", b"b")}
         return _profile(space, tags)

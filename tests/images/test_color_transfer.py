@@ -30,7 +30,7 @@ def plain(red: float, green: float, blue: float, *size: int) -> torch.Tensor:
     return torch.tensor([red, green, blue]).view(3, 1, 1).expand(3, *size).contiguous()
 
 
-def greys(*values: float) -> torch.Tensor:
+def grays(*values: float) -> torch.Tensor:
     return torch.tensor(values, dtype=torch.float64).expand(3, 1, -1).contiguous()
 
 
@@ -56,7 +56,7 @@ def square_root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize(
-    ("colour", "expected"),
+    ("color", "expected"),
     [
         ((1.0, 0.0, 0.0), 0.299),
         ((0.0, 1.0, 0.0), 0.587),
@@ -65,8 +65,8 @@ def square_root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         ((0.2, 0.4, 0.6), 0.0598 + 0.2348 + 0.0684),
     ],
 )
-def test_luminance_of_plain_colours(colour: tuple[float, float, float], expected: float) -> None:
-    found = luminance(plain(*colour, 2, 3))
+def test_luminance_of_plain_colours(color: tuple[float, float, float], expected: float) -> None:
+    found = luminance(plain(*color, 2, 3))
     assert found.shape == (3, 2, 3)
     torch.testing.assert_close(found, torch.full((3, 2, 3), expected))
 
@@ -85,8 +85,8 @@ def test_matched_luminance_has_the_contents_mean_and_spread() -> None:
 
 def test_matched_luminance_by_hand() -> None:
     """Mean 0.5 and spread 0.2 become 0.4 and 0.1."""
-    found = match_luminance(greys(0.3, 0.7, 0.3, 0.7), greys(0.3, 0.5, 0.5, 0.3))
-    torch.testing.assert_close(found, greys(0.3, 0.5, 0.3, 0.5))
+    found = match_luminance(grays(0.3, 0.7, 0.3, 0.7), grays(0.3, 0.5, 0.5, 0.3))
+    torch.testing.assert_close(found, grays(0.3, 0.5, 0.3, 0.5))
 
 
 def test_transferred_luminance_keeps_the_contents_chroma() -> None:
@@ -152,12 +152,12 @@ def test_matched_histograms_have_the_contents_values() -> None:
 
 
 def test_matched_histograms_by_hand() -> None:
-    four = match_histograms(greys(0.9, 0.1, 0.5, 0.3), greys(0.2, 0.4, 0.6, 0.8))
-    torch.testing.assert_close(four, greys(0.8, 0.2, 0.6, 0.4))
-    between = match_histograms(greys(0.1, 0.2, 0.3, 0.4, 0.5), greys(0.8, 0.2, 0.4))
-    torch.testing.assert_close(between, greys(0.2, 0.3, 0.4, 0.6, 0.8))
-    fewer = match_histograms(greys(0.3, 0.1, 0.2), greys(0.1, 0.9, 0.3, 0.5, 0.7))
-    torch.testing.assert_close(fewer, greys(0.9, 0.1, 0.5))
+    four = match_histograms(grays(0.9, 0.1, 0.5, 0.3), grays(0.2, 0.4, 0.6, 0.8))
+    torch.testing.assert_close(four, grays(0.8, 0.2, 0.6, 0.4))
+    between = match_histograms(grays(0.1, 0.2, 0.3, 0.4, 0.5), grays(0.8, 0.2, 0.4))
+    torch.testing.assert_close(between, grays(0.2, 0.3, 0.4, 0.6, 0.8))
+    fewer = match_histograms(grays(0.3, 0.1, 0.2), grays(0.1, 0.9, 0.3, 0.5, 0.7))
+    torch.testing.assert_close(fewer, grays(0.9, 0.1, 0.5))
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -184,8 +184,8 @@ def test_a_constant_style_takes_the_contents_mean() -> None:
     flat, content = plain(0.7, 0.2, 0.4, 5, 6), mild(5, 6).float()
     mean = content.flatten(1).mean(1).view(3, 1, 1).expand(3, 5, 6)
     torch.testing.assert_close(match_moments(flat, content), mean, atol=1e-4, rtol=0)
-    grey = luminance(content).mean().expand(3, 5, 6)
-    torch.testing.assert_close(match_luminance(flat, content), grey, atol=1e-3, rtol=0)
+    gray = luminance(content).mean().expand(3, 5, 6)
+    torch.testing.assert_close(match_luminance(flat, content), gray, atol=1e-3, rtol=0)
 
 
 @pytest.mark.parametrize("change", CHANGES)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stylecli.errors import InputError
-from stylecli.images.discovery import Found, find_pictures
+from stylecli.images.discovery import find_pictures
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def names(*given: str, recursive: bool = False) -> list[str]:
-    return [found.path.as_posix() for found in find_pictures(given, recursive=recursive)]
+    return [path.as_posix() for path in find_pictures(given, recursive=recursive)]
 
 
 def test_files_folders_and_patterns() -> None:
@@ -56,9 +56,8 @@ def test_each_once_in_the_order_of_naming(tree: Path) -> None:
 
 
 def test_the_folder_below_the_one_that_was_named() -> None:
-    found = find_pictures(["photos", "one.png"], recursive=True)
-    assert [each.folder.as_posix() for each in found] == [".", ".", "deep", "deep/x.png", "."]
-    assert Found(Path("a/b.png")).folder == Path()
+    subfolders = list(find_pictures(["photos", "one.png"], recursive=True).values())
+    assert subfolders == [Path(), Path(), Path("deep"), Path("deep/x.png"), None]
 
 
 def test_a_file_that_looks_like_a_pattern() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from stylecli.errors import OutputError, SettingsError
 from stylecli.images.formats import OutputOptions, check_output_suffix, format_of
-from stylecli.messages import shown
+from stylecli.messages import escaped
 
 
 @pytest.mark.parametrize(
@@ -42,8 +42,8 @@ def test_options_out_of_range(values: dict[str, Any]) -> None:
 
 
 def test_names_fit_for_a_message() -> None:
-    assert shown(Path("Größe 東京.png")) == "Größe 東京.png"
-    assert shown("a\nb\x1b[31m\udc80") == "a\\nb\\x1b[31m\\udc80"
+    assert escaped(Path("Größe 東京.png")) == "Größe 東京.png"
+    assert escaped("a\nb\x1b[31m\udc80") == "a\\nb\\x1b[31m\\udc80"
 
 
 def test_checking_a_suffix_needs_no_torch() -> None:

@@ -47,6 +47,15 @@ def test_the_header_is_enough(tmp_path: Path, content_path: Path) -> None:
     assert peek_size(cut) == (48, 64)
 
 
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "bmp", "gif"])
+def test_the_pixels_are_not_read(tmp_path: Path, suffix: str) -> None:
+    """A sparse file past the size that is read whole: its header alone gives the size."""
+    path = write(tmp_path / f"one.{suffix}")
+    with path.open("ab") as file:
+        file.truncate(5 * 2**30)
+    assert peek_size(path) == (12, 20)
+
+
 def test_what_is_no_picture(tmp_path: Path) -> None:
     text = tmp_path / "text.png"
     text.write_text("no picture", encoding="utf-8")

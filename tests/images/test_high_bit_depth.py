@@ -39,8 +39,8 @@ def test_png_colour(channels: int, samples16: Samples, png16: Encode) -> None:
 
 
 def test_png_grey(samples16: Samples, png16: Encode) -> None:
-    grey = samples16[..., :1]
-    assert np.array_equal(found(read(png16(grey))), np.repeat(grey, 3, -1))
+    gray = samples16[..., :1]
+    assert np.array_equal(found(read(png16(gray))), np.repeat(gray, 3, -1))
 
 
 def test_png_grey_with_alpha(samples16: Samples, png16: Encode) -> None:
@@ -54,8 +54,8 @@ def test_png_with_a_transparent_colour(samples16: Samples, png16: Encode) -> Non
     expected = np.full((5, 7), 65535)
     expected[2, 3] = 0
     assert np.array_equal(values[..., 3], expected)
-    grey = found(read(png16(samples16[..., :1], struct.pack(">H", samples16[2, 3, 0]))))
-    assert np.array_equal(grey[..., 3], expected)
+    gray = found(read(png16(samples16[..., :1], struct.pack(">H", samples16[2, 3, 0]))))
+    assert np.array_equal(gray[..., 3], expected)
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -112,6 +112,6 @@ def test_tiff_of_12_bits(tiff16: Encode) -> None:
 
 
 def test_deep_pixels_of_a_loaded_image(samples16: Samples) -> None:
-    grey = np.ascontiguousarray(samples16[..., 0])
-    picture = picture_from_pil(Image.fromarray(grey))
-    assert np.array_equal(np.rint(picture.pixels[2].numpy() * 65535), grey)
+    gray = np.ascontiguousarray(samples16[..., 0])
+    picture = picture_from_pil(Image.fromarray(gray))
+    assert np.array_equal(np.rint(picture.pixels[2].numpy() * 65535), gray)

@@ -145,9 +145,9 @@ class TestDeep:
         assert len(np.unique(picture.pixels[1].numpy())) > 4000
 
     def test_grey(self, png16: Encode, make_profile: Make) -> None:
-        grey = np.array([[[0], [1000], [32768], [65535]]], np.uint16)
-        picture = self.deep(grey, make_profile(1.0, space=b"GRAY"), png16)
-        light = grey[0, :, 0] / 65535
+        gray = np.array([[[0], [1000], [32768], [65535]]], np.uint16)
+        picture = self.deep(gray, make_profile(1.0, space=b"GRAY"), png16)
+        light = gray[0, :, 0] / 65535
         expected = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
         assert np.allclose(picture.pixels[0, 0].numpy(), expected, atol=1e-5)
 

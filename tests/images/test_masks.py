@@ -14,9 +14,9 @@ RED, GREEN, BLUE = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 WHITE, BLACK = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
 
 
-def stripes(*colours: Colour, width: int = 10, height: int = 20) -> torch.Tensor:
+def stripes(*colors: Colour, width: int = 10, height: int = 20) -> torch.Tensor:
     """Colours side by side, each `width` wide: (3, height, n·width)."""
-    columns = torch.tensor(colours).T.repeat_interleave(width, dim=1)
+    columns = torch.tensor(colors).T.repeat_interleave(width, dim=1)
     return columns[:, None, :].expand(3, height, -1).contiguous()
 
 
@@ -42,24 +42,24 @@ def test_transparency_counts_as_black() -> None:
 
 
 def test_grey_or_coloured() -> None:
-    grey = torch.rand(1, 8, 9, generator=torch.Generator().manual_seed(0)).expand(3, -1, -1)
-    assert masks.is_grey(grey)
-    off_by_one = grey.clone()
+    gray = torch.rand(1, 8, 9, generator=torch.Generator().manual_seed(0)).expand(3, -1, -1)
+    assert masks.is_gray(gray)
+    off_by_one = gray.clone()
     off_by_one[1, 3, 3] += 1 / 255  # as a JPEG does
-    assert masks.is_grey(off_by_one)
+    assert masks.is_gray(off_by_one)
     off_by_one[1, 3, 3] += 1 / 255
-    assert not masks.is_grey(off_by_one)
-    assert not masks.is_grey(stripes(RED, BLUE))
-    assert masks.is_grey(as_jpeg(stripes(WHITE, BLACK)))
+    assert not masks.is_gray(off_by_one)
+    assert not masks.is_gray(stripes(RED, BLUE))
+    assert masks.is_gray(as_jpeg(stripes(WHITE, BLACK)))
 
 
 def test_colours_the_brightest_first() -> None:
-    found = masks.colours_of(stripes(BLACK, GREEN, WHITE, (1.0, 1.0, 0.0)), "mask.png")
+    found = masks.colors_of(stripes(BLACK, GREEN, WHITE, (1.0, 1.0, 0.0)), "mask.png")
     assert found == (WHITE, (1.0, 1.0, 0.0), GREEN, BLACK)
 
 
 def test_colours_of_a_lossy_file_are_those_drawn() -> None:
-    found = masks.colours_of(as_jpeg(stripes(RED, WHITE, BLUE, width=40)), "mask.jpg")
+    found = masks.colors_of(as_jpeg(stripes(RED, WHITE, BLUE, width=40)), "mask.jpg")
     assert near(found[0], WHITE)
     assert sorted(map(tuple, np.round(found[1:]))) == [BLUE, RED]
 
@@ -68,9 +68,9 @@ def test_a_spot_is_no_region_and_near_colours_are_one() -> None:
     mask = stripes(RED, BLUE, width=50)  # 2000 pixels
     mask[:, 0, :3] = torch.tensor(GREEN).view(3, 1)  # 0.15 %
     mask[:, 1, :10] = torch.tensor((1.0, 0.13, 0.13)).view(3, 1)
-    assert set(masks.colours_of(mask, "mask.png")) == {RED, BLUE}
+    assert set(masks.colors_of(mask, "mask.png")) == {RED, BLUE}
     mask[:, 0, :4] = torch.tensor(GREEN).view(3, 1)  # 0.2 %
-    assert set(masks.colours_of(mask, "mask.png")) == {RED, GREEN, BLUE}
+    assert set(masks.colors_of(mask, "mask.png")) == {RED, GREEN, BLUE}
 
 
 def corners(count: int) -> torch.Tensor:
@@ -80,12 +80,12 @@ def corners(count: int) -> torch.Tensor:
 
 
 def test_as_many_colours_as_regions_are_allowed() -> None:
-    assert len(masks.colours_of(corners(8), "mask.png")) == 8 == masks.MAX_REGIONS
+    assert len(masks.colors_of(corners(8), "mask.png")) == 8 == masks.MAX_REGIONS
 
 
 def test_too_many_colours() -> None:
     with pytest.raises(InputError) as caught:
-        masks.colours_of(corners(9), "a\nmask.png")
+        masks.colors_of(corners(9), "a\nmask.png")
     assert str(caught.value) == (
         "a\\nmask.png has 9 colours that cover more than a spot: a mask is grey, or has at most "
         "8 plain colours."
@@ -95,7 +95,7 @@ def test_too_many_colours() -> None:
 def test_a_photograph_is_no_mask() -> None:
     noise = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(1))
     with pytest.raises(InputError, match="^photo.jpg has 0 colours that cover .* 8 plain colours."):
-        masks.colours_of(noise, "photo.jpg")
+        masks.colors_of(noise, "photo.jpg")
 
 
 def test_regions_of_grey() -> None:
@@ -108,21 +108,21 @@ def test_regions_of_grey() -> None:
 def test_regions_of_colours_by_nearness() -> None:
     """exp(−(distance / 0.12)²) of each colour, in shares of their sum."""
     mask = torch.rand(3, 4, 5, generator=torch.Generator().manual_seed(2))
-    colours = (RED, GREEN, WHITE)
-    found = masks.regions_of(mask, colours)
+    colors = (RED, GREEN, WHITE)
+    found = masks.regions_of(mask, colors)
     for y in range(4):
         for x in range(5):
             pixel = mask[:, y, x].double().numpy()
-            distances = [np.sqrt(((pixel - np.array(c)) ** 2).sum()) for c in colours]
+            distances = [np.sqrt(((pixel - np.array(c)) ** 2).sum()) for c in colors]
             near = np.exp([-((d / 0.12) ** 2) for d in distances])
             ours = [float(region[0, y, x]) for region in found]
             np.testing.assert_allclose(ours, near / near.sum(), atol=1e-4)
 
 
-@pytest.mark.parametrize("colours", [None, (RED, GREEN, BLUE), (WHITE, BLACK)])
-def test_soft_edges_add_up_to_1(colours: tuple[Colour, ...] | None) -> None:
+@pytest.mark.parametrize("colors", [None, (RED, GREEN, BLUE), (WHITE, BLACK)])
+def test_soft_edges_add_up_to_1(colors: tuple[Colour, ...] | None) -> None:
     mask = torch.rand(3, 30, 40, generator=torch.Generator().manual_seed(3))
-    found = masks.regions_of(mask, colours)
+    found = masks.regions_of(mask, colors)
     assert all(region.shape == (1, 30, 40) for region in found)
     torch.testing.assert_close(sum(found), torch.ones(1, 30, 40))
     assert min(float(region.min()) for region in found) >= 0.0

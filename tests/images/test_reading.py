@@ -57,7 +57,7 @@ class TestFormats:
 
     @pytest.mark.parametrize("kind", ["GIF", "WEBP", "TIFF", "PNG", "AVIF"])
     def test_first_frame_with_a_note(self, kind: str, encode: Encode) -> None:
-        frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
+        frames = [Image.new("RGB", (16, 16), color) for color in ("red", "blue")]
         picture = read(encode(frames[0], kind, save_all=True, append_images=frames[1:]))
         assert pixels_of(picture)[0, 0, 0] > 240 and pixels_of(picture)[0, 0, 2] < 15
         assert "first" in picture.notes[0]

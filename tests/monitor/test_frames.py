@@ -93,8 +93,8 @@ def test_an_animation(tmp_path: Path, kind: str, every: int, count: int) -> None
             image.seek(index)
             image.load()
             assert image.size == (32, 24)
-            grey = image.convert("RGB").getpixel((16, 12))
-            assert all(abs(value - 255 * every * (index + 1) / 20) < 6 for value in grey)
+            gray = image.convert("RGB").getpixel((16, 12))
+            assert all(abs(value - 255 * every * (index + 1) / 20) < 6 for value in gray)
     if count > 1:
         assert times_of(path) == [MILLISECONDS] * (count - 1) + [REST]
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from stylecli.errors import OutputError
 from stylecli.monitor import live_page
-from stylecli.monitor.live_page import ADDRESS, LONGEST, POINTS, Watch, own_hosts
+from stylecli.monitor.live_page import ADDRESS, LONGEST, POINTS, Watch, local_hosts
 from stylecli.settings import Settings
 from stylecli.transfer import stylize
 from stylecli.transfer.results import Losses, Progress
@@ -46,9 +46,9 @@ def running() -> Iterator[Watch]:
 def step(number: int = 1, size: tuple[int, int] = (8, 6), total: float = 1.0) -> Progress:
     """An iteration at the second of two scales; of four the last one ends the run."""
     width, height = size
-    colour = torch.tensor([1.0, 0.0, 0.0])[:, None, None].expand(3, height, width)
+    color = torch.tensor([1.0, 0.0, 0.0])[:, None, None].expand(3, height, width)
     losses = Losses(total, 0.5, 0.1)
-    return Progress(2, 2, width, height, number, 4, number / 4, losses, lambda: colour)
+    return Progress(2, 2, width, height, number, 4, number / 4, losses, lambda: color)
 
 
 def ask(page: Watch, path: str = "/", method: str = "GET", **headers: str) -> Any:
@@ -129,7 +129,7 @@ def test_foreign_hosts(page: Watch, host: str) -> None:
 
 
 def test_own_hosts(page: Watch) -> None:
-    assert own_hosts(80) == ("127.0.0.1", "localhost", "127.0.0.1:80", "localhost:80")
+    assert local_hosts(80) == ("127.0.0.1", "localhost", "127.0.0.1:80", "localhost:80")
     for name in (ADDRESS, "localhost"):
         assert ask(page, Host=f"{name}:{page.server.server_port}")[0] == 200
     own = f"Host: {ADDRESS}:{page.server.server_port}\r\n"

@@ -62,7 +62,7 @@ def stop_after(job: Job, iterations: int, resume: Any = None) -> Path:
 def go_on(path: Path, listeners: Sequence[Any] = ()) -> bytes:
     """The bytes of the picture that a checkpoint leads to."""
     found = load_checkpoint(path)
-    run_job(found.job, resume=found, checkpoints=Checkpoints(path), listeners=listeners)
+    run_job(found.job, resume=found, checkpoints=Checkpoints(path), callbacks=listeners)
     assert not path.exists()
     return found.job.output.read_bytes()
 
@@ -158,7 +158,7 @@ def test_saved_now_and_then(make: MakeJob, tmp_path: Path) -> None:
     def look(_: Progress) -> None:  # a run is saved after its listeners have heard
         found.append(load_checkpoint(path) if path.exists() else None)
 
-    run_job(job, checkpoints=Checkpoints(path, every=1e-9), listeners=[look])
+    run_job(job, checkpoints=Checkpoints(path, every=1e-9), callbacks=[look])
     assert [each and each.state["iteration"] for each in found] == [None, 1, 2, 3]
     assert job.output.read_bytes() == expected
     assert not path.exists()
@@ -173,7 +173,7 @@ def test_not_saved_before_its_time(make: MakeJob, tmp_path: Path) -> None:
         run_job(
             make(force=True),
             checkpoints=Checkpoints(path, every=every),
-            listeners=[lambda _: seen.append(path.exists())],
+            callbacks=[lambda _: seen.append(path.exists())],
         )
     assert seen == [False] * 8
 

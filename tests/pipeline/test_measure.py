@@ -19,7 +19,7 @@ from stylecli.settings import Compute, Settings
 @pytest.fixture
 def measured(content_path: Path, style_path: Path) -> Any:
     """Distances of a picture to the content and to styles, as a studio measures them."""
-    studio = Session()
+    session = Session()
     encoder = encoders.load_encoder("compact")
 
     def run(image: torch.Tensor, *more: Path, **settings: Any) -> dict[str, float]:
@@ -29,7 +29,7 @@ def measured(content_path: Path, style_path: Path) -> Any:
             output=content_path.with_name("out.png"),
             settings=Settings(**settings),
         )
-        return studio.meter.measure(encoder, job, studio.prepare(job).inputs, image)
+        return session.meter.measure(encoder, job, session.prepare(job).inputs, image)
 
     return run
 

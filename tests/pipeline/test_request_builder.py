@@ -3,7 +3,7 @@ import torch
 
 from stylecli.errors import InputError
 from stylecli.images import color_transfer
-from stylecli.pipeline.request_builder import Masks, compose, recolour
+from stylecli.pipeline.request_builder import Masks, compose, recolor
 from stylecli.settings import Color, Settings
 from stylecli.transfer import Request
 from stylecli.transfer.resample import resize
@@ -26,7 +26,7 @@ def white(picture: torch.Tensor) -> torch.Tensor:
     return torch.ones_like(picture)
 
 
-def grey_left(picture: torch.Tensor) -> torch.Tensor:
+def gray_left(picture: torch.Tensor) -> torch.Tensor:
     return halves((1.0,) * 3, (0.0,) * 3, picture)
 
 
@@ -72,8 +72,8 @@ def test_style_size_is_counted_from_the_outputs(
 def test_colours_of_the_content(content: torch.Tensor, style: torch.Tensor) -> None:
     request = compose(Settings(color="content"), content, [style])
     assert torch.equal(request.content, color_transfer.luminance(content))
-    grey = color_transfer.match_luminance(style, content)
-    assert torch.equal(request.styles[0].picture, grey)
+    gray = color_transfer.match_luminance(style, content)
+    assert torch.equal(request.styles[0].picture, gray)
 
 
 def test_a_style_recoloured_before(content: torch.Tensor, style: torch.Tensor) -> None:
@@ -85,30 +85,30 @@ def test_a_style_recoloured_before(content: torch.Tensor, style: torch.Tensor) -
 @pytest.mark.parametrize("color", ["style", "match"])
 def test_a_finished_image_keeps_its_colours(content: torch.Tensor, color: Color) -> None:
     image = torch.rand(3, 12, 16)
-    assert recolour(Settings(color=color), image, content) is image
+    assert recolor(Settings(color=color), image, content) is image
 
 
 def test_a_finished_image_takes_the_contents_colours(content: torch.Tensor) -> None:
     """Of another size than the content."""
     image = torch.rand(3, 24, 32, generator=torch.Generator().manual_seed(0))
     small = resize(content[None], (24, 32))[0]
-    found = recolour(Settings(color="content"), image, content)
+    found = recolor(Settings(color="content"), image, content)
     assert torch.equal(found, color_transfer.transfer_luminance(image, small))
-    found = recolour(Settings(color="histogram"), image, content)
+    found = recolor(Settings(color="histogram"), image, content)
     assert torch.equal(found, color_transfer.match_histograms(image, small))
 
 
 def test_white_takes_the_style(content: torch.Tensor, style: torch.Tensor) -> None:
-    request = compose(Settings(), content, [style], None, masked(grey_left(content)))
+    request = compose(Settings(), content, [style], None, masked(gray_left(content)))
     assert filled(request) == [(0, False)]
     painted, kept = request.regions
-    assert torch.equal(painted, grey_left(content)[:1])
+    assert torch.equal(painted, gray_left(content)[:1])
     assert torch.equal(kept, 1.0 - painted)
 
 
 def test_two_styles_for_white_and_black(content: torch.Tensor, style: torch.Tensor) -> None:
     settings = Settings(style_weights=(3.0, 1.0), style_scale=(2.0, 1.0))
-    request = compose(settings, content, [style, content], None, masked(grey_left(content)))
+    request = compose(settings, content, [style, content], None, masked(gray_left(content)))
     assert filled(request) == [(0, False), (1, False)]
     assert [(s.weight, s.scale) for s in request.styles] == [(3.0, 2.0), (1.0, 1.0)]
     assert request.styles[0].picture is style and request.styles[1].picture is content
@@ -139,22 +139,22 @@ def test_parts_of_styles_go_to_the_regions_of_their_colour(
 
 
 def test_a_region_that_no_style_has_is_left(content: torch.Tensor, style: torch.Tensor) -> None:
-    divided = masked(grey_left(content), white(style))
+    divided = masked(gray_left(content), white(style))
     assert filled(compose(Settings(), content, [style], None, divided)) == [(0, True)]
 
 
 def test_a_style_for_a_region_that_is_not_there(content: torch.Tensor, style: torch.Tensor) -> None:
     """The content is all white: what is black in the style has no place."""
-    divided = masked(white(content), grey_left(style))
+    divided = masked(white(content), gray_left(style))
     assert filled(compose(Settings(), content, [style], None, divided)) == [(0, True)]
 
 
 def test_one_coloured_mask_makes_all_of_them_coloured(
     content: torch.Tensor, style: torch.Tensor
 ) -> None:
-    divided = masked(grey_left(content), halves((1.0,) * 3, RED, style))
+    divided = masked(gray_left(content), halves((1.0,) * 3, RED, style))
     request = compose(Settings(), content, [style], None, divided)
-    assert torch.equal(request.regions[0], grey_left(content)[:1])
+    assert torch.equal(request.regions[0], gray_left(content)[:1])
     shares = [float(one.mask.mean()) for one in request.styles if one.mask is not None]
     assert shares[0] == pytest.approx(0.5)  # red is as near to black as it gets
     assert [one.region for one in request.styles] == [0, 1]
@@ -162,9 +162,9 @@ def test_one_coloured_mask_makes_all_of_them_coloured(
 
 def test_a_style_of_weight_0_leaves_its_region(content: torch.Tensor, style: torch.Tensor) -> None:
     settings = Settings(style_weights=(1.0, 0.0))
-    request = compose(settings, content, [style, content], None, masked(grey_left(content)))
+    request = compose(settings, content, [style, content], None, masked(gray_left(content)))
     assert filled(request) == [(0, False)]
-    divided = masked(white(content), grey_left(style), 1.0 - white(content))
+    divided = masked(white(content), gray_left(style), 1.0 - white(content))
     request = compose(settings, content, [style, content], None, divided)
     assert filled(request) == [(0, True)]
 
@@ -185,7 +185,7 @@ def test_masks_that_do_not_fit(content: torch.Tensor, style: torch.Tensor) -> No
     assert refused([content, style], crooked, plain) == (
         "the mask style1.png is 48x64 pixels and style 2 is 56x40: give it the same shape."
     )
-    assert refused([style] * 3, masked(grey_left(content)), plain) == (
+    assert refused([style] * 3, masked(gray_left(content)), plain) == (
         "mask.png has 2 region(s) for 3 styles: give a --style-mask for each style, or fewer "
         "styles."
     )

@@ -35,7 +35,7 @@ def test_the_core_gets_what_the_files_hold(
     settings = Settings(encoder="vgg19", pooling="average", padding="zeros")
     compute = Compute(device="cpu")
     heard: list[Any] = []
-    run_job(job(settings=settings, compute=compute), listeners=[heard.append])
+    run_job(job(settings=settings, compute=compute), callbacks=[heard.append])
     assert torch.allclose(core.asked["content"], content, atol=1 / 255)
     (given,) = core.asked["styles"]
     assert torch.allclose(given, style, atol=1 / 255)
@@ -100,7 +100,7 @@ def test_notes_of_reading_running_and_writing(core: Any, job: Any, tmp_path: Pat
     done = run_job(job(output=tmp_path / "out.jpg", output_options=OutputOptions(bits=16)))
     assert done.notes[0] == "It was easy."
     assert done.notes[1].startswith("out.jpg: JPEG")
-    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
+    frames = [Image.new("RGB", (16, 16), color) for color in ("red", "blue")]
     frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
     done = run_job(job(content=tmp_path / "moving.gif"))
     assert done.notes[0].startswith("moving.gif: ")

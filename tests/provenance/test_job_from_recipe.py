@@ -154,8 +154,8 @@ def test_inputs_are_looked_for(make: Make, tmp_path: Path, content_path: Path) -
     expected = f"cannot find the content content.png of {picture}: add --input PATH."
     assert str(caught.value) == expected
     with pytest.raises(InputError, match="cannot find the content"):
-        replay_of(picture, output, given=[tmp_path / "else", tmp_path / "none.png"])
-    found = replay_of(picture, output, given=[tmp_path / "style.png", renamed])
+        replay_of(picture, output, moved=[tmp_path / "else", tmp_path / "none.png"])
+    found = replay_of(picture, output, moved=[tmp_path / "style.png", renamed])
     assert (found.job.content, found.notes) == (renamed, ())
 
 

@@ -6,9 +6,9 @@ from PIL import Image
 from stylecli.sweep.contact_sheet import SIDE, SheetCell, cell_side, draw_sheet
 
 
-def box(sheet: Image.Image, colour: tuple[int, int, int]) -> tuple[int, int, int, int]:
+def box(sheet: Image.Image, color: tuple[int, int, int]) -> tuple[int, int, int, int]:
     """Where a plain colour lies: left, top, right, bottom."""
-    rows, columns = numpy.nonzero((numpy.asarray(sheet) == colour).all(-1))
+    rows, columns = numpy.nonzero((numpy.asarray(sheet) == color).all(-1))
     return columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
 
 
@@ -21,7 +21,7 @@ def test_cells_lie_in_their_rows_and_columns() -> None:
         (1, 0): SheetCell(None, ("it failed",)),
     }
     sheet = draw_sheet(cells, ["one", "two"], ["a", "b"], "title")
-    at = {colour: box(sheet, colour) for colour in (red, green, blue)}
+    at = {color: box(sheet, color) for color in (red, green, blue)}
     assert at[red][1] == at[green][1] < at[blue][1]
     assert at[red][0] < at[green][0] == at[blue][0]
     assert at[red][2] - at[red][0] == 100

@@ -106,9 +106,9 @@ def test_the_report(tmp_path: Path) -> None:
     assert (rows[0]["style"], rows[0]["style_distance"], rows[3]["style"]) == ("0.25", "0.125", "")
     with Image.open(tmp_path / "sheet.png") as sheet:
         pixels = sheet.convert("RGB")
-        colours = {colour for _, colour in pixels.getcolors(1 << 20)}
-    assert {(0, 0, 90), (60, 0, 90), (120, 0, 90)} <= colours
-    assert (180, 0, 90) not in colours
+        colors = {color for _, color in pixels.getcolors(1 << 20)}
+    assert {(0, 0, 90), (60, 0, 90), (120, 0, 90)} <= colors
+    assert (180, 0, 90) not in colors
 
 
 def test_the_page_holds_every_cell(tmp_path: Path) -> None:
