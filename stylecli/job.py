@@ -10,6 +10,9 @@ from stylecli.images.discovery import STREAM, path_of
 from stylecli.images.formats import OutputOptions
 from stylecli.settings import NUMBER_FIELDS, Compute, Settings
 
+# Small pictures are made together, as many at most: at 96 px eight take 4.4 ms an iteration each,
+# one alone 10.7; at 384 px 48 and 60 (two cores).
+TOGETHER: Final = 8
 NAMED_STARTS: Final = ("random", "content")  # what `init` may be besides a picture's path
 
 

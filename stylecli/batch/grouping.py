@@ -7,14 +7,11 @@ from typing import Final
 from stylecli.batch.outcome import Outcome
 from stylecli.errors import StylecliError
 from stylecli.images.header import peek_size
-from stylecli.job import Job
+from stylecli.job import TOGETHER, Job
 from stylecli.transfer.request import common_settings
 from stylecli.transfer.resample import Size
 from stylecli.transfer.schedule import make_schedule, output_size
 
-# Small pictures are made together, as many at most: at 96 px eight take 4.4 ms an iteration each,
-# one alone 10.7; at 384 px 48 and 60 (two cores).
-TOGETHER: Final = 8
 TOGETHER_PIXELS: Final = 8 * 256 * 256
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from stylecli.batch.grouping import TOGETHER
 from stylecli.batch.manifest import Manifest
 from stylecli.batch.output_names import DEFAULT_TEMPLATE, FIELDS, Naming
 from stylecli.batch.planning import BatchPlan, BatchRequest, Pairing, plan_batch
@@ -18,6 +17,7 @@ from stylecli.cli.output import print_json
 from stylecli.cli.parsed_options import Given, takes_options
 from stylecli.cli.progress import Screen, describe_seconds, open_screen
 from stylecli.errors import InputError, UsageError
+from stylecli.job import TOGETHER
 from stylecli.messages import reason, shown
 
 if TYPE_CHECKING:
