@@ -24,7 +24,7 @@ SUFFIX: Final = ".safetensors"
 FORMAT: Final = 1
 # Where as many crops of one painting are refused as crops of two are taken, over twelve
 # paintings (benchmarks/recognition.py); a trained gallery carries its own.
-RAW_THRESHOLD: Final = 0.47
+RAW_THRESHOLD: Final = 0.44
 _HEADER: Final = "stylecli-gallery"
 
 
