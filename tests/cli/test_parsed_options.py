@@ -229,7 +229,7 @@ def test_photo_is_a_preset_below_everything_else(stylize: Any, tmp_path: Path) -
         Image.new("RGB", (40, 30), "red").save(tmp_path / name)
     found = settings("--photo")
     assert (found["init"], found["strength"], found["octaves"]) == ("content", 0.25, 1)
-    assert found["style_layers"] == "coarse:1"
+    assert found["style_layers"] == "relu1_1:1,relu2_1:1"
     (tmp_path / "s.toml").write_text("alpha = 2.0\noctaves = 2\n")
     found = settings("--photo", "--config", "s.toml", "--init", "random")
     assert (found["init"], found["alpha"], found["octaves"]) == ("random", 2.0, 2)
