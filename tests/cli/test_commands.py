@@ -106,4 +106,6 @@ def test_completion(child: Run, words: str, offered: str) -> None:
 
 def test_completion_can_be_shown(child: Run) -> None:
     done = child("--show-completion", "bash", real=True)
+    if b"not supported" in done.stderr:  # typer looks for the shell among the parent processes
+        pytest.skip("no shell started these tests")
     assert done.returncode in (0, 2)
