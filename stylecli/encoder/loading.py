@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -77,11 +78,12 @@ def _from_file(path: Path) -> tuple[EncoderSpec, Weights]:
         raise WeightsError(f"encoder weights must be a {' or '.join(SUFFIXES)} file, not {path}.")
     sha256 = sha256_of(path)
     plan, weights = read_weights(path)
-    known = spec_of_hash(sha256)
-    layers = default_layers(plan)
-    if known is not None:
-        layers = known.default_content_layers, known.default_style_layers
-    return EncoderSpec(str(path), plan, *layers, path.name, path.stat().st_size, sha256), weights
+    size = path.stat().st_size
+    spec = spec_of_hash(sha256) or EncoderSpec(
+        str(path), plan, *default_layers(plan), path.name, size, sha256
+    )
+    # A copy of a known file is the known encoder in all that was calibrated for it.
+    return replace(spec, name=str(path), file_name=path.name, url=None, package=None), weights
 
 
 def _from_published(spec: EncoderSpec) -> Weights:

@@ -40,8 +40,9 @@ class Weights:
         hardly fixed, and edges run on to the picture's border as straight bands. A shallower
         layer beside it at small scales fixes them (benchmarks/README.md, The encoder).
         """
-        small = self.coarse_content is not None and min(size) < COARSE_SIDE
-        return self.coarse_content if small and self.coarse_content else self.content
+        if self.coarse_content is None or min(size) >= COARSE_SIDE:
+            return self.content
+        return self.coarse_content
 
 
 @dataclass(frozen=True)

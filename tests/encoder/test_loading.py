@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from stylecli.encoder import ENCODERS, cache_folder, hub_folder, load_encoder
 from stylecli.encoder.architecture import VGG19_BLOCKS, Plan, vgg_plan
 from stylecli.encoder.registry import BUNDLED, FORMER_COMPACT
 from stylecli.errors import UsageError, WeightsError
+from stylecli.settings import GATYS_RATIO
 
 from .conftest import Server, random_weights
 
@@ -161,6 +163,15 @@ def test_file_of_any_widths_is_used_by_its_own(tmp_path: Path) -> None:
     assert encoder.spec.plan == plan
     assert encoder.spec.default_content_layers == (("relu4_2", 1.0),)
     assert encoder(torch.rand(1, 3, 16, 16), ["relu4_2"])["relu4_2"].shape == (1, 3, 2, 2)
+
+
+def test_copy_of_a_known_file_keeps_what_was_calibrated_for_it(tmp_path: Path) -> None:
+    spec = ENCODERS["compact"]
+    path = tmp_path / "copy.safetensors"
+    path.write_bytes((BUNDLED / spec.file_name).read_bytes())
+    copy = load_encoder(str(path)).spec
+    assert copy == dataclasses.replace(spec, name=str(path), file_name=path.name)
+    assert copy.gatys_ratio != GATYS_RATIO  # that of files nothing is known of
 
 
 def test_former_bundled_file_keeps_its_layers(
