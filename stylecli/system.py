@@ -44,6 +44,13 @@ def free_addresses() -> int:
     return max(0, limit - psutil.Process().memory_info().vms)
 
 
+def resident_memory() -> int:
+    """Bytes of memory that this process holds."""
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
+
+
 def usable_cores(root: Path = ROOT) -> int:
     """Cores that this process may run on, or as many as a container's quota is worth, rounded up.
 

@@ -8,7 +8,7 @@ import torch
 
 from stylecli.encoder.feature_extractor import FeatureExtractor
 from stylecli.errors import MemoryLimitError
-from stylecli.system import free_addresses, free_memory
+from stylecli.system import free_addresses, free_memory, resident_memory
 from stylecli.transfer.objective.tiles import halo
 from stylecli.transfer.optim.preconditioner import level_sizes
 from stylecli.transfer.resample import Size, fit
@@ -140,8 +140,10 @@ def memory_limit(device: torch.device, max_memory: int | None) -> int:
         return max_memory
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0] * RESERVE) + PROCESS
-    # The addresses of `PROCESS` are taken by now, its memory may not be.
-    return min(int(free_memory() * RESERVE), int(free_addresses() * RESERVE) + PROCESS)
+    # The addresses of `PROCESS` are taken by now, its memory may not be. What is resident beyond
+    # them, such as weights and freed blocks of an earlier job, is used again.
+    held = max(PROCESS, resident_memory())
+    return min(int(free_memory() * RESERVE), int(free_addresses() * RESERVE) + held)
 
 
 def largest_side(
