@@ -43,6 +43,7 @@ def run_coarse_to_fine(run: Run, resume: State | None = None) -> Finished:
     recoveries = torch.zeros(len(run.requests), dtype=torch.int64, device=run.device)
     image: torch.Tensor | None = None
     if resume is None:
+        next(scale_plans(run, run.scales[-1].size))  # known now, not after the smaller scales
         image = _start(run)
     else:
         recoveries = resume["recoveries"].to(run.device)

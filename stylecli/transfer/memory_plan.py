@@ -41,8 +41,8 @@ LAYOUTS: Final = 2  # in which a weight is packed for the sizes that occur, at m
 FRAGMENTATION_FACTOR: Final = 1.8  # times what a tile needs, since tiles differ in size
 # While Gram matrices of a style are computed: its pixels as resized, clamped, reduced and mirrored,
 # and the layers of a forward pass, in the largest one's. Measured by benchmarks/memory.py.
-STYLE_IMAGES: Final = 6
-STYLE_LAYERS: Final = 3.5
+STYLE_IMAGES: Final = 5
+STYLE_LAYERS: Final = 3.0
 # A style of more pixels than this many pictures is tiled at once: no step of it then takes longer
 # than one of the picture's, and a signal is answered between two.
 LARGE_STYLE: Final = 4

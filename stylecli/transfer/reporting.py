@@ -41,9 +41,7 @@ def preparation_reporter(
         done += round(pixels * STYLE_ITERATIONS * 3 / 4)
         height, width = scale.size
         fraction = (before + min(done, work)) / total
-        run.on_preparation(
-            Preparation(index + 1, len(run.scales), width, height, fraction, state)
-        )
+        run.on_preparation(Preparation(index + 1, len(run.scales), width, height, fraction, state))
 
     return report
 
