@@ -8,7 +8,7 @@ from stylecli.encoder.registry import is_path
 from stylecli.errors import UsageError
 from stylecli.images.discovery import STREAM, path_of
 from stylecli.images.formats import OutputOptions
-from stylecli.settings import NUMBER_FIELDS, Compute, Settings
+from stylecli.settings import Compute, Settings
 
 NAMED_STARTS: Final = ("random", "content")  # values of `init` besides a picture's path
 
@@ -54,11 +54,7 @@ class Job(JobOptions):
         self._check_counts(len(self.styles))
 
     def _check_counts(self, styles: int) -> None:
-        for name in NUMBER_FIELDS:
-            count = len(getattr(self.settings, name) or ())
-            if count not in (0, styles) and (name, count) != ("style_scale", 1):
-                option = f"--{name.replace('_', '-')}"
-                raise UsageError(f"{option} has {count} number(s) for {styles} style(s).")
+        self.settings.check_counts(styles)
         if self.style_masks and self.mask is None:
             raise UsageError("--style-mask needs --mask: regions of the content to fill.")
         if len(self.style_masks) not in (0, styles):

@@ -28,7 +28,7 @@ from stylecli.settings import Compute, Settings
 from stylecli.transfer import Request
 from stylecli.transfer.objective.targets import Targets
 from stylecli.transfer.resample import resize_mask
-from stylecli.transfer.results import ProgressCallback, Result
+from stylecli.transfer.results import PreparationCallback, ProgressCallback, Result
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,7 @@ class Session:
         prepared: Sequence[Prepared],
         *,
         on_progress: ProgressCallback | None = None,
+        on_preparation: PreparationCallback | None = None,
         resume: dict[str, Any] | None = None,
     ) -> list[Result]:
         """Make pictures that can be made together (`Request.can_batch_with`), of one output size.
@@ -121,6 +122,7 @@ class Session:
                 encoder=encoder,
                 targets=self._targets_for(encoder, first.settings, first.compute),
                 on_progress=on_progress,
+                on_preparation=on_preparation,
                 resume=resume,
             )
 
