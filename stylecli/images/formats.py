@@ -9,7 +9,7 @@ from stylecli.messages import did_you_mean, escaped
 from stylecli.settings import MAX_SIZE
 
 # An allow-list: Pillow also knows formats that start other programs, such as EPS.
-READABLE: Final = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
+READABLE: Final = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "AVIF")
 READABLE_NAMES: Final = "PNG, JPEG, WebP, TIFF, BMP, GIF or AVIF"
 
 WRITABLE: Final = {
