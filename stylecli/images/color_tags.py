@@ -6,7 +6,7 @@ cHRM (PNG; white point and primaries in TIFF), then EXIF's color space.
 
 import functools
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,11 +1,10 @@
 """Foreign formats: what a file is that is not read here, and what to convert it to. No torch."""
 
-import importlib.util
 from typing import Final
 
 from PIL import Image
 
-from stylecli.images.formats import READABLE_NAMES
+from stylecli.images.formats import READABLE_NAMES, has_heif
 from stylecli.images.tiff_pages import MAGICS as TIFF_MAGICS
 from stylecli.images.tiff_pages import TiffPage
 
@@ -83,11 +82,6 @@ def is_heif(head: bytes) -> bool:
     return bool(brands & set(_HEIF_BRANDS)) and not brands & set(_AVIF_BRANDS)
 
 
-def has_heif() -> bool:
-    """Whether pillow-heif, which reads HEIC, is installed."""
-    return importlib.util.find_spec("pillow_heif") is not None
-
-
 def open_heif() -> None:
     """Make Pillow open HEIC files, too."""
     if "HEIF" not in Image.OPEN:
@@ -99,10 +93,7 @@ def open_heif() -> None:
 def what_it_is(head: bytes) -> str:
     """A clause on a file that is not read: what it is, and what to do."""
     if is_heif(head):
-        return (
-            "it is a HEIC picture: install pillow-heif (pip install pillow-heif) and it is read, or "
-            f"{_SAVE}"
-        )
+        return f"it is a HEIC picture: pip install pillow-heif makes it readable, or {_SAVE}"
     for place, magic, name, advice in _SIGNATURES:
         if head[place:].startswith(magic):
             return f"it is {name}, not a {READABLE_NAMES} picture: {advice}"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from stylecli.images.safe_open import open_bytes
-from stylecli.images.sample_range import to_unit_range
+from stylecli.images.sample_values import to_unit_range
 
 Samples = NDArray[np.uint16]
 

@@ -61,7 +61,7 @@ def split_png(data: bytes, *, keep_damaged: bool = False) -> PngParts:
             color.setdefault(kind, bytes(body))
         elif kind in _TEXT:
             keyword = bytes(body[:80]).partition(b"\0")[0]
-            texts.setdefault(keyword, text_of(kind, bytes(body)) or b"")
+            texts.setdefault(keyword, _text_of(kind, bytes(body)) or b"")
             if keyword.startswith(_EXIF_TEXT) and texts[keyword]:
                 pieces.append(view[start - 8 : end])
         elif kind[:1].isupper() or kind in _FOR_PILLOW:
@@ -96,20 +96,6 @@ def chunks_of(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
     raise ValueError("it has more chunks than a picture needs")
 
 
-def text_of(kind: bytes, body: bytes) -> bytes | None:
-    """The text of a tEXt, zTXt or iTXt chunk; `None` where it is past a megabyte or damaged."""
-    _, _, rest = body.partition(b"\0")
-    packed = kind == b"zTXt"
-    if packed:
-        rest = rest[1:]
-    elif kind == b"iTXt":
-        packed, rest = rest[:1] == b"\1", rest[2:]
-        rest = rest.split(b"\0", 2)[-1]
-    if packed:
-        return _inflated(rest, _MAX_TEXT_BYTES)
-    return rest if len(rest) <= _MAX_TEXT_BYTES else None
-
-
 def _is_whole(kind: bytes, body: memoryview) -> bool:
     """Whether the checksum at the end of a chunk is right."""
     return len(body) >= 4 and zlib.crc32(body[:-4], zlib.crc32(kind)) == int.from_bytes(body[-4:])
@@ -123,3 +109,17 @@ def _inflated(packed: bytes, limit: int) -> bytes | None:
     except zlib.error:
         return None
     return plain if len(plain) <= limit and inflater.eof else None
+
+
+def _text_of(kind: bytes, body: bytes) -> bytes | None:
+    """The text of a tEXt, zTXt or iTXt chunk; `None` where it is past a megabyte or damaged."""
+    _, _, rest = body.partition(b"\0")
+    packed = kind == b"zTXt"
+    if packed:
+        rest = rest[1:]
+    elif kind == b"iTXt":
+        packed, rest = rest[:1] == b"\1", rest[2:]
+        rest = rest.split(b"\0", 2)[-1]
+    if packed:
+        return _inflated(rest, _MAX_TEXT_BYTES)
+    return rest if len(rest) <= _MAX_TEXT_BYTES else None

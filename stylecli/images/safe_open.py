@@ -155,7 +155,7 @@ def check_format(head: bytes, name: str) -> None:
 
 
 def _open(file: BinaryIO, name: str) -> ImageFile.ImageFile:
-    formats = READABLE
+    formats: tuple[str, ...] = READABLE
     head = file.read(HEAD)
     file.seek(0)
     if is_heif(head):

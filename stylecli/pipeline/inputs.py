@@ -34,15 +34,16 @@ class Reader:
     """Reads pictures, with a bounded cache of styles, which many jobs share."""
 
     def __init__(self) -> None:
-        self._styles: BoundedCache[tuple[Path, int, int], Picture] = BoundedCache(REMEMBERED)
+        self._styles: BoundedCache[tuple[Path, int, int, bool], Picture] = BoundedCache(REMEMBERED)
 
     def read(self, job: Job) -> Inputs:
         """Everything the job names. Raises `InputError`."""
-        content = _read(job.content)
-        styles = tuple(map(self._style, job.styles))
-        init = None if job.init_path is None else _read(job.init_path)
-        mask = None if job.mask is None else _read(job.mask)
-        style_masks = tuple(map(_read, job.style_masks))
+        accept = job.accept_damaged
+        content = _read(job.content, accept)
+        styles = tuple(self._style(style, accept) for style in job.styles)
+        init = None if job.init_path is None else _read(job.init_path, accept)
+        mask = None if job.mask is None else _read(job.mask, accept)
+        style_masks = tuple(_read(mask, accept) for mask in job.style_masks)
         named = [(job.content, content), *zip(job.styles, styles, strict=True)]
         named += [(job.init_path, init)] if job.init_path and init else []
         named += [(job.mask, mask)] if job.mask and mask else []
@@ -59,15 +60,15 @@ class Reader:
             tuple(dict.fromkeys(notes)),
         )
 
-    def _style(self, path: Path) -> Picture:
+    def _style(self, path: Path, accept_damaged: bool) -> Picture:
         if path == STREAM:
-            return _read(path)
+            return _read(path, accept_damaged)
         try:
             status = path.stat()
         except OSError:
-            return _read(path)  # raises the error
-        key = path, status.st_mtime_ns, status.st_size
-        return self._styles.get_or_make(key, lambda: _read(path))
+            return _read(path, accept_damaged)  # raises the error
+        key = path, status.st_mtime_ns, status.st_size, accept_damaged
+        return self._styles.get_or_make(key, lambda: _read(path, accept_damaged))
 
 
 def name_of(path: Path) -> str:
@@ -75,7 +76,6 @@ def name_of(path: Path) -> str:
     return "standard input" if path == STREAM else path.name
 
 
-def _read(path: Path) -> Picture:
-    if path == STREAM:
-        return images.read_picture(sys.stdin.buffer, name=name_of(path))
-    return images.read_picture(path)
+def _read(path: Path, accept_damaged: bool) -> Picture:
+    source, name = (sys.stdin.buffer, name_of(path)) if path == STREAM else (path, None)
+    return images.read_picture(source, name=name, accept_damaged=accept_damaged)

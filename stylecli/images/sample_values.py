@@ -62,15 +62,14 @@ def sample_range(values: Numbers, bits: int | None = None) -> SampleRange:
 
 def to_unit_range(values: Numbers, bits: int | None = None) -> tuple[NDArray[np.float32], str]:
     """Samples as float32 in [0, 1] by `sample_range`, and a note where it was not stated."""
-    found = sample_range(values, bits)
-    span = found.white - found.black
-    unit = ((values - found.black) / span).astype(np.float32)
+    span = sample_range(values, bits)
+    unit = (values - np.float32(span.black)) / np.float32(span.white - span.black)
     missing = int(np.isnan(unit).sum())
     clipped = missing > 0 or bool(unit.min() < -1e-6 or unit.max() > 1 + 1e-6)
     unit = np.nan_to_num(unit, copy=False, nan=0.0).clip(0.0, 1.0)
-    if found.stated and not clipped:
+    if span.stated and not clipped:
         return unit, ""
-    note = f"its values were read with {found.black:.10g} as black and {found.white:.10g} as white"
+    note = f"its values were read with {span.black:.10g} as black and {span.white:.10g} as white"
     if missing:
         note += f", and {missing} that are no numbers as black"
     return unit, f"{note}, and clipped" if clipped and not missing else note

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from stylecli.images.reading import picture_from_pil
-from stylecli.images.sample_range import sample_range, to_unit_range
+from stylecli.images.sample_values import sample_range, to_unit_range
 
 NAN, INF = np.nan, np.inf
 
