@@ -17,7 +17,8 @@ NAMED_STARTS: Final = ("random", "content")  # values of `init` besides a pictur
 class JobOptions:
     """Options that one job and many share: settings, compute, output format, masks.
 
-    `mask` divides the content into regions, `style_masks`, one for each style, the styles.
+    `mask` divides the content into regions, `style_masks`, one for each style, the styles. With
+    `accept_damaged` what can be decoded of a damaged input is taken.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -25,6 +26,7 @@ class JobOptions:
     output_options: OutputOptions = field(default_factory=OutputOptions)
     mask: Path | None = None
     style_masks: tuple[Path, ...] = ()
+    accept_damaged: bool = False
 
     @property
     def as_keywords(self) -> dict[str, Any]:

@@ -1,5 +1,8 @@
 """File formats: which are read, which are written, and the options of writing. No torch."""
 
+import functools
+import importlib
+import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -9,8 +12,13 @@ from stylecli.messages import did_you_mean, escaped
 from stylecli.settings import MAX_SIZE
 
 # An allow-list: Pillow also knows formats that start other programs, such as EPS.
-READABLE: Final = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
+READABLE: Final = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "AVIF")
 READABLE_NAMES: Final = "PNG, JPEG, WebP, TIFF, BMP, GIF or AVIF"
+
+# Pillow's modules of these; its other ones need not be loaded.
+_PLUGINS: Final = ("Png", "Jpeg", "Mpo", "WebP", "Tiff", "Bmp", "Gif", "Avif")
+_BROWSERS: Final = frozenset({".pjpeg", ".pjp"})  # what some of them call a JPEG
+_HEIF: Final = frozenset({".heic", ".heif", ".hif"})
 
 WRITABLE: Final = {
     ".png": "PNG",
@@ -49,6 +57,23 @@ class OutputOptions:
             )
         if self.bits not in (8, 16):
             raise SettingsError(f"bits must be 8 or 16, got {self.bits!r}.")
+
+
+@functools.cache
+def readable_suffixes() -> frozenset[str]:
+    """The suffixes of files that are read, in lower case: those that Pillow knows."""
+    from PIL import Image
+
+    for name in _PLUGINS:
+        importlib.import_module(f"PIL.{name}ImagePlugin")
+    formats = (*READABLE, "MPO")  # several JPEG pictures in one file
+    known = {suffix for suffix, name in Image.EXTENSION.items() if name in formats}
+    return _BROWSERS.union(known, _HEIF if has_heif() else ())
+
+
+def has_heif() -> bool:
+    """Whether pillow-heif, which reads HEIC, is installed."""
+    return importlib.util.find_spec("pillow_heif") is not None
 
 
 def check_output_suffix(path: Path) -> None:

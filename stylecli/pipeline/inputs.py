@@ -45,18 +45,19 @@ class Reader:
 
     def read(self, job: Job) -> Inputs:
         """Everything the job names. Raises `InputError`."""
-        content = _read(job.content)
+        accept = job.accept_damaged
+        content = _read(job.content, accept)
         shape = content.height, content.width
         size = output_size(shape, job.settings)
         scales = style_scales(job.settings, shape, len(job.styles))
         content = _reduced(content, size)
         styles = tuple(
-            self._style(path, max(size), scale)
+            self._style(path, max(size), scale, accept)
             for path, scale in zip(job.styles, scales, strict=True)
         )
-        init = None if job.init_path is None else _reduced(_read(job.init_path), size)
-        mask = None if job.mask is None else _read(job.mask)
-        style_masks = tuple(map(_read, job.style_masks))
+        init = None if job.init_path is None else _reduced(_read(job.init_path, accept), size)
+        mask = None if job.mask is None else _read(job.mask, accept)
+        style_masks = tuple(_read(mask, accept) for mask in job.style_masks)
         named = [(job.content, content), *zip(job.styles, styles, strict=True)]
         named += [(job.init_path, init)] if job.init_path and init else []
         named += [(job.mask, mask)] if job.mask and mask else []
@@ -73,11 +74,11 @@ class Reader:
             tuple(dict.fromkeys(notes)),
         )
 
-    def _style(self, path: Path, side: int, scale: float) -> Picture:
+    def _style(self, path: Path, side: int, scale: float, accept_damaged: bool) -> Picture:
         """A style to be looked at beside a picture of a long side; distances are at scale 1."""
 
         def read() -> Picture:
-            picture = _read(path)
+            picture = _read(path, accept_damaged)
             long_side = max(1, round(side * max(1.0, scale)))
             return _reduced(picture, fit((picture.height, picture.width), long_side))
 
@@ -86,8 +87,8 @@ class Reader:
         try:
             status = path.stat()
         except OSError:
-            return _read(path)  # raises the error
-        key = path, status.st_mtime_ns, status.st_size, side, scale
+            return _read(path, accept_damaged)  # raises the error
+        key = path, status.st_mtime_ns, status.st_size, side, scale, accept_damaged
         return self._styles.get_or_make(key, read)
 
 
@@ -104,7 +105,6 @@ def name_of(path: Path) -> str:
     return "standard input" if path == STREAM else path.name
 
 
-def _read(path: Path) -> Picture:
-    if path == STREAM:
-        return images.read_picture(sys.stdin.buffer, name=name_of(path))
-    return images.read_picture(path)
+def _read(path: Path, accept_damaged: bool) -> Picture:
+    source, name = (sys.stdin.buffer, name_of(path)) if path == STREAM else (path, None)
+    return images.read_picture(source, name=name, accept_damaged=accept_damaged)

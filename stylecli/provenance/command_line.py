@@ -22,6 +22,7 @@ def command_of(job: Job) -> str:
         words += ["--mask", _named(job.mask)]
     for mask in job.style_masks:
         words += ["--style-mask", _named(mask)]
+    words += ["--accept-damaged"] if job.accept_damaged else []
     return shlex.join([*words, *_output_words(job.output_options)])
 
 
