@@ -8,8 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from multiprocessing.connection import wait
-from multiprocessing.context import BaseContext
-from typing import Final
+from typing import Any, Final
 
 from stylecli.system import ignore_console, on_windows
 
@@ -23,8 +22,11 @@ def most_workers() -> int:
     return _MOST_ON_WINDOWS if on_windows() else sys.maxsize
 
 
-def worker_context() -> BaseContext:
-    """The start method of workers: forkserver on Linux, spawn elsewhere."""
+def worker_context() -> Any:
+    """The `multiprocessing` context of workers: forkserver on Linux, spawn elsewhere.
+
+    Their classes have no name in common on every system: hence no type.
+    """
     if start_forkserver():
         return multiprocessing.get_context("forkserver")
     return multiprocessing.get_context("spawn")
