@@ -1,14 +1,16 @@
 """File names by the rules of every system: which are one file, lead out, or cannot be."""
 
 import os
+import sys
 import unicodedata
-from pathlib import PurePath, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Final
 
 from stylecli.system import long_paths_allowed, on_windows
 
 FORBIDDEN: Final = '<>:"|?*'  # on Windows, besides both slashes and control characters
 LONGEST_PATH: Final = 259  # characters on Windows, unless it is set up for longer ones
+LONGEST_STEM: Final = 50  # characters, with which no file system has too long a name
 _TEMPORARY: Final = 45  # characters of the temporary file that is written beside an output
 # Devices of Windows, with any suffix and in any folder (learn.microsoft.com, "Naming Files").
 _DEVICES: Final = frozenset(
@@ -48,6 +50,13 @@ def windows_fault(name: PurePath | str) -> str | None:
         if is_device(part):
             return f"{part!r} is a device on Windows"
     return None
+
+
+def spare_name(path: Path) -> Path:
+    """A free name like one that cannot be had, and that every system can hold."""
+    stem = "".join("_" if c in FORBIDDEN else c for c in path.stem)[:LONGEST_STEM]
+    names = (path.with_name(f"{stem}-{number}{path.suffix}") for number in range(2, sys.maxsize))
+    return next(name for name in names if not os.path.lexists(name))
 
 
 def is_device(part: str) -> bool:
