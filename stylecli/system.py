@@ -1,18 +1,112 @@
-"""The operating system: free memory, usable cores, which processes are alive.
+"""The operating system: memory, cores, processes, and calls that differ from system to system.
 
-Measured by psutil, within the limits of a container (Linux control groups, version 1 and 2) and
-of the process itself (`ulimit -v`). psutil is imported where it is used: it costs 20 ms.
+Memory and cores are measured by psutil, within the limits of a container (Linux control groups,
+version 1 and 2) and of the process itself (`ulimit -v`). psutil is imported where it is used: it
+costs 20 ms.
 """
 
 import contextlib
 import math
+import os
+import platform
+import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path("/")
 UNLIMITED: Final = sys.maxsize
+_LOCKED: Final = 2**30  # the byte that is locked on Windows, past all that is read or written
+_SPECIAL: Final = frozenset("&|<>^()%!,;='`$@#{}")  # to cmd or PowerShell
+
+
+def on_windows() -> bool:
+    """Whether this system is Windows."""
+    return sys.platform == "win32"
+
+
+def long_paths_allowed() -> bool:
+    """Whether paths of more than 259 characters can be opened: on Windows a setting."""
+    if sys.platform == "win32":
+        import ctypes
+
+        with contextlib.suppress(OSError, AttributeError):  # before Windows 10
+            return bool(ctypes.WinDLL("ntdll").RtlAreLongPathsEnabled())
+        return False
+    else:
+        return True
+
+
+def machine_name() -> str:
+    """A name of this machine that lasts: on macOS the host's name changes with the network."""
+    if sys.platform == "darwin":
+        import ctypes
+
+        with contextlib.suppress(OSError, AttributeError):
+            uuid, timeout = (ctypes.c_ubyte * 16)(), (ctypes.c_long * 2)()
+            if ctypes.CDLL(None).gethostuuid(uuid, timeout) == 0:
+                return bytes(uuid).hex()
+    return platform.node()
+
+
+def sync(descriptor: int) -> None:
+    """Have a file's bytes on the medium: fsync on macOS leaves them in the drive's cache."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        with contextlib.suppress(OSError):  # network folders have no such call
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(descriptor)
+
+
+@contextlib.contextmanager
+def locked(descriptor: int) -> Iterator[None]:
+    """Hold a file against other processes within; without a lock where the system has none."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        def lock(mode: int) -> None:
+            os.lseek(descriptor, _LOCKED, os.SEEK_SET)
+            with contextlib.suppress(OSError):  # held by another for ten seconds
+                msvcrt.locking(descriptor, mode, 1)
+
+        lock(msvcrt.LK_LOCK)
+        try:
+            yield
+        finally:
+            lock(msvcrt.LK_UNLCK)
+    else:
+        with contextlib.suppress(ImportError, OSError):  # some file systems have no locks
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield  # the lock goes with the descriptor
+
+
+def ignore_console(ignore: bool) -> None:
+    """On Windows have this process, and those it starts now, ignore Ctrl-C, or hear it again.
+
+    A handler of Python's is not inherited there, as an ignored signal is elsewhere.
+    """
+    if sys.platform == "win32":
+        import ctypes
+
+        ctypes.windll.kernel32.SetConsoleCtrlHandler(None, ignore)
+
+
+def shell_line(words: Sequence[str]) -> str:
+    """A command as this system's shell reads it; on Windows both cmd and PowerShell."""
+    if not on_windows():
+        return shlex.join(words)
+    from subprocess import list2cmdline
+
+    # Which quotes blanks alone; both shells give a meaning to more.
+    return " ".join(
+        f'"{word}"' if _SPECIAL & set(word) and not set(word) & set(' "') else list2cmdline([word])
+        for word in words
+    )
 
 
 def free_memory(root: Path = ROOT) -> int:
@@ -32,16 +126,17 @@ def total_memory(root: Path = ROOT) -> int:
 
 def free_addresses() -> int:
     """Bytes of addresses that a limit such as `ulimit -v` leaves; `UNLIMITED` without one."""
-    try:
+    if sys.platform == "win32":
+        return UNLIMITED
+    else:
         import resource
-    except ImportError:  # Windows
-        return UNLIMITED
-    import psutil
 
-    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    if limit == resource.RLIM_INFINITY:
-        return UNLIMITED
-    return max(0, limit - psutil.Process().memory_info().vms)
+        import psutil
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if limit == resource.RLIM_INFINITY:
+            return UNLIMITED
+        return max(0, limit - psutil.Process().memory_info().vms)
 
 
 def resident_memory() -> int:

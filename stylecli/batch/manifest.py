@@ -1,6 +1,5 @@
 """Manifest of a batch: a JSON line for each job, appended when its picture is written."""
 
-import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -10,8 +9,16 @@ from typing import Any, Final
 from stylecli.batch.outcome import Outcome
 from stylecli.errors import OutputError
 from stylecli.messages import escaped, reason
+from stylecli.system import locked, sync
 
 NAME: Final = "manifest.jsonl"
+_FLAGS: Final = (
+    os.O_RDWR
+    | os.O_APPEND
+    | os.O_CREAT
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)  # on Windows, where a line would else end in two bytes
+)
 
 
 class Manifest:
@@ -34,15 +41,14 @@ class Manifest:
             if outcome.status == "kept" and outcome.output in self._made():
                 return
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
-            descriptor = os.open(self.path, flags, 0o666)
+            text = json.dumps(outcome.to_dict(), allow_nan=False) + "\n"
+            descriptor = os.open(self.path, _FLAGS, 0o666)
             try:
-                _wait_for(descriptor)
-                text = json.dumps(outcome.to_dict(), allow_nan=False) + "\n"
-                data = self._mend(descriptor) + text.encode()
-                if os.write(descriptor, data) != len(data):
-                    raise OSError(0, "it was written in part")
-                os.fsync(descriptor)
+                with locked(descriptor):  # what another batch is just writing is no line cut short
+                    data = self._mend(descriptor) + text.encode()
+                    if os.write(descriptor, data) != len(data):
+                        raise OSError(0, "it was written in part")
+                    sync(descriptor)
             finally:
                 os.close(descriptor)
             if outcome.status != "failed" and outcome.output is not None:
@@ -52,9 +58,10 @@ class Manifest:
 
     def _mend(self, descriptor: int) -> bytes:
         """A line's end, where the last line has none."""
-        size = os.fstat(descriptor).st_size
-        cut = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-        return b"\n" if cut else b""
+        if os.fstat(descriptor).st_size == 0:
+            return b""
+        os.lseek(descriptor, -1, os.SEEK_END)
+        return b"" if os.read(descriptor, 1) == b"\n" else b"\n"
 
     def distances_of(self, output: str | None) -> Mapping[str, float]:
         """Distances of an output, by the last of its lines that has any.
@@ -79,14 +86,6 @@ class Manifest:
             return read_manifest(self.path) if self.path.is_file() else []
         except OSError as error:
             raise OutputError(f"cannot read {escaped(self.path)}: {reason(error)}.") from error
-
-
-def _wait_for(descriptor: int) -> None:
-    """Hold a file until it is closed: what another batch is just writing is no line cut short."""
-    with contextlib.suppress(ImportError, OSError):  # Windows and some file systems have no locks
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def read_manifest(path: Path) -> list[dict[str, Any]]:

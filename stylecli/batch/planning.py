@@ -8,8 +8,9 @@ from typing import Final, Literal
 
 from stylecli.batch.job_list import BadLine, Line, read_lines
 from stylecli.batch.outcome import Outcome
-from stylecli.batch.output_names import Draft, Naming, name_outputs, same_name
+from stylecli.batch.output_names import Draft, Naming, name_outputs
 from stylecli.errors import InputError, StylecliError, UsageError
+from stylecli.file_names import leads_out, name_key
 from stylecli.images.discovery import find_pictures
 from stylecli.images.formats import check_output_suffix
 from stylecli.job import Job, JobOptions
@@ -62,11 +63,11 @@ def plan_batch(request: BatchRequest) -> BatchPlan:
     if not drafts and not failures:
         raise InputError("there is nothing to do: name pictures, a folder, or --from-file.")
     outputs = [request.folder / output for output in name_outputs(request.naming, drafts)]
-    count = Counter(same_name(PurePosixPath(output)) for output in outputs)
+    count = Counter(name_key(PurePosixPath(output)) for output in outputs)
     jobs = []
     for draft, output in zip(drafts, outputs, strict=True):
         try:
-            if count[same_name(PurePosixPath(output))] > 1:  # both name it themselves
+            if count[name_key(PurePosixPath(output))] > 1:  # both name it themselves
                 raise UsageError(f"several pictures would be written to {escaped(output)}.")
             jobs.append(_job(draft, output, request))
         except StylecliError as error:
@@ -153,7 +154,7 @@ def _of_line(line: Line, styles: list[Path], request: BatchRequest) -> list[Draf
 
 def _job(draft: Draft, output: Path, request: BatchRequest) -> Job:
     if draft.output is not None:
-        if ".." in draft.output.parts or draft.output.is_absolute():
+        if leads_out(draft.output):
             raise UsageError(f"the output {escaped(draft.output)} leads out of the output folder.")
         check_output_suffix(output)
     return Job(

@@ -4,6 +4,7 @@ import functools
 import importlib
 import importlib.util
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 
@@ -29,6 +30,8 @@ WRITABLE: Final = {
     ".tiff": "TIFF",
     ".avif": "AVIF",
 }
+# Modules that a Pillow may be built without; to import Pillow itself takes long.
+_MODULES: Final = {"AVIF": "PIL._avif", "WEBP": "PIL._webp"}
 DEEP: Final = ("PNG", "TIFF")  # formats written with 16 bits on request
 LONGEST_SIDE: Final = {"WEBP": 16383, "JPEG": 65500, "AVIF": 65536}  # the encoders' own limits
 
@@ -77,8 +80,13 @@ def has_heif() -> bool:
 
 
 def check_output_suffix(path: Path) -> None:
-    """Raise `OutputError` when the suffix names no format that can be written."""
-    format_of(path)
+    """Raise `OutputError` when the suffix names no format that can be written here."""
+    kind = format_of(path)
+    if kind in _MODULES and find_spec(_MODULES[kind]) is None:
+        raise OutputError(
+            f"cannot write {escaped(path)}: the Pillow installed here has no {kind}; install it "
+            "from PyPI, or use another format."
+        )
 
 
 def format_of(path: Path) -> str:

@@ -1,6 +1,5 @@
 """Command line of a job. No torch."""
 
-import shlex
 from dataclasses import fields
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from stylecli.images.formats import OutputOptions
 from stylecli.job import Job
 from stylecli.settings import Compute, Settings
 from stylecli.settings.parsing import text_of
+from stylecli.system import shell_line
 
 
 def command_of(job: Job) -> str:
@@ -23,7 +23,7 @@ def command_of(job: Job) -> str:
     for mask in job.style_masks:
         words += ["--style-mask", _named(mask)]
     words += ["--accept-damaged"] if job.accept_damaged else []
-    return shlex.join([*words, *_output_words(job.output_options)])
+    return shell_line([*words, *_output_words(job.output_options)])
 
 
 def _output_words(options: OutputOptions) -> list[str]:
