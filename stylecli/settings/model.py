@@ -14,7 +14,13 @@ from typing import Any, Final, Literal, Self, get_args
 from stylecli.errors import SettingsError
 from stylecli.messages import did_you_mean, short_repr
 from stylecli.settings.parsing import LayerWeights, check_layer_weights, format_layers, parse_layers
-from stylecli.settings.validation import check_choice, check_integer, check_range, check_text
+from stylecli.settings.validation import (
+    check_choice,
+    check_integer,
+    check_range,
+    check_text,
+    plain_number,
+)
 
 LossKind = Literal["relative", "gatys"]
 Pooling = Literal["max", "average"]
@@ -87,6 +93,8 @@ class Settings:
     color: Color = "style"
 
     def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            object.__setattr__(self, field.name, _plain(getattr(self, field.name)))
         if self.strength is not None and (self.alpha is not None or self.beta is not None):
             raise SettingsError(
                 "strength cannot be combined with alpha or beta: it stands for both; "
@@ -241,6 +249,11 @@ _CHOICES: Final = {
     "optimizer": OptimizerName,
     "color": Color,
 }
+
+
+def _plain(value: Any) -> Any:
+    """A value with Python's own numbers, those of layers and styles included."""
+    return tuple(map(_plain, value)) if isinstance(value, tuple) else plain_number(value)
 
 
 def _check_numbers(name: str, values: Any, low: float, high: float) -> None:
