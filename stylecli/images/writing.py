@@ -24,7 +24,7 @@ _JPEG_SEGMENT: Final = 65533  # bytes
 
 
 def write_picture(
-    target: Path | BinaryIO,
+    target: str | Path | BinaryIO,
     pixels: torch.Tensor,
     *,
     alpha: torch.Tensor | None = None,

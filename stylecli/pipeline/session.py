@@ -67,10 +67,11 @@ class Session:
         *,
         on_message: MessageCallback | None = None,
         on_download: DownloadCallback | None = None,
+        reader: Reader | None = None,
     ) -> None:
         self.say = on_message or _ignore
         self.on_download = on_download
-        self.reader = Reader()
+        self.reader = reader or Reader()
         self.digests = Digests()
         self.meter = Meter()
         self._encoders: dict[tuple[str, str, str], encoders.Encoder] = {}
@@ -101,6 +102,10 @@ class Session:
                 on_message=self.say,
             )
         return self._encoders[key]
+
+    def use(self, encoder: encoders.Encoder) -> None:
+        """Take an encoder that is loaded already for jobs that name it."""
+        self._encoders[encoder.spec.name, encoder.pooling, encoder.padding] = encoder
 
     def make(
         self,
