@@ -1,4 +1,4 @@
-"""How an option is declared: a parameter for Typer, with its environment variable and panel."""
+"""How an option is declared: a parameter for Typer, with its panel."""
 
 import copy
 import inspect
@@ -35,16 +35,14 @@ def option(
     low: int | None = None,
     high: int | None = None,
 ) -> inspect.Parameter:
-    """One option as a parameter for Typer: `--name`, the short `flags`, `STYLECLI_NAME`."""
+    """One option as a parameter for Typer: `--name`, the short `flags`."""
     flag = f"--{name.replace('_', '-')}"
     paired = any(text.startswith(f"{flag}/") for text in flags)
     about = typer.Option(
         *(() if paired else (flag,)),
         *flags,
         help=text,
-        envvar=f"STYLECLI_{name.upper()}",
         rich_help_panel=panel,
-        show_envvar=False,  # said once, below the help: a line for each would double the page
         show_default=show_default,
         metavar=metavar,
         min=low,
@@ -83,8 +81,6 @@ def declared(name: str, panel: str, text: str, *flags: str, **extra: Any) -> Any
         f"--{name.replace('_', '-')}",
         *flags,
         help=text,
-        envvar=f"STYLECLI_{name.upper()}",
-        show_envvar=False,
         rich_help_panel=panel,
         **extra,
     )

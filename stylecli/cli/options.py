@@ -31,8 +31,6 @@ Json = Annotated[
     bool,
     typer.Option(
         "--json",
-        envvar="STYLECLI_JSON",
-        show_envvar=False,
         help="Print the result as JSON on standard output.",
         rich_help_panel=OUTPUT,
     ),

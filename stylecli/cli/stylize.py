@@ -50,8 +50,6 @@ Output = Annotated[
         "--output",
         "-o",
         metavar="OUT",
-        envvar="STYLECLI_OUTPUT",
-        show_envvar=False,
         help="Where to write: .png, .jpg, .webp, .tif or .avif; - is standard output (PNG).",
         rich_help_panel=OUTPUT,
         show_default=False,
