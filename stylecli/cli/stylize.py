@@ -142,11 +142,7 @@ def make(
             )
         except Halted as halted:
             stop_now(str(halted))
-    hint = hints.after(
-        max(done.result.image.shape),
-        done.smallest_style,
-        relative=job.settings.losses == "relative",
-    )
+    hint = hints.after(max(done.result.image.shape), done.smallest_style, job.settings)
     return done if hint is None else dataclasses.replace(done, notes=(*done.notes, hint))
 
 
