@@ -12,18 +12,25 @@ from stylecli.settings.parsing import decode_text
 
 MAX_LINE: Final = 1_000_000  # characters of one job
 COLUMNS: Final = ("content", "style", "output")
+_OUTPUT_OPTIONS: Final = {"jpeg_quality": "quality", "bits": "bits", "keep_alpha": "keep_alpha"}
 _SEPARATORS: Final = ",;\t"  # spreadsheets write any of them
 
 
 @dataclass(frozen=True)
 class Line:
-    """One job of a list: its number in the list, its pictures, and settings of its own."""
+    """One job of a list: its number in the list, its pictures, and settings of its own.
+
+    `output_options` are those of the output's format, by the names of `OutputOptions`.
+    """
 
     number: int
     content: Path
     styles: tuple[Path, ...] = ()
     output: Path | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    mask: Path | None = None
+    style_masks: tuple[Path, ...] = ()
+    output_options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,8 +55,8 @@ def split_list(data: bytes) -> list[str]:
 def read_lines(lines: Iterable[str]) -> Iterator[Line | BadLine]:
     """The jobs of a list, one a line: a path, `content,style[,output]` in CSV, or JSON.
 
-    A JSON job is an object with `content`, `style` or `styles`, `output`, and any setting. Empty
-    lines and those that begin with # are passed over. A first line of column names says in which
+    A JSON job is an object with `content`, `style` or `styles`, `output`, `mask`, `style_mask` or
+    `style_masks`, `jpeg_quality`, `bits`, `keep_alpha`, and any setting. Empty lines and those that begin with # are passed over. A first line of column names says in which
     order they come. Blanks around a path do not count, and `~` is the home folder, unless there
     is a file of just that name.
     """
@@ -119,17 +126,39 @@ def _checked(text: str) -> str:
 
 def _json_line(number: int, text: str) -> Line:
     values = json.loads(text)
-    styles = values.pop("styles", None)
-    if "style" in values:
-        if styles is not None:
-            raise ValueError("it has both style and styles")
-        styles = [values.pop("style")]
-    content, output = values.pop("content", None), values.pop("output", None)
-    listed = [] if styles is None else styles if isinstance(styles, list) else [None]
-    texts = [content, *listed, *([] if output is None else [output])]
-    if not all(isinstance(text, str) and text and "\0" not in text for text in texts):
-        raise ValueError("content, style, styles and output must be paths")
-    for text in texts:
-        os.fsencode(text)  # JSON can spell half a character, which no file name holds
-    paths = tuple(map(_path, listed))
-    return Line(number, _path(content), paths, None if output is None else Path(output), values)
+    output, mask = (values.pop(name, None) for name in ("output", "mask"))
+    return Line(
+        number,
+        _json_path(values.pop("content", None)),
+        _json_paths(values, "style"),
+        None if output is None else Path(_json_text(output)),
+        mask=None if mask is None else _json_path(mask),
+        style_masks=_json_paths(values, "style_mask"),
+        output_options={
+            field: values.pop(name) for name, field in _OUTPUT_OPTIONS.items() if name in values
+        },
+        settings=values,
+    )
+
+
+def _json_paths(values: dict[str, Any], name: str) -> tuple[Path, ...]:
+    """Take the one path under `name`, or the list under its plural, out of a JSON object."""
+    several = values.pop(f"{name}s", None)
+    if name in values:
+        if several is not None:
+            raise ValueError(f"it has both {name} and {name}s")
+        several = [values.pop(name)]
+    if several is not None and not isinstance(several, list):
+        raise ValueError(f"{name}s must be a list of paths")
+    return tuple(map(_json_path, several or ()))
+
+
+def _json_path(value: Any) -> Path:
+    return _path(_json_text(value))
+
+
+def _json_text(value: Any) -> str:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError("pictures and outputs must be paths")
+    os.fsencode(value)  # JSON can spell half a character, which no file name holds
+    return value

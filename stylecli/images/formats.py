@@ -60,8 +60,10 @@ class OutputOptions:
             raise SettingsError(
                 f"quality must be a whole number from 1 to 100, got {self.quality!r}."
             )
-        if self.bits not in (8, 16):
+        if type(self.bits) is not int or self.bits not in (8, 16):
             raise SettingsError(f"bits must be 8 or 16, got {self.bits!r}.")
+        if type(self.keep_alpha) is not bool:
+            raise SettingsError(f"keep_alpha must be true or false, got {self.keep_alpha!r}.")
 
 
 @functools.cache

@@ -81,7 +81,9 @@ def _check_input(path: Path) -> None:
             raise InputError(f"cannot read {escaped(path)}: it is a folder, not a picture.")
         path.stat()
     except FileNotFoundError as error:
-        why = "this is an address; download it first" if is_address(path) else "there is no such file"
+        why = (
+            "this is an address; download it first" if is_address(path) else "there is no such file"
+        )
         raise InputError(f"cannot read {escaped(path)}: {why}.") from error
     except OSError as error:
         raise InputError(f"cannot read {escaped(path)}: {reason(error)}.") from error

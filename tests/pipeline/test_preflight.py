@@ -102,7 +102,9 @@ def test_links_in_a_circle_are_refused(job: Any, tmp_path: Path, name: str) -> N
 def test_a_folder_is_refused_with_a_name_in_it(job: Any, tmp_path: Path) -> None:
     for name in ("out", "out.png"):
         (tmp_path / name).mkdir()
-        with pytest.raises(OutputError, match="it is a folder; name a picture in it: .*picture.png"):
+        with pytest.raises(
+            OutputError, match="it is a folder; name a picture in it: .*picture.png"
+        ):
             check_job(job(output=tmp_path / name))
 
 
