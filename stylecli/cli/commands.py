@@ -4,7 +4,9 @@ A first word that names a command is that command; anything else is a picture to
 picture named like a command is given as `./weights`.
 """
 
+import os
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -28,6 +30,9 @@ from stylecli.messages import did_you_mean, short_repr
 
 DEFAULT: Final = "picture"  # the hidden name of the command that has none
 HELP: Final = ("-h", "--help")
+COMPLETION: Final = ("--show-completion", "--install-completion")
+SHELLS: Final = ("bash", "zsh", "fish", "powershell", "pwsh")
+NARROWEST: Final = 60  # columns of a help page, whatever the terminal has
 EPILOG: Final = (
     "Every option has an environment variable: STYLECLI_SIZE=512 stands for --size 512; the "
     "option itself goes first.\n\n"
@@ -44,10 +49,22 @@ class DefaultGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the default command's name in front where no command is named."""
+        self._complete_for(ctx, args)
         named = bool(args) and args[0] in self.commands and args[0] != DEFAULT
         if not named:
             args = self._defaulted(ctx, args)
         return super().parse_args(ctx, args)
+
+    def _complete_for(self, ctx: Any, args: list[str]) -> None:
+        """Completion for the shell that is named: Typer's options know the running one alone."""
+        option, equals, shell = args[0].partition("=") if args else ("", "", "")
+        if option not in COMPLETION or not (equals or len(args) > 1):
+            return
+        shell = shell or args[-1]
+        if shell not in SHELLS:
+            raise UsageError(f"{option} knows the shells {', '.join(SHELLS)}, got {shell!r}.")
+        (param,) = (param for param in self.params if option in param.opts)
+        param.callback(ctx, param, shell)
 
     def _defaulted(self, ctx: Any, args: list[str]) -> list[str]:
         if ctx.resilient_parsing:  # completion: with nothing typed yet, commands fit as well
@@ -141,6 +158,8 @@ for name, function in {
 def run_program(arguments: Sequence[str]) -> int:
     """Parse and run; returns the exit code, raises `UsageError` for what Typer refuses."""
     command = typer.main.get_command(app)
+    if shutil.get_terminal_size().columns < NARROWEST:  # else the texts would have no room at all
+        os.environ.setdefault("TERMINAL_WIDTH", str(NARROWEST))
     try:
         code = command.main(list(arguments), prog_name="stylize", standalone_mode=False)
     except Exception as error:

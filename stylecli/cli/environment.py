@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from typer.core import TyperCommand, TyperOption
 
+from stylecli.errors import InputError
 from stylecli.settings import EXCLUDED_BY
 
 # An option sets aside weaker values (of a variable, of a file) of the options it excludes.
@@ -39,6 +40,16 @@ class OptionsCommand(TyperCommand):
             option.envvar = variable_of(option)
             option.envvar_list_splitter = os.pathsep  # by default blanks, which names may hold
             option.show_envvar = False  # said once, below the help
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command, unless there is no folder to run in: libraries would end the process."""
+        try:
+            os.getcwd()
+        except FileNotFoundError as error:
+            raise InputError(
+                "the working folder has been deleted: change to one that is there."
+            ) from error
+        return super().invoke(ctx)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Set variables aside that an option on the command line excludes."""

@@ -150,7 +150,7 @@ def open_callbacks(
             from stylecli.monitor.live_page import Watch as WatchPage
 
             page = stack.enter_context(WatchPage(watch_port))
-            screen.say(f"Watch it at {page.url}")
+            screen.announce(f"Watch it at {page.url}")
             callbacks.append(page)
         yield callbacks
     for close in closing:
