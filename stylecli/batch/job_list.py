@@ -56,9 +56,10 @@ def read_lines(lines: Iterable[str]) -> Iterator[Line | BadLine]:
     """The jobs of a list, one a line: a path, `content,style[,output]` in CSV, or JSON.
 
     A JSON job is an object with `content`, `style` or `styles`, `output`, `mask`, `style_mask` or
-    `style_masks`, `jpeg_quality`, `bits`, `keep_alpha`, and any setting. Empty lines and those that begin with # are passed over. A first line of column names says in which
-    order they come. Blanks around a path do not count, and `~` is the home folder, unless there
-    is a file of just that name.
+    `style_masks`, `jpeg_quality`, `bits`, `keep_alpha`, and any setting. Empty lines and those
+    that begin with # are passed over. A first line of column names says in which order they
+    come. Blanks around a path do not count, and `~` is the home folder, unless there is a file of
+    just that name.
     """
     columns: Sequence[str] | None = None  # until the first job
     for number, line in enumerate(lines, 1):

@@ -81,7 +81,7 @@ class Manifest:
 
         The folder is then known by the end of its own path.
         """
-        folder, path = (Path(os.path.abspath(each)) for each in (self.path.parent, output))
+        folder, path = (Path(os.path.abspath(name)) for name in (self.path.parent, output))
         if path.is_relative_to(folder) and (path.exists() or path.parent == folder):
             return str(path.relative_to(folder))
         parts = [part for part in Path(output).parts if part != ".."]

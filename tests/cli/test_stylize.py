@@ -159,7 +159,7 @@ def test_a_link_stays_a_link(stylize: Run, pair: Any, tmp_path: Path) -> None:
         (("content.png", "style.png", "-o", "o.gif"), 5, ".gif"),
         (("content.png", "style.png", "-o", "out"), 5, "out"),
         (("content.png", "style.png", "-o", "text.jpg/o.png"), 5, "not a folder"),
-        (("content.png", "style.png", "-o", "folder.png", "--force"), 5, "regular file"),
+        (("content.png", "style.png", "-o", "folder.png", "--force"), 5, "name a picture in it"),
     ],
 )
 def test_refusals(
