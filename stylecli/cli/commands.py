@@ -63,7 +63,7 @@ class DefaultGroup(TyperGroup):
         shell = shell or args[-1]
         if shell not in SHELLS:
             raise UsageError(f"{option} knows the shells {', '.join(SHELLS)}, got {shell!r}.")
-        (param,) = (param for param in self.params if option in param.opts)
+        param: Any = next(param for param in self.params if option in param.opts)
         param.callback(ctx, param, shell)
 
     def _defaulted(self, ctx: Any, args: list[str]) -> list[str]:

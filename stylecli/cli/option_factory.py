@@ -86,6 +86,8 @@ def declared(name: str, panel: str, text: str, *flags: str, **extra: Any) -> Any
     )
 
 
-def switch(name: str, text: str, *flags: str) -> inspect.Parameter:
-    """An option without a value, off unless given."""
-    return option(name, bool, OUTPUT, text, *flags, default=False, show_default=False)
+def switch(name: str, annotation: Any) -> inspect.Parameter:
+    """An option that is declared for `Annotated`, as a parameter that is off unless given."""
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation
+    )

@@ -8,8 +8,6 @@ import inspect
 from pathlib import Path
 from typing import Annotated, Final
 
-import typer
-
 from stylecli.cli.option_factory import (
     DEVICE,
     ENCODER,
@@ -20,6 +18,7 @@ from stylecli.cli.option_factory import (
     OUTPUT,
     SIZE,
     STYLE,
+    declared,
     field_option,
     option,
     switch,
@@ -27,15 +26,13 @@ from stylecli.cli.option_factory import (
 from stylecli.images.formats import OutputOptions
 from stylecli.settings import DEFAULT_STRENGTH, Compute, Settings
 
-Json = Annotated[
+# Also of commands that make no picture.
+Json = Annotated[bool, declared("json", OUTPUT, "Print the result as JSON on standard output.")]
+Quiet = Annotated[bool, declared("quiet", OUTPUT, "Print nothing but errors.", "-q")]
+Verbose = Annotated[
     bool,
-    typer.Option(
-        "--json",
-        help="Print the result as JSON on standard output.",
-        rich_help_panel=OUTPUT,
-    ),
+    declared("verbose", OUTPUT, "Print more, and a traceback where something fails.", "-v"),
 ]
-
 
 _setting = functools.partial(field_option, Settings)
 _computing = functools.partial(field_option, Compute)
@@ -171,8 +168,8 @@ PARAMETERS: Final[tuple[inspect.Parameter, ...]] = (
         "--keep-alpha/--no-keep-alpha",
         default=OutputOptions().keep_alpha,
     ),
-    switch("json", "Print the result as JSON on standard output."),
-    switch("quiet", "Print nothing but errors.", "-q"),
+    switch("json", Json),
+    switch("quiet", Quiet),
     option(
         "config",
         Path | None,
@@ -187,7 +184,7 @@ PARAMETERS: Final[tuple[inspect.Parameter, ...]] = (
         "Settings from a picture made by this program.",
         metavar="PICTURE",
     ),
-    switch("verbose", "Print more, and a traceback where something fails.", "-v"),
+    switch("verbose", Verbose),
     _computing("device", DEVICE, "auto, cpu, cuda, cuda:N or mps.", metavar="NAME"),
     _computing("precision", DEVICE, "Precision of the encoder's arithmetic."),
     _computing(

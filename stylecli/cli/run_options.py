@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
-import typer
-
 from stylecli.cli.option_factory import FILES, OUTPUT, RUN, declared
 from stylecli.cli.progress import Screen
 from stylecli.errors import UsageError
@@ -155,9 +153,3 @@ def open_callbacks(
         yield callbacks
     for close in closing:
         close()
-
-
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
-
-
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print more.")]

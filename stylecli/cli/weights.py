@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from stylecli.cli.environment import OptionsCommand
-from stylecli.cli.options import Json
+from stylecli.cli.options import Json, Quiet
 from stylecli.cli.output import print_json, print_line
 from stylecli.cli.progress import open_screen
 from stylecli.encoder.cache import WeightsStatus, pull, verify, weights_path, weights_status
@@ -28,7 +28,6 @@ Names = Annotated[
         autocompletion=_complete_names,
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
 
 @weights_app.command("list", cls=OptionsCommand)

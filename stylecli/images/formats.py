@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from stylecli.errors import OutputError, SettingsError
 from stylecli.messages import did_you_mean, escaped
@@ -60,10 +60,11 @@ class OutputOptions:
             raise SettingsError(
                 f"quality must be a whole number from 1 to 100, got {self.quality!r}."
             )
-        if type(self.bits) is not int or self.bits not in (8, 16):
+        if self.bits not in (8, 16):
             raise SettingsError(f"bits must be 8 or 16, got {self.bits!r}.")
-        if type(self.keep_alpha) is not bool:
-            raise SettingsError(f"keep_alpha must be true or false, got {self.keep_alpha!r}.")
+        keep_alpha: Any = self.keep_alpha  # of JSON it may be anything
+        if not isinstance(keep_alpha, bool):
+            raise SettingsError(f"keep_alpha must be true or false, got {keep_alpha!r}.")
 
 
 @functools.cache
