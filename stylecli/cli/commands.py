@@ -1,6 +1,6 @@
-"""The Typer program: stylising is its default command, and near misses are suggested.
+"""The Typer program: stylizing is its default command, and near misses are suggested.
 
-A first word that names a command is that command; anything else is a picture to stylise. A
+A first word that names a command is that command; anything else is a picture to stylize. A
 picture named like a command is given as `./weights`.
 """
 

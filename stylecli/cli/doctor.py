@@ -113,7 +113,7 @@ def device() -> dict[str, Any]:
 
 
 def encoders() -> dict[str, str]:
-    """State, place, source and licence of each encoder's weights; installed ones are verified."""
+    """State, place, source and license of each encoder's weights; installed ones are verified."""
     states = {}
     for row in weights_status():
         states[row.name] = f"{state_of(row)}, {row.file} ({row.spec.source}; {row.spec.license})"

@@ -12,8 +12,8 @@ from stylecli.settings import LAYER_FIELDS, NUMBER_FIELDS, Compute, Settings
 
 OBJECTIVE: Final = "Objective"
 SIZE: Final = "Size"
-STYLE: Final = "Style and colour"
-OPTIMIZER: Final = "Optimiser"
+STYLE: Final = "Style and color"
+OPTIMIZER: Final = "Optimizer"
 OUTPUT: Final = "Output"
 ENCODER: Final = "Encoder"
 DEVICE: Final = "Device"

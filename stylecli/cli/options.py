@@ -48,7 +48,7 @@ PARAMETERS: Final[tuple[inspect.Parameter, ...]] = (
     _setting("alpha", OBJECTIVE, "Weight of the content loss, instead of --strength."),
     _setting("beta", OBJECTIVE, "Weight of the style loss, instead of --strength."),
     _setting("tv", OBJECTIVE, "Weight of total variation: smooths everything."),
-    _setting("chroma_tv", OBJECTIVE, "Weight of total variation of colour alone."),
+    _setting("chroma_tv", OBJECTIVE, "Weight of total variation of color alone."),
     _setting("losses", OBJECTIVE, "Relative losses, or those of Gatys et al. to the letter."),
     _setting(
         "content_layers",
@@ -95,14 +95,14 @@ PARAMETERS: Final[tuple[inspect.Parameter, ...]] = (
     _setting(
         "color",
         STYLE,
-        "Whose colours: the style's; the content's under the style's brush (content); a style "
-        "recoloured before (match), or the result after (histogram).",
+        "Whose colors: the style's; the content's under the style's brush (content); a style "
+        "recolored before (match), or the result after (histogram).",
     ),
     option(
         "photo",
         bool,
         STYLE,
-        "A preset for photographs: start from the content, keep its shapes, take colours.",
+        "A preset for photographs: start from the content, keep its shapes, take colors.",
         default=False,
         show_default=False,
     ),
@@ -110,7 +110,7 @@ PARAMETERS: Final[tuple[inspect.Parameter, ...]] = (
         "mask",
         Path | None,
         STYLE,
-        "Regions of the content: white takes the style, black stays; or one colour each.",
+        "Regions of the content: white takes the style, black stays; or one color each.",
         metavar="PATH",
     ),
     option(
@@ -124,7 +124,7 @@ PARAMETERS: Final[tuple[inspect.Parameter, ...]] = (
     _setting("quality", OPTIMIZER, "How many iterations, in three steps."),
     _setting("iterations", OPTIMIZER, "Iterations over all scales, instead of --quality."),
     _setting("optimizer", OPTIMIZER, "L-BFGS converges better, Adam needs less memory."),
-    _setting("learning_rate", OPTIMIZER, "Step size.", show_default="the optimiser's"),
+    _setting("learning_rate", OPTIMIZER, "Step size.", show_default="the optimizer's"),
     _setting(
         "init",
         OPTIMIZER,

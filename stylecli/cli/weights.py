@@ -32,7 +32,7 @@ Names = Annotated[
 
 @weights_app.command("list", cls=OptionsCommand)
 def list_weights(json: Json = False) -> None:
-    """List the encoders: whether their weights are here, whose they are, their licence."""
+    """List the encoders: whether their weights are here, whose they are, their license."""
     rows = weights_status()
     if json:
         print_json([_as_dict(row) for row in rows])

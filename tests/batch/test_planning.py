@@ -119,7 +119,7 @@ def test_the_same_folder_in_and_out(contents: tuple[str, ...]) -> None:
             job.output.touch()
             Manifest(Path("p")).record(Outcome.of(job, "done"))
         contents = (*contents, "p/a_x.png")
-    assert len(found.notes) == 1 and "an earlier batch wrote here are left out." in found.notes[0]
+    assert "an earlier batch wrote here are left out." in found.notes[-1]
     again = plan("p/a_x.png", styles=["s/x.png"], folder=Path("p"))  # nothing else: meant so
     assert [job.output for job in again.jobs] == [Path("p/a_x_x.png")] and not again.notes
 

@@ -35,7 +35,7 @@ def test_help_without_torch() -> None:
 
 
 @pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
-def test_help_without_colour(child: Run, variables: dict[str, str]) -> None:
+def test_help_without_color(child: Run, variables: dict[str, str]) -> None:
     import os
 
     environment = {**os.environ, **variables}

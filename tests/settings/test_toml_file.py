@@ -111,7 +111,7 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
         ('style_layers = "a:b"', "style_layers|layer"),
         ('init = ""', "init must be a name or a path"),
         ("strength = 0.5\nalpha = 1", "cannot be combined"),
-        ("alpha = 0\nbeta = 0", "nothing to optimise"),
+        ("alpha = 0\nbeta = 0", "nothing to optimize"),
     ],
 )
 def test_what_makes_no_sense(tmp_path: Path, text: str, words: str) -> None:
