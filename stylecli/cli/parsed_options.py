@@ -13,11 +13,12 @@ from typing import Any, Final
 
 import typer
 
+from stylecli.cli.environment import EXCLUDES
 from stylecli.cli.option_factory import as_axis
 from stylecli.cli.options import PARAMETERS
 from stylecli.images.formats import OutputOptions
 from stylecli.job import JobOptions
-from stylecli.settings import EXCLUDED_BY, LAYER_FIELDS, NUMBER_FIELDS, Compute, Settings
+from stylecli.settings import LAYER_FIELDS, NUMBER_FIELDS, Compute, Settings
 from stylecli.settings.parsing import parse_layers, parse_numbers
 from stylecli.settings.presets import PHOTO
 from stylecli.settings.toml_file import checked, read_settings
@@ -36,8 +37,6 @@ class ParsedOptions(JobOptions):
 
 
 _PLAIN: Final = ("json", "quiet", "verbose", "dry_run", "mask", "accept_damaged")
-# An option on the command line sets aside a file's values of the options it excludes.
-_EXCLUDES: Final = {**EXCLUDED_BY, "quality": ("iterations",)}
 
 
 def takes_options(function: Callable[..., int | None]) -> Callable[..., int | None]:
@@ -126,7 +125,7 @@ def _settings_from_files(values: Mapping[str, Any], explicit: set[str]) -> dict[
 
 
 def _without(weaker: Mapping[str, Any], stronger: set[str]) -> dict[str, Any]:
-    excluded = stronger.union(*(_EXCLUDES.get(name, ()) for name in stronger))
+    excluded = stronger.union(*(EXCLUDES.get(name, ()) for name in stronger))
     return {name: value for name, value in weaker.items() if name not in excluded}
 
 

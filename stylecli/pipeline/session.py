@@ -14,6 +14,7 @@ from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.errors import OutputError, is_out_of_memory
 from stylecli.file_names import spare_name
 from stylecli.images.discovery import STREAM
+from stylecli.images.formats import format_of
 from stylecli.images.picture import Picture
 from stylecli.job import Job
 from stylecli.messages import reason
@@ -194,11 +195,12 @@ def _write(job: Job, content: Picture, pixels: torch.Tensor, recipe: Recipe) -> 
     """Write a picture; returns notes on what the format could not hold."""
     stream = sys.stdout.buffer if job.output == STREAM else None
     alpha = _alpha_for(content, pixels) if job.output_options.keep_alpha else None
+    kind = None if stream else format_of(job.output)  # a link's own suffix counts
 
     def write_to(target: Path | BinaryIO) -> tuple[str, ...]:
         options, text = job.output_options, recipe.to_json()
         return images.write_picture(
-            target, pixels, alpha=alpha, meta=content.meta, options=options, recipe=text
+            target, pixels, alpha=alpha, meta=content.meta, options=options, recipe=text, kind=kind
         )
 
     if stream is not None:

@@ -33,7 +33,7 @@ FEWEST: Final = 4  # styles to train with: some of them are held out
 # for style crops of one painting and of two, for content photos with their results and with
 # those of other photos.
 THRESHOLDS: Final = {"style": 0.59, "content": 0.97}
-Labelled = list[tuple[Path, str]]
+Labeled = list[tuple[Path, str]]
 
 
 def open_metric(name: str, compute: Compute) -> tuple[PerceptualMetric, encoders.Encoder]:
@@ -53,7 +53,7 @@ def compare_files(
     return metric.distances(read_picture(a).pixels, read_picture(b).pixels, long_side)
 
 
-def pictures_in(gallery: Path, on_note: OnNote = ignore_note) -> Labelled:
+def pictures_in(gallery: Path, on_note: OnNote = ignore_note) -> Labeled:
     """The pictures of a folder with the names of their styles.
 
     A picture in the folder is a style of its own, a folder in it a style with several pictures.
@@ -69,7 +69,7 @@ def pictures_in(gallery: Path, on_note: OnNote = ignore_note) -> Labelled:
 
 
 def build_gallery(
-    pictures: Labelled,
+    pictures: Labeled,
     metric: PerceptualMetric,
     encoder: encoders.Encoder,
     on_fraction: OnFraction,
@@ -93,7 +93,7 @@ def build_gallery(
 
 
 def train_gallery(
-    pictures: Labelled,
+    pictures: Labeled,
     metric: PerceptualMetric,
     encoder: encoders.Encoder,
     on_fraction: OnFraction,

@@ -53,7 +53,7 @@ GATYS_RATIO: Final = 1e7
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The recipe of a picture: objective, size and optimisation.
+    """The recipe of a picture: objective, size and optimization.
 
     `encoder` is a name or a weights file; `None` the one that goes with `quality`.
     `strength` in [0, 1] stands for `alpha` and `beta`, and excludes them. Layers are
@@ -63,7 +63,7 @@ class Settings:
     then the same at every size. `iterations` counts over all scales.
     `style_weights` are the shares of several styles, in any unit; `style_scale` the size of
     their strokes, one for all or one each; `style_size` the long side in pixels at which styles
-    are looked at, instead of the output's. `color` says whose colours the picture has.
+    are looked at, instead of the output's. `color` says whose colors the picture has.
 
     Raises `SettingsError` for values out of range.
     """
@@ -121,7 +121,7 @@ class Settings:
             if getattr(self, field.name) is None and field.default is not None:
                 raise SettingsError(f"{field.name} needs a value.")
         if self.loss_weights() == (0.0, 0.0):
-            raise SettingsError("alpha and beta are both 0: there is nothing to optimise.")
+            raise SettingsError("alpha and beta are both 0: there is nothing to optimize.")
 
     @property
     def encoder_name(self) -> str:

@@ -11,6 +11,7 @@ from stylecli.atomic import replace_file
 from stylecli.errors import InputError, OutputError, SettingsError
 from stylecli.messages import escaped, reason
 from stylecli.settings import Settings
+from stylecli.settings.parsing import decode_text
 
 MAX_BYTES: Final = 1_000_000
 
@@ -40,7 +41,7 @@ def read_settings(path: Path) -> Mapping[str, Any]:
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise ValueError("it is too long for settings")
-        values = tomllib.loads(data.decode("utf-8"))
+        values = tomllib.loads(decode_text(data))
     except OSError as error:
         raise InputError(f"cannot read {escaped(path)}: {reason(error)}.") from error
     except (ValueError, RecursionError) as error:

@@ -218,7 +218,10 @@ def test_the_picture_is_the_same_whoever_listens(run: Run, tmp_path: Path) -> No
     run()
     expected = (tmp_path / "out.png").read_bytes()
     listeners = ("--watch", "--preview", "--save-every", 1, "--plot", "a.png", "--force", "-q")
-    assert run(*listeners) == (0, "", "")
+    code, out, err = run(*listeners)
+    assert (code, out) == (0, "")
+    (line,) = err.splitlines()  # the page's address alone: it was asked for
+    assert line.startswith(f"Watch it at http://{ADDRESS}:")
     assert (tmp_path / "out.png").read_bytes() == expected
 
 

@@ -63,9 +63,9 @@ def test_strength_excludes_what_it_stands_for(name: str) -> None:
     assert message.startswith("strength cannot be combined with alpha or beta")
 
 
-def test_nothing_to_optimise() -> None:
+def test_nothing_to_optimize() -> None:
     message = refused(Settings, alpha=0.0, beta=0.0)
-    assert message == "alpha and beta are both 0: there is nothing to optimise."
+    assert message == "alpha and beta are both 0: there is nothing to optimize."
 
 
 @pytest.mark.parametrize(
