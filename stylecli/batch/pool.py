@@ -10,7 +10,7 @@ import torch
 
 from stylecli.batch.grouping import Group
 from stylecli.batch.outcome import Outcome
-from stylecli.batch.processes import end_with_parent, ignoring_ctrl_c, worker_context
+from stylecli.batch.processes import end_with_parent, starting_processes, worker_context
 from stylecli.batch.runner import Queue, Task
 from stylecli.batch.worker import Existing, work
 from stylecli.batch.worker_count import count_workers, threads_each, with_share
@@ -124,7 +124,7 @@ class _Worker:
         self.process = process_context.Process(
             target=_serve, args=(child_connection, threads), daemon=True
         )
-        with ignoring_ctrl_c():
+        with starting_processes():
             self.process.start()
         child_connection.close()  # else the end of file at its death would not arrive
 

@@ -1,4 +1,4 @@
-"""Worker processes: their start method, and that none outlives this process. No torch."""
+"""Worker processes: how every one is started, and that none outlives this process. No torch."""
 
 import contextlib
 import multiprocessing
@@ -12,6 +12,12 @@ from multiprocessing.context import ForkServerContext, SpawnContext
 from typing import Final
 
 _LOADED: Final = ["stylecli.batch.pool"]
+# Python puts the current folder, which may be a stranger's, before its own library for `-c`, by
+# which the fork server, the resource tracker and spawned workers start; not with this variable.
+SAFE_PATH: Final = "PYTHONSAFEPATH"
+# The only one of our variables that a worker needs: its jobs hold every option, and the address
+# of a mirror may hold a password.
+_INHERITED: Final = "STYLECLI_CACHE"
 
 
 def worker_context() -> ForkServerContext | SpawnContext:
@@ -32,7 +38,7 @@ def start_forkserver() -> bool:
     from multiprocessing import forkserver
 
     try:
-        with ignoring_ctrl_c():
+        with starting_processes():
             forkserver.set_forkserver_preload(_LOADED)
             forkserver.ensure_running()
     except OSError:
@@ -41,16 +47,37 @@ def start_forkserver() -> bool:
 
 
 @contextlib.contextmanager
-def ignoring_ctrl_c() -> Iterator[None]:
-    """Processes started within ignore the terminal's Ctrl-C from their first moment."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def starting_processes() -> Iterator[None]:
+    """Start processes within: they have a safe path, a clean environment, and ignore Ctrl-C.
+
+    The terminal sends Ctrl-C to all processes, from the first moment of each.
+    """
+    with _clean_environment():
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, handler)
+
+
+@contextlib.contextmanager
+def _clean_environment() -> Iterator[None]:
+    """Within, the environment holds none of our variables but the cache, and asks for safety."""
+    changed = [name for name in os.environ if name.startswith("STYLECLI_") and name != _INHERITED]
+    before = {name: os.environ.get(name) for name in (*changed, SAFE_PATH)}
+    for name in changed:
+        del os.environ[name]
+    os.environ[SAFE_PATH] = "1"
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, handler)
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def end_with_parent() -> None:
