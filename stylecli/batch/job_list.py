@@ -30,11 +30,11 @@ class BadLine:
     why: str
 
 
-def read_lines(lines: Iterable[str]) -> Iterator[Line | BadLine]:
+def read_lines(lines: Iterable[str], root: Path = Path()) -> Iterator[Line | BadLine]:
     """The jobs of a list, one a line: a path, `content,style[,output]` in CSV, or JSON.
 
     A JSON job is an object with `content`, `style` or `styles`, `output`, and any setting. Empty
-    lines and those that begin with # are passed over.
+    lines and those that begin with # are passed over. `root` is the folder of relative paths.
     """
     for number, line in enumerate(lines, 1):
         text = line.strip("\r\n")
@@ -43,15 +43,15 @@ def read_lines(lines: Iterable[str]) -> Iterator[Line | BadLine]:
         try:
             if len(text) > MAX_LINE:
                 raise ValueError("it is too long")
-            yield _line(number, text)
+            yield _line(number, text, root)
         except (ValueError, RecursionError, csv.Error) as error:
             yield BadLine(number, " ".join(str(error).split()).rstrip("."))
 
 
-def _line(number: int, text: str) -> Line:
+def _line(number: int, text: str, root: Path) -> Line:
     if text.lstrip().startswith("{"):
         return _json_line(number, text)
-    if os.path.exists(text):  # a path may hold a comma
+    if os.path.exists(root / text):  # a path may hold a comma
         return Line(number, Path(text))
     cells = next(csv.reader([text], strict=True, skipinitialspace=True))
     if not 1 <= len(cells) <= 3 or not all(cells):

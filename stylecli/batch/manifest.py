@@ -1,8 +1,11 @@
 """Manifest of a batch: a JSON line for each job, appended when its picture is written."""
 
 import contextlib
+import errno
 import json
+import math
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +15,11 @@ from stylecli.errors import OutputError
 from stylecli.messages import escaped, reason
 
 NAME: Final = "manifest.jsonl"
+MAX_LINE: Final = 1_000_000  # bytes of one record, which has some 3,000
+MOST_DISTANCES: Final = 16
+LONGEST_NAME: Final = 64
+PATIENCE: Final = 10.0  # seconds to wait for another batch's lock
+POLL: Final = 0.01
 
 
 class Manifest:
@@ -23,6 +31,7 @@ class Manifest:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
+        self._patience = PATIENCE
         self._recorded: dict[str, Mapping[str, float]] | None = None
 
     def record(self, outcome: Outcome) -> None:
@@ -37,7 +46,7 @@ class Manifest:
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
             descriptor = os.open(self.path, flags, 0o666)
             try:
-                _wait_for(descriptor)
+                self._wait_for(descriptor)
                 text = json.dumps(outcome.to_dict(), allow_nan=False) + "\n"
                 data = self._mend(descriptor) + text.encode()
                 if os.write(descriptor, data) != len(data):
@@ -49,6 +58,28 @@ class Manifest:
                 self._made()[outcome.output] = outcome.distances
         except OSError as error:
             raise OutputError(f"cannot write {escaped(self.path)}: {reason(error)}.") from error
+
+    def _wait_for(self, descriptor: int) -> None:
+        """Hold the file until it is closed: what another batch is writing is no line cut short.
+
+        A lock that stays is no batch's, which holds it for a moment: it is passed over, since
+        whoever may read the folder could stop all work in it.
+        """
+        with contextlib.suppress(ImportError):  # Windows has no such locks
+            import fcntl
+
+            end = time.monotonic() + self._patience
+            while True:
+                try:
+                    return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError as error:
+                    held = error.errno in (errno.EWOULDBLOCK, errno.EACCES)
+                    if not held:  # some file systems have no locks
+                        return
+                if time.monotonic() >= end:
+                    self._patience = 0.0
+                    return
+                time.sleep(POLL)
 
     def _mend(self, descriptor: int) -> bytes:
         """A line's end, where the last line has none."""
@@ -71,7 +102,7 @@ class Manifest:
                 if line.get("status") != "failed":
                     output, distances = str(line.get("output")), line.get("distances")
                     known = self._recorded.get(output, {})
-                    self._recorded[output] = distances if isinstance(distances, dict) else known
+                    self._recorded[output] = _numbers(distances) or known
         return self._recorded
 
     def _lines(self) -> list[dict[str, Any]]:
@@ -81,19 +112,22 @@ class Manifest:
             raise OutputError(f"cannot read {escaped(self.path)}: {reason(error)}.") from error
 
 
-def _wait_for(descriptor: int) -> None:
-    """Hold a file until it is closed: what another batch is just writing is no line cut short."""
-    with contextlib.suppress(ImportError, OSError):  # Windows and some file systems have no locks
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+def _numbers(values: Any) -> dict[str, float]:
+    """Finite numbers by name: whoever may write the folder may have written anything."""
+    if not isinstance(values, dict) or len(values) > MOST_DISTANCES:
+        return {}
+    numbers = {}
+    for name, value in values.items():
+        if isinstance(value, float) and math.isfinite(value):
+            numbers[name[:LONGEST_NAME]] = value
+    return numbers
 
 
 def read_manifest(path: Path) -> list[dict[str, Any]]:
     """The records of a manifest, in order; a line that was cut short is left out."""
     records = []
     with path.open("rb") as file:
-        for line in file:
+        while line := file.readline(MAX_LINE):
             try:
                 values = json.loads(line)
             except (ValueError, RecursionError):

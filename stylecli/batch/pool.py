@@ -110,7 +110,7 @@ class LocalEngine:
             job.settings.encoder_name: job for group in groups for job in group.jobs
         }.values():
             with contextlib.suppress(StylecliError):
-                self.serial.session.encoder(job.settings)
+                self.serial.session.encoder(job)
 
 
 class _Worker:

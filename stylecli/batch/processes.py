@@ -15,9 +15,9 @@ _LOADED: Final = ["stylecli.batch.pool"]
 # Python puts the current folder, which may be a stranger's, before its own library for `-c`, by
 # which the fork server, the resource tracker and spawned workers start; not with this variable.
 SAFE_PATH: Final = "PYTHONSAFEPATH"
-# The only one of our variables that a worker needs: its jobs hold every option, and the address
-# of a mirror may hold a password.
-_INHERITED: Final = "STYLECLI_CACHE"
+# Variables that no worker needs: its jobs hold every option, and a mirror's address may hold a
+# password.
+_OURS: Final = "STYLECLI_"
 
 
 def worker_context() -> ForkServerContext | SpawnContext:
@@ -65,8 +65,8 @@ def starting_processes() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _clean_environment() -> Iterator[None]:
-    """Within, the environment holds none of our variables but the cache, and asks for safety."""
-    changed = [name for name in os.environ if name.startswith("STYLECLI_") and name != _INHERITED]
+    """Within, the environment holds none of our variables, and asks for a safe path."""
+    changed = [name for name in os.environ if name.startswith(_OURS)]
     before = {name: os.environ.get(name) for name in (*changed, SAFE_PATH)}
     for name in changed:
         del os.environ[name]

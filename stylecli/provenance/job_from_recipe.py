@@ -11,7 +11,7 @@ from stylecli.encoder.registry import ENCODERS, is_path, spec_of_hash
 from stylecli.errors import InputError, WeightsError
 from stylecli.images import read_recipe
 from stylecli.images.input_bytes import digest_of
-from stylecli.job import NAMED_STARTS, Job
+from stylecli.job import NAMED_STARTS, Job, files_named_by
 from stylecli.messages import escaped
 from stylecli.provenance.recipe import Ingredient, Recipe, parse_recipe
 from stylecli.settings import QUALITY_ENCODERS, Compute, Precision, Settings
@@ -37,18 +37,24 @@ def borrowed_settings(picture: Path) -> tuple[Settings, str]:
     """The settings in a picture for another one, and a note where its encoder is another now.
 
     An encoder that goes with the quality is left to it, so that another quality may have its own.
-    Raises `InputError`.
+    A picture to start from and a weights file are left out, and told: a recipe comes with a
+    picture from anywhere, and names no file to read. Raises `InputError`.
     """
     recipe = recipe_in(picture)
-    recorded, settings, note = recipe.encoder, recipe.settings, ""
+    recorded, settings, notes = recipe.encoder, recipe.settings, []
     spec = spec_of_hash(recorded.sha256)
     if spec is not None and ENCODERS.get(spec.name) == spec:
         settings = replace(settings, encoder=spec.name)
     elif recorded.name in ENCODERS:
-        note = f"the encoder {recorded.name} is another one than {escaped(picture)} was made with"
+        notes.append(
+            f"the encoder {recorded.name} is another one than {escaped(picture)} was made with"
+        )
+    for name in files_named_by(settings):
+        notes.append(f"the {name} of {escaped(picture)} is a file, and left out: add --{name} PATH")
+        settings = replace(settings, **{name: getattr(Settings(), name)})
     if settings.encoder == QUALITY_ENCODERS[settings.quality]:
         settings = replace(settings, encoder=None)
-    return settings, note
+    return settings, "; ".join(notes)
 
 
 def replay_of(
@@ -61,8 +67,9 @@ def replay_of(
 ) -> Replay:
     """The job that made a picture, for another output.
 
-    Its inputs are looked for by name: among `moved`, beside the picture, and in the current
-    folder, first those with the recorded hash. Raises `InputError` for one that is not found.
+    Its inputs are those with the recorded hash: among `moved`, and by name beside the picture and
+    in the current folder. One of `moved` is taken by its name as well, with a note, since it was
+    given by hand. Raises `InputError` for one that is not found.
     """
     recipe = recipe_in(picture)
     folders = (picture.absolute().parent, Path.cwd())
@@ -74,6 +81,11 @@ def replay_of(
             raise InputError(
                 f"cannot find {role} {escaped(ingredient.name)} of {escaped(picture)}: "
                 "add --input PATH."
+            )
+        if not same and path not in moved:
+            raise InputError(
+                f"{role} {escaped(path)} is not the file that {escaped(picture)} was made from: "
+                "add --input PATH of the right one, or of this one to take it all the same."
             )
         if not same:
             notes.append(f"{role} {escaped(path)} has changed since the picture was made")
@@ -114,7 +126,7 @@ def _encoder(
     spec = spec_of_hash(recorded.sha256)
     current = spec is not None and ENCODERS.get(spec.name) == spec
     if spec is not None and current and not is_path(recorded.name):
-        if not status_of(spec).usable:
+        if not status_of(spec).present:
             raise missing(spec)
         if spec.name != recorded.name:
             notes.append(f"the encoder {escaped(recorded.name)} is called {spec.name} now")

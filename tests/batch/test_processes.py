@@ -45,7 +45,6 @@ def test_the_current_folder_is_nobodys_library(
         (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'planted')!r}, 'w')\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STYLECLI_WEIGHTS_URL", "https://me:secret@example.org")
-    monkeypatch.setenv("STYLECLI_CACHE", "here")
     monkeypatch.setattr("stylecli.batch.processes._LOADED", [])
     server = forkserver.ForkServer()
     monkeypatch.setattr(forkserver, "set_forkserver_preload", server.set_forkserver_preload)
@@ -59,7 +58,6 @@ def test_the_current_folder_is_nobodys_library(
             path = Path(f"/proc/{process}/environ")
             settings = dict(part.split(b"=", 1) for part in path.read_bytes().split(b"\0") if part)
             assert settings[b"PYTHONSAFEPATH"] == b"1"
-            assert settings[b"STYLECLI_CACHE"] == b"here"
             assert b"STYLECLI_WEIGHTS_URL" not in settings
         assert os.environ["STYLECLI_WEIGHTS_URL"].endswith("example.org")
         assert "PYTHONSAFEPATH" not in os.environ
