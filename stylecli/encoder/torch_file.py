@@ -2,19 +2,20 @@
 
 torch.save writes a pickle with names and shapes, and the storages beside it: in an archive that is
 not compressed, before torch 1.6 one after another. The pickle is not executed: its few operations
-are interpreted here, into descriptions, since even `weights_only` takes gigabytes for a pickle
-that asks for them. What is read is bounded by the file's own size.
+are interpreted, since even `weights_only` takes gigabytes for a pickle that asks for them. What
+is read is bounded by the file's own size.
 """
 
 import io
-import pickletools
 import struct
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final, NamedTuple
+from typing import Any, BinaryIO, Final
 
 import torch
+
+from stylecli.encoder.torch_pickle import Storage, TorchPickle, View
 
 MAX_HEADER: Final = 2**17  # bytes of a pickle or of an archive's directory; VGG-19's take 10 KB
 MAX_DIMENSIONS: Final = 8
@@ -31,26 +32,6 @@ _MALFORMED: Final = (
     RuntimeError,
 )
 _LOCAL_ENTRY: Final = struct.Struct("<4s22xHH")  # of an archive: mark, lengths of name and extra
-_TYPES: Final = {
-    "DoubleStorage": torch.float64,
-    "FloatStorage": torch.float32,
-    "HalfStorage": torch.float16,
-    "BFloat16Storage": torch.bfloat16,
-    "LongStorage": torch.int64,
-}
-
-
-class _Storage(NamedTuple):
-    dtype: torch.dtype
-    key: str
-    count: int
-
-
-class _View(NamedTuple):
-    storage: _Storage
-    offset: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -91,7 +72,7 @@ def read_torch_file(path: Path) -> dict[str, Any]:
         if not isinstance(state, dict):
             raise ValueError(f"it holds a {type(state).__name__}")
         stored = {
-            name: _stored(path, value, starts) if isinstance(value, _View) else value
+            name: _stored(path, value, starts) if isinstance(value, View) else value
             for name, value in state.items()
         }
         views = [value for value in stored.values() if isinstance(value, StoredTensor)]
@@ -125,7 +106,7 @@ class _Bounded(io.RawIOBase):
         return True
 
 
-def _stored(path: Path, view: _View, starts: dict[_Storage, int]) -> StoredTensor:
+def _stored(path: Path, view: View, starts: dict[Storage, int]) -> StoredTensor:
     storage, offset, shape, strides = view
     if not len(shape) == len(strides) <= MAX_DIMENSIONS:
         raise ValueError("its shapes make no sense")
@@ -142,7 +123,7 @@ def _stored(path: Path, view: _View, starts: dict[_Storage, int]) -> StoredTenso
     return StoredTensor(path, storage.dtype, shape, strides, start, extent)
 
 
-def _archive(file: _Bounded) -> tuple[Any, dict[_Storage, int]]:
+def _archive(file: _Bounded) -> tuple[Any, dict[Storage, int]]:
     """What the pickle of an archive describes, and where each storage begins."""
     with zipfile.ZipFile(file) as archive:  # type: ignore[call-overload]  # it is a binary file
         entries = {entry.filename: entry for entry in archive.infolist()}
@@ -157,7 +138,7 @@ def _archive(file: _Bounded) -> tuple[Any, dict[_Storage, int]]:
         root = pickled.removesuffix("data.pkl")
         if f"{root}byteorder" in entries and archive.read(f"{root}byteorder") != b"little":
             raise ValueError("its numbers are of another byte order")
-        header = _Header(io.BytesIO(archive.read(pickled)))
+        header = TorchPickle(io.BytesIO(archive.read(pickled)))
     state = header.interpret()
     starts = {}
     for storage in header.storages.values():
@@ -171,9 +152,9 @@ def _archive(file: _Bounded) -> tuple[Any, dict[_Storage, int]]:
     return state, starts
 
 
-def _sequence(file: _Bounded) -> tuple[Any, dict[_Storage, int]]:
+def _sequence(file: _Bounded) -> tuple[Any, dict[Storage, int]]:
     """The same of a file from before torch 1.6: five pickles, then the storages."""
-    header = _Header(io.BytesIO(file.read(min(file.size, MAX_HEADER))))
+    header = TorchPickle(io.BytesIO(file.read(min(file.size, MAX_HEADER))))
     if header.interpret() != _MAGIC or header.interpret() != _PROTOCOL:
         raise ValueError("it is no file of torch.save")
     if header.interpret()["little_endian"] is not True:
@@ -191,117 +172,3 @@ def _sequence(file: _Bounded) -> tuple[Any, dict[_Storage, int]]:
         if place > file.size:
             raise ValueError("it is truncated")
     return state, starts
-
-
-class _Header:
-    """Interprets pickles that hold numbers, texts, dicts, lists, tuples and tensors, alone."""
-
-    def __init__(self, stream: io.BytesIO) -> None:
-        self.stream = stream
-        self.storages: dict[str, _Storage] = {}
-        self.stack: list[Any] = []
-        self.marks: list[int] = []
-        self.memo: dict[Any, Any] = {}
-
-    def interpret(self) -> Any:
-        """The value of the next pickle. Raises `ValueError`, `LookupError` or `TypeError`."""
-        self.stack, self.marks, self.memo = [], [], {}
-        for opcode, argument, _ in pickletools.genops(self.stream):
-            if opcode.name == "STOP":
-                return self.stack.pop()
-            self._step(opcode.name, argument)
-        raise ValueError("it is truncated")
-
-    def _step(self, name: str, argument: Any) -> None:
-        stack = self.stack
-        match name:
-            case "PROTO":
-                pass
-            case "BININT" | "BININT1" | "BININT2" | "LONG1" | "BINFLOAT" | "GLOBAL":
-                stack.append(argument if name != "GLOBAL" else _Name(argument))
-            case "BINUNICODE" | "SHORT_BINSTRING" | "BINSTRING":
-                stack.append(argument)
-            case "NONE" | "NEWTRUE" | "NEWFALSE":
-                stack.append({"NONE": None, "NEWTRUE": True, "NEWFALSE": False}[name])
-            case "EMPTY_DICT" | "EMPTY_LIST" | "EMPTY_TUPLE":
-                stack.append({"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_TUPLE": tuple}[name]())
-            case "BINPUT" | "LONG_BINPUT":
-                self.memo[argument] = stack[-1]
-            case "BINGET" | "LONG_BINGET":
-                stack.append(self.memo[argument])
-            case "MARK":
-                self.marks.append(len(stack))
-            case "TUPLE":
-                stack.append(tuple(self._since_mark()))
-            case "TUPLE1" | "TUPLE2" | "TUPLE3":
-                count = int(name[-1])
-                stack[-count:] = [tuple(stack[-count:])]
-            case "APPEND" | "SETITEM":
-                items = [stack.pop()] if name == "APPEND" else [stack.pop(-2), stack.pop()]
-                _fill(stack[-1], items)
-            case "APPENDS" | "SETITEMS":
-                items = self._since_mark()
-                _fill(stack[-1], items)
-            case "BINPERSID":
-                stack.append(self._storage(stack.pop()))
-            case "REDUCE":
-                arguments = stack.pop()
-                stack.append(_call(stack.pop(), arguments))
-            case "BUILD":
-                stack.pop()  # attributes, such as the versions of a state dict
-            case _:
-                raise ValueError("it holds more than plain tensors")
-
-    def _since_mark(self) -> list[Any]:
-        mark = self.marks.pop()
-        items = self.stack[mark:]
-        del self.stack[mark:]
-        return items
-
-    def _storage(self, words: Any) -> _Storage:
-        _, kind, key, _, count, *view = words
-        if view not in ([], [None]) or type(count) is not int or count < 0:
-            raise ValueError("its storages make no sense")
-        storage = _Storage(_TYPES[kind.rpartition(" ")[2]], str(key), count)
-        if self.storages.setdefault(storage.key, storage) != storage:
-            raise ValueError("its storages make no sense")
-        return storage
-
-
-class _Name(str):
-    """A name of Python's that a pickle holds, such as `torch FloatStorage`."""
-
-
-def _fill(target: Any, items: list[Any]) -> None:
-    if isinstance(target, list):
-        target.extend(items)
-    elif isinstance(target, dict):
-        for name, value in zip(items[::2], items[1::2], strict=True):
-            if not isinstance(name, str | int):  # nested tuples would be hashed without end
-                raise ValueError("its names are no texts")
-            target[name] = value
-    else:
-        raise ValueError("it holds more than plain tensors")
-
-
-def _call(function: Any, arguments: Any) -> Any:
-    """What one of the few known functions makes of its arguments."""
-    match str(function) if isinstance(function, _Name) else "":
-        case "collections OrderedDict":
-            values: dict[Any, Any] = {}
-            pairs = arguments[0] if arguments else []
-            while pairs:  # taken out, so that no list can be copied again and again
-                name, value = pairs.pop()
-                _fill(values, [name, value])
-            return values
-        case "torch._utils _rebuild_tensor" | "torch._utils _rebuild_tensor_v2":
-            storage, offset, shape, strides = arguments[:4]
-            if not isinstance(storage, _Storage):
-                raise ValueError("its tensors have no storage")
-            if not (isinstance(shape, tuple) and isinstance(strides, tuple)):
-                raise ValueError("its shapes make no sense")
-            return _View(storage, offset, shape, strides)
-        case "torch._utils _rebuild_parameter":
-            return arguments[0]
-        case _:
-            raise ValueError("it holds more than plain tensors")
