@@ -52,7 +52,7 @@ def starting_processes() -> Iterator[None]:
 
     The terminal sends Ctrl-C to all processes, from the first moment of each.
     """
-    with _clean_environment():
+    with clean_environment():
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -64,7 +64,7 @@ def starting_processes() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _clean_environment() -> Iterator[None]:
+def clean_environment() -> Iterator[None]:
     """Within, the environment holds none of our variables, and asks for a safe path."""
     changed = [name for name in os.environ if name.startswith(_OURS)]
     before = {name: os.environ.get(name) for name in (*changed, SAFE_PATH)}

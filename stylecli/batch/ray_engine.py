@@ -8,6 +8,7 @@ import contextlib
 import logging
 import os
 import re
+import secrets
 import signal
 import socket
 import threading
@@ -15,12 +16,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import torch
 
 from stylecli.batch.grouping import Group, located, with_paths_of
 from stylecli.batch.outcome import Outcome
+from stylecli.batch.processes import clean_environment
 from stylecli.batch.runner import Queue, Task
 from stylecli.batch.worker import Existing, work
 from stylecli.errors import MemoryLimitError, UsageError
@@ -31,6 +34,11 @@ ATTEMPTS: Final = 3  # for a group whose machine was lost, and for an actor to c
 HEARTBEAT: Final = 1.0  # seconds between looks at progress and at machines
 PATIENCE: Final = 60.0  # seconds to wait for a machine where there is none
 ANSWER: Final = 10.0  # seconds in which a cluster's head has to answer
+# By its name it is for other systems; on each it keeps Ray's servers to the loopback address.
+LOOPBACK_ALONE: Final = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+RAY: Final = "ray>=2.52,<3"
+OLDEST: Final = (2, 52)  # the first that asks for a token
+PACKAGE_FOLDER: Final = Path(__file__).parents[2]
 Ended = Iterator[tuple[Group, list[Outcome]]]
 
 
@@ -67,7 +75,7 @@ class RayEngine:
     ) -> None:
         self.address, self.workers = address, workers
         self.say = on_message or (lambda _: None)
-        self.ray = _import_ray()
+        self.ray = _import_ray(local=self._address == "local")
         self.handles: list[_WorkerHandle] = []
         self.failed_starts: Counter[str] = Counter()  # by node: actors that died before a task
         self.fault = "there is none"  # why no machine can work, as far as is known
@@ -87,11 +95,15 @@ class RayEngine:
             if began:
                 self.ray.shutdown()
 
+    @property
+    def _address(self) -> str:
+        return self.address or os.environ.get("RAY_ADDRESS") or "local"
+
     def _connect(self) -> bool:
         """Join the cluster or start one here; returns whether there was no connection before."""
         if self.ray.is_initialized():
             return False
-        address = self.address or os.environ.get("RAY_ADDRESS") or "local"
+        address = self._address
         self.say("Starting Ray" if address == "local" else f"Joining the Ray cluster at {address}")
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         if address == "local":
@@ -99,7 +111,9 @@ class RayEngine:
         handler = signal.getsignal(signal.SIGTERM)
         try:
             check_reachable(address)
-            self.ray.init(address, **quiet)
+            # Workers look for modules where the driver is: in our own folder, not in a stranger's.
+            with clean_environment(), contextlib.chdir(PACKAGE_FOLDER):
+                self.ray.init(address, **quiet)
         except Exception as error:  # ConnectionError, RuntimeError and others
             raise UsageError(f"cannot join a Ray cluster at {address}: {_brief(error)}.") from error
         finally:  # with Ray's own handler the program would end with code 15, not by the signal
@@ -253,14 +267,27 @@ def _brief(error: Exception) -> str:
     return " ".join(lines[-1].split())[:300].rstrip(".") if lines else type(error).__name__
 
 
-def _import_ray() -> Any:
-    """Ray, without its usage statistics. Raises `UsageError` where it is not installed."""
+def _import_ray(*, local: bool) -> Any:
+    """Ray, without its usage statistics; one started here asks for a token that we alone know.
+
+    Ray runs the code of whoever can talk to it, and every user of this machine could. Raises
+    `UsageError` where it is not installed, or too old to ask for one.
+    """
+    if local:  # in the environment, since a file in the home folder would stay
+        os.environ[LOOPBACK_ALONE] = "0"
+        os.environ["RAY_AUTH_MODE"] = "token"
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # leave CUDA's variable be
     try:
         import ray
     except ImportError as error:
         raise UsageError(
-            "--engine ray needs Ray: pip install 'stylecli[ray]', or use --engine local."
+            f"--engine ray needs Ray: pip install '{RAY}', or use --engine local."
         ) from error
+    if tuple(map(int, ray.__version__.split(".")[:2])) < OLDEST:
+        raise UsageError(
+            f"Ray {ray.__version__} runs the code of anyone who can reach it: pip install '{RAY}', "
+            "or use --engine local."
+        )
     return ray

@@ -10,9 +10,9 @@ from stylecli.encoder.cache import missing, status_of
 from stylecli.encoder.registry import ENCODERS, is_path, spec_of_hash
 from stylecli.errors import InputError, WeightsError
 from stylecli.images import read_recipe
-from stylecli.images.input_bytes import digest_of
 from stylecli.job import NAMED_STARTS, Job, files_named_by
 from stylecli.messages import escaped
+from stylecli.provenance.hashing import Digests
 from stylecli.provenance.recipe import Ingredient, Recipe, parse_recipe
 from stylecli.settings import QUALITY_ENCODERS, Compute, Precision, Settings
 
@@ -71,12 +71,12 @@ def replay_of(
     in the current folder. One of `moved` is taken by its name as well, with a note, since it was
     given by hand. Raises `InputError` for one that is not found.
     """
-    recipe = recipe_in(picture)
+    recipe, digests = recipe_in(picture), Digests()
     folders = (picture.absolute().parent, Path.cwd())
     notes: list[str] = []
 
     def find(ingredient: Ingredient, role: str) -> Path:
-        path, same = _find(ingredient, moved, folders)
+        path, same = _find(ingredient, moved, folders, digests)
         if path is None:
             raise InputError(
                 f"cannot find {role} {escaped(ingredient.name)} of {escaped(picture)}: "
@@ -91,7 +91,9 @@ def replay_of(
             notes.append(f"{role} {escaped(path)} has changed since the picture was made")
         return path
 
-    settings = replace(recipe.settings, encoder=_encoder(picture, recipe, moved, folders, notes))
+    settings = replace(
+        recipe.settings, encoder=_encoder(picture, recipe, moved, folders, notes, digests)
+    )
     if recipe.init is not None and settings.init not in NAMED_STARTS:
         settings = replace(settings, init=str(find(recipe.init, "the start")))
     if recipe.version != __version__:
@@ -116,6 +118,7 @@ def _encoder(
     moved: Iterable[Path],
     folders: Iterable[Path],
     notes: list[str],
+    digests: Digests,
 ) -> str:
     """The name or file of the very encoder that a recipe records.
 
@@ -132,7 +135,7 @@ def _encoder(
             notes.append(f"the encoder {escaped(recorded.name)} is called {spec.name} now")
         return spec.name
     named = replace(recorded, name=spec.file_name) if spec and not current else recorded
-    path, same = _find(named, moved, folders)
+    path, same = _find(named, moved, folders, digests)
     if path is not None and same:
         return str(path)
     former = "a former version of " if recorded.name in ENCODERS else ""
@@ -150,14 +153,14 @@ def _precision(recipe: Recipe) -> Precision:
 
 
 def _find(
-    ingredient: Ingredient, moved: Iterable[Path], folders: Iterable[Path]
+    ingredient: Ingredient, moved: Iterable[Path], folders: Iterable[Path], digests: Digests
 ) -> tuple[Path | None, bool]:
     """A file for an ingredient, and whether it is the very one."""
     name = Path(ingredient.name).name  # a forged recipe must not lead anywhere else
     places = [*moved, *(folder / name for folder in folders)]
     files = [path for path in places if _is_file(path)]
     for path in files:
-        if _digest(path) == ingredient.sha256:
+        if _digest(path, digests) == ingredient.sha256:
             return path, True
     named = [path for path in files if path.name == name]
     return (named[0], False) if named else (None, False)
@@ -171,8 +174,9 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _digest(path: Path) -> str:
+def _digest(path: Path, digests: Digests) -> str:
+    """SHA-256 of a file, read once however many inputs a recipe lists."""
     try:
-        return digest_of(path)
+        return digests.of(path)
     except InputError:
         return ""

@@ -1,5 +1,6 @@
 """Settings as a TOML file: `--save-recipe` writes it, `--config` reads it; and from a picture."""
 
+import re
 import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -12,7 +13,10 @@ from stylecli.messages import escaped, reason
 from stylecli.quoting import toml_value
 from stylecli.settings import Settings
 
-MAX_BYTES: Final = 1_000_000
+MAX_BYTES: Final = 2**16
+_MARKS: Final = re.compile(r"[=,\[\]{}\n#]")
+_QUOTED: Final = re.compile(r'"(?:[^"\\\n]|\\.){0,200}"|\'[^\'\n]{0,200}\'')
+MAX_DOTS: Final = 16  # between two marks of a line; settings have no nested keys
 
 
 def write_settings(path: Path, settings: Settings, files: Collection[str] = ()) -> None:
@@ -43,7 +47,7 @@ def read_settings(path: Path) -> Mapping[str, Any]:
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise ValueError("it is too long for settings")
-        values = tomllib.loads(data.decode("utf-8"))
+        values = tomllib.loads(_flat(data.decode("utf-8")))
     except OSError as error:
         raise InputError(f"cannot read {escaped(path)}: {reason(error)}.") from error
     except (ValueError, RecursionError) as error:
@@ -53,6 +57,17 @@ def read_settings(path: Path) -> Mapping[str, Any]:
         return checked(values)
     except SettingsError as error:
         raise SettingsError(f"in {escaped(path)}: {error}") from error
+
+
+def _flat(text: str) -> str:
+    """The text, without keys of very many parts: the parser takes the square of their number.
+
+    Raises `ValueError`.
+    """
+    for part in _MARKS.split(_QUOTED.sub("", text)):
+        if part.count(".") > MAX_DOTS:
+            raise ValueError("its keys are nested")
+    return text
 
 
 def checked(values: Mapping[str, Any]) -> dict[str, Any]:

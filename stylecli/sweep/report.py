@@ -16,6 +16,7 @@ from stylecli.batch.outcome import Outcome
 from stylecli.images import read_picture, to_pil
 from stylecli.images.writing import on_white
 from stylecli.job import Job
+from stylecli.messages import escaped
 from stylecli.provenance.command_line import command_of
 from stylecli.quoting import csv_cell, file_name, script_json
 from stylecli.settings.parsing import text_of
@@ -31,6 +32,7 @@ _THUMB: Final = 320  # pixels of a picture inside the page
 _TEMPLATE: Final = Path(__file__).parent / "sweep.html"
 _LOSSES: Final = ("content", "style", "total")
 NOT_PASTED: Final = "none: a name in it holds characters that cannot safely be pasted"
+MOST_NAMED: Final = 4  # styles in a title
 _DISTANCES: Final = ("content_distance", "style_distance")
 
 
@@ -78,8 +80,10 @@ def _lines(outcome: Outcome) -> tuple[str, ...]:
 
 def _title(plan: SweepPlan) -> str:
     job = plan.cells[0].job
-    styles = " + ".join(style.name for style in job.styles)
-    return f"{job.content.name} in the style of {styles}"
+    styles = " + ".join(style.name for style in job.styles[:MOST_NAMED])
+    others = len(job.styles) - MOST_NAMED
+    rest = f" and {others} more" if others > 0 else ""
+    return escaped(f"{job.content.name} in the style of {styles}{rest}")
 
 
 def _table(plan: SweepPlan, pairs: Sequence[tuple[Cell, Outcome]]) -> str:

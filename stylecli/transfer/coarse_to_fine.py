@@ -8,10 +8,10 @@ from typing import Any, Final
 import torch
 
 from stylecli.errors import InputError, MemoryLimitError, is_out_of_memory
-from stylecli.settings import Compute, Settings
+from stylecli.settings import MAX_SIZE, Compute, Settings
 from stylecli.transfer.compute.cuda_graph import GraphReplay
 from stylecli.transfer.compute.malloc import release_free_memory
-from stylecli.transfer.memory_plan import ScalePlan, memory_limit, plans
+from stylecli.transfer.memory_plan import HISTORY, ScalePlan, memory_limit, plans
 from stylecli.transfer.objective.objective import Objective
 from stylecli.transfer.objective.targets import Targets
 from stylecli.transfer.optim.adam import DEFAULT_RATE, Adam
@@ -261,8 +261,12 @@ def _kept(run: Run, image: torch.Tensor) -> torch.Tensor:
 
 
 def _plan_of(resume: State, scale: Scale) -> ScalePlan:
-    plan = resume["plan"]
-    return ScalePlan(scale.size, int(plan["history"]), plan["tile"], 0)
+    history, tile = resume["plan"]["history"], resume["plan"]["tile"]
+    if type(history) is not int or not 1 <= history <= HISTORY:
+        raise ValueError(f"no plan has a history of {history!r}")
+    if tile is not None and (type(tile) is not int or not 64 <= tile <= MAX_SIZE):
+        raise ValueError(f"no plan has tiles of {tile!r}")
+    return ScalePlan(scale.size, history, tile, 0)
 
 
 def _moved(value: Any, device: torch.device) -> Any:

@@ -212,7 +212,7 @@ def test_former_bundled_encoder_is_taken_where_it_is(
     weights.write_bytes(b"the weights")
     real = digest_of
     monkeypatch.setattr(
-        "stylecli.provenance.job_from_recipe.digest_of",
+        "stylecli.provenance.hashing.digest_of",
         lambda path: FORMER_COMPACT.sha256 if path == weights else real(path),
     )
     found = replay_of(picture, tmp_path / "again.png")
