@@ -91,9 +91,8 @@ def replay_of(
             notes.append(f"{role} {escaped(path)} has changed since the picture was made")
         return path
 
-    settings = replace(
-        recipe.settings, encoder=_encoder(picture, recipe, moved, folders, notes, digests)
-    )
+    encoder = _encoder(picture, recipe, moved, folders, notes, digests)
+    settings = replace(recipe.settings, encoder=encoder)
     if recipe.init is not None and settings.init not in NAMED_STARTS:
         settings = replace(settings, init=str(find(recipe.init, "the start")))
     if recipe.version != __version__:

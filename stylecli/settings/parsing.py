@@ -18,7 +18,7 @@ def parse_layers(text: str) -> LayerWeights:
     """Read `relu1_1:5,relu2_1` into (name, weight) pairs; a weight left out is 1."""
     pairs = []
     if text.count(",") >= MAX_LAYERS:
-        raise SettingsError(f"layers must be at most {MAX_LAYERS}.")
+        raise SettingsError(f"there must be at most {MAX_LAYERS} layers.")
     for part in text.split(","):
         name, colon, weight = part.strip().partition(":")
         try:
@@ -42,8 +42,10 @@ def check_layer_weights(name: str, layers: Any) -> None:
     """Raise `SettingsError` unless `layers` is `None` or names layers once, not all of weight 0."""
     if layers is None:
         return
-    if not isinstance(layers, tuple) or not 1 <= len(layers) <= MAX_LAYERS:
-        raise SettingsError(f"{name} must name at least one layer, and at most {MAX_LAYERS}.")
+    if not isinstance(layers, tuple) or not layers:
+        raise SettingsError(f"{name} must name at least one layer.")
+    if len(layers) > MAX_LAYERS:
+        raise SettingsError(f"{name} must name at most {MAX_LAYERS} layers.")
     for pair in layers:
         if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[0], str):
             raise SettingsError(
