@@ -69,8 +69,9 @@ lint: $(VENV)/.ready-dev  ## style of the code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/.ready-dev  ## strict types
-	$(BIN)/mypy
+types: $(VENV)/.ready-dev  ## strict types, as every system has them
+	@for system in linux win32 darwin; do echo "mypy --platform $$system"; \
+	  $(BIN)/mypy --platform $$system --cache-dir .mypy_cache/$$system || exit 1; done
 
 format: $(VENV)/.ready-dev  ## put the code into shape
 	$(BIN)/ruff check --fix .

@@ -2,9 +2,9 @@
 
 import contextlib
 import os
-import platform
 import re
 import tempfile
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +12,12 @@ from typing import BinaryIO, Final
 
 from stylecli.errors import OutputError
 from stylecli.messages import reason
-from stylecli.system import process_is_alive
+from stylecli.system import machine_name, on_windows, process_is_alive, sync
 
 _PREFIX: Final = ".stylecli-"
 _SUFFIX: Final = ".part"
+PATIENCE: Final = 5.0  # seconds for a program to let go of a file on Windows
+_PAUSE: Final = 0.1
 _LEFTOVER: Final = re.compile(r"\.stylecli-([0-9a-f]{8})-(\d{1,9})-\w+\.part")
 
 
@@ -23,8 +25,10 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Let `write` fill a temporary file beside `path`, then put it in its place.
 
     The file and its folder are synced, so that the old or the complete new file is there after
-    a crash, a full disk or kill -9. A missing folder is created. Raises `OutputError` when the
-    target cannot be written; the temporary file is removed on the way out of any exception.
+    a crash, a full disk or kill -9. A missing folder is created. On Windows a file that another
+    program has open cannot be replaced: that is tried again for some seconds. Raises
+    `OutputError` when the target cannot be written; the temporary file is removed on the way out
+    of any exception.
     """
     if "\0" in str(path):
         raise OutputError(f"cannot write {str(path)!r}: this is not a valid file name.")
@@ -72,10 +76,9 @@ def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
         with os.fdopen(descriptor, "wb") as file:
             write(file)
             file.flush()
-            with contextlib.suppress(OSError):  # not every file system has modes
-                os.chmod(name, _mode_for(path))  # mkstemp's 0600 would hide it from others
-            os.fsync(file.fileno())
-        os.replace(name, path)
+            _set_mode(name, path)
+            sync(file.fileno())
+        _move(name, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(name)
@@ -83,18 +86,40 @@ def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
     _sync_folder(path.parent)
 
 
+def _move(name: str, path: Path) -> None:
+    """`os.replace`, again and again where Windows refuses it while a file is open elsewhere."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            os.replace(name, path)
+            return
+        except PermissionError:
+            if not on_windows() or time.monotonic() >= until:
+                raise
+        time.sleep(_PAUSE)
+
+
 def _host() -> str:
     """This machine, in eight letters of a file name: folders may be shared between machines."""
-    return f"{zlib.crc32(platform.node().encode()):08x}"
+    return f"{zlib.crc32(machine_name().encode()):08x}"
 
 
-def _mode_for(path: Path) -> int:
-    """The mode of the file to be replaced, or what the umask grants a new one."""
-    with contextlib.suppress(OSError):
-        return path.stat().st_mode & 0o777
-    umask = os.umask(0)
-    os.umask(umask)
-    return 0o666 & ~umask
+def _set_mode(name: str, path: Path) -> None:
+    """Give a file the mode of the one it replaces, or what the umask grants a new one.
+
+    mkstemp's 0600 would hide it from others. On Windows there is but the read-only flag, and a
+    file that has it could not be moved or removed any more.
+    """
+    if on_windows():
+        return
+    try:
+        mode = path.stat().st_mode & 0o777
+    except OSError:
+        umask = os.umask(0)
+        os.umask(umask)
+        mode = 0o666 & ~umask
+    with contextlib.suppress(OSError):  # not every file system has modes
+        os.chmod(name, mode)
 
 
 def _sync_folder(folder: Path) -> None:

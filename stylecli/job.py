@@ -8,7 +8,7 @@ from stylecli.encoder.registry import is_path
 from stylecli.errors import UsageError
 from stylecli.images.discovery import STREAM, path_of
 from stylecli.images.formats import OutputOptions
-from stylecli.settings import NUMBER_FIELDS, Compute, Settings
+from stylecli.settings import Compute, Settings
 
 NAMED_STARTS: Final = ("random", "content")  # values of `init` besides a picture's path
 
@@ -24,9 +24,9 @@ def files_named_by(settings: Settings) -> dict[str, str]:
 class JobOptions:
     """Options that one job and many share: settings, compute, output format, masks.
 
-    `mask` divides the content into regions, `style_masks`, one for each style, the styles.
-    `downloadable` are the encoders that were asked for by name, by the user and not by a file:
-    no other is downloaded.
+    `mask` divides the content into regions, `style_masks`, one for each style, the styles. With
+    `accept_damaged` what can be decoded of a damaged input is taken. `downloadable` are the
+    encoders that were asked for by name, by the user and not by a file: no other is downloaded.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -34,6 +34,7 @@ class JobOptions:
     output_options: OutputOptions = field(default_factory=OutputOptions)
     mask: Path | None = None
     style_masks: tuple[Path, ...] = ()
+    accept_damaged: bool = False
     downloadable: frozenset[str] = frozenset()
 
     @property
@@ -64,11 +65,7 @@ class Job(JobOptions):
         self._check_counts(len(self.styles))
 
     def _check_counts(self, styles: int) -> None:
-        for name in NUMBER_FIELDS:
-            count = len(getattr(self.settings, name) or ())
-            if count not in (0, styles) and (name, count) != ("style_scale", 1):
-                option = f"--{name.replace('_', '-')}"
-                raise UsageError(f"{option} has {count} number(s) for {styles} style(s).")
+        self.settings.check_counts(styles)
         if self.style_masks and self.mask is None:
             raise UsageError("--style-mask needs --mask: regions of the content to fill.")
         if len(self.style_masks) not in (0, styles):

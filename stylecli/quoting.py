@@ -16,23 +16,30 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-# PowerShell takes typographic quotes for the plain one, and doubles it to escape it.
-_POWERSHELL_QUOTES: Final = "'\u2018\u2019\u201a\u201b"
+from stylecli.system import on_windows
+
+_WINDOWS_PLAIN: Final = frozenset(f"{string.ascii_letters}{string.digits}_-./:\\")
+# Within double quotes still acted on, by cmd or by PowerShell, to which typographic ones are plain.
+_WINDOWS_ACTIVE: Final = frozenset('"$`%!\u201c\u201d\u201e')
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-_PLAIN: Final = frozenset(f"{string.ascii_letters}{string.digits}_-./:")  # to PowerShell
 
 
-def pasted_command(words: Iterable[str | Path], *, windows: bool = os.name == "nt") -> str | None:
-    """A command for sh, on Windows for PowerShell; `None` where a word cannot safely be pasted.
+def pasted_command(words: Iterable[str | Path], *, windows: bool | None = None) -> str | None:
+    """A command for sh, on Windows for cmd and PowerShell; `None` where it cannot be pasted.
 
     A terminal acts on control characters within quotes as well, and shows text beside marks of
     direction in another order than it runs it. A path keeps a leading `./` where without it the
     word would be an option, a stream or one of our commands.
     """
+    windows = on_windows() if windows is None else windows
     texts = [_path_word(word) if isinstance(word, Path) else word for word in words]
     if not all(text.isprintable() for text in texts):
         return None
-    return " ".join(map(_powershell, texts)) if windows else shlex.join(texts)
+    if not windows:
+        return shlex.join(texts)
+    if any(_WINDOWS_ACTIVE & set(text) or text.endswith("\\") for text in texts):
+        return None  # no quoting is right for both of its shells
+    return " ".join(map(_windows_word, texts))
 
 
 def _path_word(path: Path) -> str:
@@ -41,10 +48,8 @@ def _path_word(path: Path) -> str:
     return f".{os.sep}{text}" if text.startswith("-") or bare else text
 
 
-def _powershell(text: str) -> str:
-    if text and set(text) <= _PLAIN:
-        return text
-    return "'" + "".join(c * 2 if c in _POWERSHELL_QUOTES else c for c in text) + "'"
+def _windows_word(text: str) -> str:
+    return text if text and set(text) <= _WINDOWS_PLAIN else f'"{text}"'
 
 
 def csv_cell(value: object) -> object:

@@ -1,11 +1,15 @@
-"""The operating system: free memory, usable cores, which processes are alive.
+"""The operating system: memory, cores, processes, and calls that differ from system to system.
 
-Measured by psutil, within the limits of a container (Linux control groups, version 1 and 2) and
-of the process itself (`ulimit -v`). psutil is imported where it is used: it costs 20 ms.
+Memory and cores are measured by psutil, within the limits of a container (Linux control groups,
+version 1 and 2) and of the process itself (`ulimit -v`). psutil is imported where it is used: it
+costs 20 ms.
 """
 
 import contextlib
+import errno
 import math
+import os
+import platform
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +17,103 @@ from typing import Final
 
 ROOT: Final = Path("/")
 UNLIMITED: Final = sys.maxsize
+_LOCKED: Final = 2**30  # the byte that is locked on Windows, past all that is read or written
+
+
+def on_windows() -> bool:
+    """Whether this system is Windows."""
+    return sys.platform == "win32"
+
+
+def long_paths_allowed() -> bool:
+    """Whether paths of more than 259 characters can be opened: on Windows a setting."""
+    if sys.platform == "win32":
+        import ctypes
+
+        with contextlib.suppress(OSError, AttributeError):  # before Windows 10
+            return bool(ctypes.WinDLL("ntdll").RtlAreLongPathsEnabled())
+        return False
+    else:
+        return True
+
+
+def machine_name() -> str:
+    """A name of this machine that lasts: on macOS the host's name changes with the network."""
+    if sys.platform == "darwin":
+        import ctypes
+
+        with contextlib.suppress(OSError, AttributeError):
+            uuid, timeout = (ctypes.c_ubyte * 16)(), (ctypes.c_long * 2)()
+            if ctypes.CDLL(None).gethostuuid(uuid, timeout) == 0:
+                return bytes(uuid).hex()
+    return platform.node()
+
+
+def sync(descriptor: int) -> None:
+    """Have a file's bytes on the medium: fsync on macOS leaves them in the drive's cache."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        with contextlib.suppress(OSError):  # network folders have no such call
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(descriptor)
+
+
+@contextlib.contextmanager
+def locked(descriptor: int, patience: float) -> Iterator[bool]:
+    """Hold a file against other processes within; yields whether it is held.
+
+    It is not where the system has no locks, or another process has kept it for `patience` seconds.
+    """
+    if sys.platform == "win32":
+        import msvcrt
+
+        def lock(mode: int) -> bool:
+            os.lseek(descriptor, _LOCKED, os.SEEK_SET)
+            try:
+                msvcrt.locking(descriptor, mode, 1)
+            except OSError:  # held by another for ten seconds
+                return False
+            return True
+
+        held = lock(msvcrt.LK_LOCK if patience else msvcrt.LK_NBLCK)
+        try:
+            yield held
+        finally:
+            if held:
+                lock(msvcrt.LK_UNLCK)
+    else:
+        yield _lock(descriptor, patience)  # the lock goes with the descriptor
+
+
+def _lock(descriptor: int, patience: float) -> bool:
+    try:
+        import fcntl
+    except ImportError:
+        return False
+    end = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            # Some file systems have no locks.
+            if error.errno != errno.EWOULDBLOCK or time.monotonic() >= end:
+                return False
+            time.sleep(0.01)
+        else:
+            return True
+
+
+def ignore_console(ignore: bool) -> None:
+    """On Windows have this process, and those it starts now, ignore Ctrl-C, or hear it again.
+
+    A handler of Python's is not inherited there, as an ignored signal is elsewhere.
+    """
+    if sys.platform == "win32":
+        import ctypes
+
+        ctypes.windll.kernel32.SetConsoleCtrlHandler(None, ignore)
 
 
 def free_memory(root: Path = ROOT) -> int:
@@ -32,16 +133,24 @@ def total_memory(root: Path = ROOT) -> int:
 
 def free_addresses() -> int:
     """Bytes of addresses that a limit such as `ulimit -v` leaves; `UNLIMITED` without one."""
-    try:
-        import resource
-    except ImportError:  # Windows
+    if sys.platform == "win32":
         return UNLIMITED
+    else:
+        import resource
+
+        import psutil
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if limit == resource.RLIM_INFINITY:
+            return UNLIMITED
+        return max(0, limit - psutil.Process().memory_info().vms)
+
+
+def resident_memory() -> int:
+    """Bytes of memory that this process holds."""
     import psutil
 
-    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    if limit == resource.RLIM_INFINITY:
-        return UNLIMITED
-    return max(0, limit - psutil.Process().memory_info().vms)
+    return int(psutil.Process().memory_info().rss)
 
 
 def usable_cores(root: Path = ROOT) -> int:

@@ -15,7 +15,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "stylecli"
 # each other.
 ROOMS = (
     ("_version", "bounded_cache", "errors", "lazy", "messages", "system", "tensor_file"),
-    ("atomic", "quoting"),
+    ("file_names", "quoting"),
+    ("atomic",),
     ("settings",),
     ("images",),
     ("encoder",),

@@ -38,14 +38,16 @@ def test_a_name_is_one_word_of_a_shell(name: str) -> None:
     assert shlex.split(command) == ["stylize", "resume", f"out/{name}"]
 
 
-@pytest.mark.parametrize("quote", ["'", "\u2018", "\u2019", "\u201a", "\u201b"])
-def test_powershell(quote: str) -> None:
-    """It takes typographic quotes for its own."""
-    command = pasted_command(
-        ["stylize", f"a{quote}; rm x; {quote}b.png", "-s", "0.5"], windows=True
-    )
-    assert command == f"stylize 'a{quote * 2}; rm x; {quote * 2}b.png' -s 0.5"
-    assert pasted_command(["a", "$x", "@y", "a,b", ""], windows=True) == "a '$x' '@y' 'a,b' ''"
+@pytest.mark.parametrize("active", ['"', "$(x)", "`", "%PATH%", "!", "\u201c", "\u201d", "\u201e"])
+def test_what_a_shell_of_windows_acts_on_within_quotes(active: str) -> None:
+    assert pasted_command(["stylize", f"a{active}b.png"], windows=True) is None
+
+
+def test_words_of_windows() -> None:
+    words = ["stylize", "a & b.png", "c,d", "it's", "C:\\p\\a.png", "-s", "0.5", ""]
+    expected = 'stylize "a & b.png" "c,d" "it\'s" C:\\p\\a.png -s 0.5 ""'
+    assert pasted_command(words, windows=True) == expected
+    assert pasted_command(["C:\\p p\\"], windows=True) is None
 
 
 @pytest.mark.parametrize(

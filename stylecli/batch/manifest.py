@@ -1,11 +1,8 @@
 """Manifest of a batch: a JSON line for each job, appended when its picture is written."""
 
-import contextlib
-import errno
 import json
 import math
 import os
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -13,13 +10,20 @@ from typing import Any, Final
 from stylecli.batch.outcome import Outcome
 from stylecli.errors import OutputError
 from stylecli.messages import escaped, reason
+from stylecli.system import locked, sync
 
 NAME: Final = "manifest.jsonl"
 MAX_LINE: Final = 1_000_000  # bytes of one record, which has some 3,000
 MOST_DISTANCES: Final = 16
 LONGEST_NAME: Final = 64
 PATIENCE: Final = 10.0  # seconds to wait for another batch's lock
-POLL: Final = 0.01
+_FLAGS: Final = (
+    os.O_RDWR
+    | os.O_APPEND
+    | os.O_CREAT
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)  # on Windows, where a line would else end in two bytes
+)
 
 
 class Manifest:
@@ -43,15 +47,17 @@ class Manifest:
             if outcome.status == "kept" and outcome.output in self._made():
                 return
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
-            descriptor = os.open(self.path, flags, 0o666)
+            text = json.dumps(outcome.to_dict(), allow_nan=False) + "\n"
+            descriptor = os.open(self.path, _FLAGS, 0o666)
             try:
-                self._wait_for(descriptor)
-                text = json.dumps(outcome.to_dict(), allow_nan=False) + "\n"
-                data = self._mend(descriptor) + text.encode()
-                if os.write(descriptor, data) != len(data):
-                    raise OSError(0, "it was written in part")
-                os.fsync(descriptor)
+                # What another batch is just writing is no line cut short. A lock that stays is no
+                # batch's: whoever may read the folder could stop all work in it.
+                with locked(descriptor, self._patience) as held:
+                    self._patience = PATIENCE if held else 0.0
+                    data = self._mend(descriptor) + text.encode()
+                    if os.write(descriptor, data) != len(data):
+                        raise OSError(0, "it was written in part")
+                    sync(descriptor)
             finally:
                 os.close(descriptor)
             if outcome.status != "failed" and outcome.output is not None:
@@ -59,33 +65,12 @@ class Manifest:
         except OSError as error:
             raise OutputError(f"cannot write {escaped(self.path)}: {reason(error)}.") from error
 
-    def _wait_for(self, descriptor: int) -> None:
-        """Hold the file until it is closed: what another batch is writing is no line cut short.
-
-        A lock that stays is no batch's, which holds it for a moment: it is passed over, since
-        whoever may read the folder could stop all work in it.
-        """
-        with contextlib.suppress(ImportError):  # Windows has no such locks
-            import fcntl
-
-            end = time.monotonic() + self._patience
-            while True:
-                try:
-                    return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except OSError as error:
-                    held = error.errno in (errno.EWOULDBLOCK, errno.EACCES)
-                    if not held:  # some file systems have no locks
-                        return
-                if time.monotonic() >= end:
-                    self._patience = 0.0
-                    return
-                time.sleep(POLL)
-
     def _mend(self, descriptor: int) -> bytes:
         """A line's end, where the last line has none."""
-        size = os.fstat(descriptor).st_size
-        cut = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-        return b"\n" if cut else b""
+        if os.fstat(descriptor).st_size == 0:
+            return b""
+        os.lseek(descriptor, -1, os.SEEK_END)
+        return b"" if os.read(descriptor, 1) == b"\n" else b"\n"
 
     def distances_of(self, output: str | None) -> Mapping[str, float]:
         """Distances of an output, by the last of its lines that has any.

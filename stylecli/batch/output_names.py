@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from stylecli.errors import UsageError
+from stylecli.file_names import FORBIDDEN, is_device, leads_out, name_key, windows_fault
 from stylecli.images.formats import WRITABLE
 from stylecli.messages import did_you_mean, escaped
 from stylecli.settings import Settings
@@ -17,7 +18,7 @@ from stylecli.settings import Settings
 DEFAULT_TEMPLATE: Final = "{content}_{style}"
 FIELDS: Final = ("content", "style", "index", "seed", "size", "strength")
 LONGEST: Final = 240  # bytes of a name; file systems allow 255, temporary files need a few
-_BAD: Final = '/\\:*?"<>|'  # in names on one system or another
+_BAD: Final = f"/\\{FORBIDDEN}"  # in names on one system or another
 
 
 @dataclass(frozen=True)
@@ -46,20 +47,25 @@ class Naming:
         if any(unicodedata.category(c) == "Cc" for c in self.template):
             raise UsageError(f"the name template {self.template!r} holds a control character.")
         self.relative(dict.fromkeys(FIELDS, "x"))
+        fault = windows_fault(self.template.format(**dict.fromkeys(FIELDS, "x")) + self.suffix)
+        if fault is not None or "\\" in self.template:
+            fault = fault or "a name holds no backslash: folders are separated by /"
+            raise UsageError(
+                f"the name template {self.template!r} makes no name for every system: {fault}."
+            )
 
     def relative(self, values: Mapping[str, str]) -> PurePosixPath:
         """The name for some values, relative to the folder."""
         filled = self.template.format(**{name: cleaned(text) for name, text in values.items()})
         path = PurePosixPath(filled)
-        parts = path.parts
-        if not parts or path.is_absolute() or ".." in parts:
+        if not path.parts or leads_out(path):
             raise UsageError(
                 f"the name template {self.template!r} leads out of the output folder, or nowhere."
             )
         # The template's own suffix counts; one that came with a value, as of a.jpg.png, does not.
         has_suffix = PurePosixPath(self.template).suffix.lower() in WRITABLE
         name = path.name if has_suffix else path.name + self.suffix
-        return PurePosixPath(*map(_shortened, parts[:-1]), _shortened(name))
+        return PurePosixPath(*map(_portable, (*path.parts[:-1], name)))
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,7 @@ def name_outputs(naming: Naming, drafts: Sequence[Draft]) -> list[Path]:
     its path.
     """
     unnamed = [index for index, draft in enumerate(drafts) if draft.output is None]
-    reserved = {same_name(PurePosixPath(draft.output)) for draft in drafts if draft.output}
+    reserved = {name_key(PurePosixPath(draft.output)) for draft in drafts if draft.output}
     values = {index: _values(drafts[index], index) for index in unnamed}
     for attempt in range(4):
         names = {index: drafts[index].folder / naming.relative(values[index]) for index in unnamed}
@@ -108,16 +114,11 @@ def _values(draft: Draft, index: int) -> dict[str, str]:
     }
 
 
-def same_name(name: PurePosixPath) -> str:
-    """Equal for names that some file system takes for the same: by case, or how accents are put."""
-    return unicodedata.normalize("NFKC", str(name)).casefold()
-
-
 def _clashes(names: Mapping[int, PurePosixPath], reserved: Set[str]) -> list[list[int]]:
     """Indices of names that are the same as another, or reserved, name by name."""
     indices: dict[str, list[int]] = {}
     for index, name in names.items():
-        indices.setdefault(same_name(name), []).append(index)
+        indices.setdefault(name_key(name), []).append(index)
     return [same for key, same in indices.items() if len(same) > 1 or key in reserved]
 
 
@@ -156,6 +157,12 @@ def cleaned(text: str) -> str:
     """A value as part of a name: no separators or control characters, no dot or dash in front."""
     plain = "".join("_" if c in _BAD or not c.isprintable() else c for c in text)
     return plain.strip().lstrip(".- ") or "_"  # in this order: " .a" must not become hidden
+
+
+def _portable(name: str) -> str:
+    """A name, without folders, that every system can hold: values may have made it another one."""
+    name = name.rstrip(". ") or "_"
+    return _shortened(f"_{name}" if is_device(name) else name)
 
 
 def _shortened(name: str) -> str:

@@ -9,8 +9,9 @@ from typing import Final, Literal
 
 from stylecli.batch.job_list import BadLine, Line, read_lines
 from stylecli.batch.outcome import Outcome
-from stylecli.batch.output_names import Draft, Naming, name_outputs, same_name
+from stylecli.batch.output_names import Draft, Naming, name_outputs
 from stylecli.errors import InputError, StylecliError, UsageError
+from stylecli.file_names import leads_out, name_key
 from stylecli.images.discovery import STREAM, find_pictures
 from stylecli.images.formats import check_output_suffix
 from stylecli.job import Job, JobOptions, files_named_by
@@ -48,10 +49,11 @@ class BatchRequest(JobOptions):
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """The jobs of a batch, in order, and what failed before any work began."""
+    """The jobs of a batch, in order, what failed before any work began, and notes on folders."""
 
     jobs: tuple[Job, ...]
     failures: tuple[Outcome, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def plan_batch(request: BatchRequest) -> BatchPlan:
@@ -61,29 +63,30 @@ def plan_batch(request: BatchRequest) -> BatchPlan:
     is nothing to do. A line that is no job is a failure of its own.
     """
     failures: list[Outcome] = []
-    drafts = [*_from_names(request), *_from_lines(request, failures)]
+    notes: list[str] = []
+    drafts = [*_from_names(request, notes), *_from_lines(request, failures, notes)]
     if not drafts and not failures:
         raise InputError("there is nothing to do: name pictures, a folder, or --from-file.")
     if len(drafts) > MAX_JOBS:
         raise UsageError(f"these are {len(drafts)} pictures: a batch takes at most {MAX_JOBS}.")
     outputs = [request.folder / output for output in name_outputs(request.naming, drafts)]
-    count = Counter(same_name(PurePosixPath(output)) for output in outputs)
+    count = Counter(name_key(PurePosixPath(output)) for output in outputs)
     jobs = []
     for draft, output in zip(drafts, outputs, strict=True):
         try:
-            if count[same_name(PurePosixPath(output))] > 1:  # both name it themselves
+            if count[name_key(PurePosixPath(output))] > 1:  # both name it themselves
                 raise UsageError(f"several pictures would be written to {escaped(output)}.")
             jobs.append(_job(draft, output, request))
         except StylecliError as error:
             failures.append(Outcome.failed(draft.content, draft.styles, output, error))
-    return BatchPlan(tuple(jobs), tuple(failures))
+    return BatchPlan(tuple(jobs), tuple(failures), tuple(dict.fromkeys(notes)))
 
 
-def _from_names(request: BatchRequest) -> list[Draft]:
+def _from_names(request: BatchRequest, notes: list[str]) -> list[Draft]:
     if not request.contents:
         return []
-    contents = _contents(request)
-    styles = _styles(request)
+    contents = _contents(request, notes)
+    styles = _styles(request, notes)
     pairs: list[tuple[Path, tuple[Path, ...]]]
     if request.pairing == "zip":
         if len(contents) != len(styles):
@@ -102,12 +105,13 @@ def _from_names(request: BatchRequest) -> list[Draft]:
     ]
 
 
-def _contents(request: BatchRequest) -> dict[Path, Path | None]:
+def _contents(request: BatchRequest, notes: list[str]) -> dict[Path, Path | None]:
     """Content pictures with their subfolders, without earlier outputs in the output folder."""
     folder = request.folder.absolute()
+    pictures = find_pictures(request.contents, recursive=request.recursive, on_note=notes.append)
     contents = {
         path: subfolder
-        for path, subfolder in find_pictures(request.contents, recursive=request.recursive).items()
+        for path, subfolder in pictures.items()
         if subfolder is None or folder not in path.absolute().parents
     }
     if not contents:
@@ -115,13 +119,13 @@ def _contents(request: BatchRequest) -> dict[Path, Path | None]:
     return contents
 
 
-def _styles(request: BatchRequest) -> list[Path]:
+def _styles(request: BatchRequest, notes: list[str]) -> list[Path]:
     if not request.styles:
         raise UsageError("say whose style the pictures take: add --style.")
-    return list(find_pictures(request.styles, recursive=request.recursive))
+    return list(find_pictures(request.styles, recursive=request.recursive, on_note=notes.append))
 
 
-def _from_lines(request: BatchRequest, failures: list[Outcome]) -> list[Draft]:
+def _from_lines(request: BatchRequest, failures: list[Outcome], notes: list[str]) -> list[Draft]:
     drafts: list[Draft] = []
     styles: list[Path] | None = None
     for line in read_lines(request.lines, request.root):
@@ -131,7 +135,7 @@ def _from_lines(request: BatchRequest, failures: list[Outcome]) -> list[Draft]:
             if isinstance(line, BadLine):
                 raise InputError(f"line {line.number} is no job: {line.why}.")
             if not line.styles and styles is None:
-                styles = _styles(request)
+                styles = _styles(request, notes)
             drafts += _of_line(line, styles or [], request)
         except StylecliError as error:
             text = str(error)
@@ -181,7 +185,7 @@ def _within(root: Path, path: Path) -> Path:
 
 def _job(draft: Draft, output: Path, request: BatchRequest) -> Job:
     if draft.output is not None:
-        if ".." in draft.output.parts or draft.output.is_absolute():
+        if leads_out(draft.output):
             raise UsageError(f"the output {escaped(draft.output)} leads out of the output folder.")
         check_output_suffix(output)
     return Job(

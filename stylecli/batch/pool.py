@@ -4,13 +4,19 @@ import contextlib
 import signal
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from typing import Final
 
 import torch
 
 from stylecli.batch.grouping import Group
 from stylecli.batch.outcome import Outcome
-from stylecli.batch.processes import end_with_parent, starting_processes, worker_context
+from stylecli.batch.processes import (
+    end_with_parent,
+    most_workers,
+    starting_processes,
+    worker_context,
+)
 from stylecli.batch.runner import Queue, Task
 from stylecli.batch.worker import Existing, work
 from stylecli.batch.worker_count import count_workers, threads_each, with_share
@@ -57,7 +63,7 @@ class PoolEngine:
     """
 
     def __init__(self, workers: int) -> None:
-        self.workers = workers
+        self.workers = min(workers, most_workers())
 
     def run(self, groups: Sequence[Group], *, existing: Existing, on_fraction: OnFraction) -> Ended:
         """Groups as they end."""
@@ -120,8 +126,9 @@ class _Worker:
         process_context = worker_context()
         self.task: Task | None = None
         self.dead = False
+        self.connection: Connection
         self.connection, child_connection = process_context.Pipe()
-        self.process = process_context.Process(
+        self.process: BaseProcess = process_context.Process(
             target=_serve, args=(child_connection, threads), daemon=True
         )
         with starting_processes():
@@ -137,6 +144,8 @@ class _Worker:
     def receive(self) -> float | list[Outcome] | None:
         """The share of the group that is done, its outcomes, or `None` where the process died."""
         try:
+            if not self.connection.poll():  # it has ended, and left nothing to read
+                return None
             message: float | list[Outcome] = self.connection.recv()
         except (EOFError, OSError):
             return None
@@ -151,9 +160,16 @@ class _Worker:
 
 
 def _ready_workers(running: Sequence[_Worker]) -> list[_Worker]:
-    """Busy workers that have sent a message, or have died; waits for one."""
-    ready = wait([worker.connection for worker in running if worker.task is not None])
-    return [worker for worker in running if worker.connection in ready]
+    """Busy workers that have sent a message, or have died; waits for one.
+
+    On Windows this process holds the other end of a connection, too, until its worker has taken it
+    over: where that dies before, only its sentinel says so.
+    """
+    busy = [worker for worker in running if worker.task is not None]
+    ready = wait([end for worker in busy for end in (worker.connection, worker.process.sentinel)])
+    return [
+        worker for worker in busy if worker.connection in ready or worker.process.sentinel in ready
+    ]
 
 
 def _handle_message(worker: _Worker, queue: Queue) -> tuple[Group, list[Outcome]] | None:

@@ -8,8 +8,9 @@ import sys
 import threading
 from collections.abc import Iterator
 from multiprocessing.connection import wait
-from multiprocessing.context import ForkServerContext, SpawnContext
-from typing import Final
+from typing import Any, Final
+
+from stylecli.system import ignore_console, on_windows
 
 _LOADED: Final = ["stylecli.batch.pool"]
 # Python puts the current folder, which may be a stranger's, before its own library for `-c`, by
@@ -18,10 +19,20 @@ SAFE_PATH: Final = "PYTHONSAFEPATH"
 # Variables that no worker needs: its jobs hold every option, and a mirror's address may hold a
 # password.
 _OURS: Final = "STYLECLI_"
+# Windows waits for 63 handles at a time, and each worker has two: its connection and its end.
+_MOST_ON_WINDOWS: Final = 31
 
 
-def worker_context() -> ForkServerContext | SpawnContext:
-    """The start method of workers: forkserver on Linux, spawn elsewhere."""
+def most_workers() -> int:
+    """The largest number of workers that can be waited for at once."""
+    return _MOST_ON_WINDOWS if on_windows() else sys.maxsize
+
+
+def worker_context() -> Any:
+    """The `multiprocessing` context of workers: forkserver on Linux, spawn elsewhere.
+
+    Their classes have no name in common on every system: hence no type.
+    """
     if start_forkserver():
         return multiprocessing.get_context("forkserver")
     return multiprocessing.get_context("spawn")
@@ -33,17 +44,14 @@ def start_forkserver() -> bool:
     A fork takes milliseconds and shares memory. False on systems other than Linux, and without
     a folder for the fork server's socket.
     """
-    if sys.platform != "linux":
-        return False
-    from multiprocessing import forkserver
+    if sys.platform == "linux":
+        from multiprocessing import forkserver
 
-    try:
-        with starting_processes():
+        with contextlib.suppress(OSError), starting_processes():
             forkserver.set_forkserver_preload(_LOADED)
             forkserver.ensure_running()
-    except OSError:
-        return False
-    return True
+            return True
+    return False
 
 
 @contextlib.contextmanager
@@ -57,9 +65,11 @@ def starting_processes() -> Iterator[None]:
             yield
             return
         handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        ignore_console(True)
         try:
             yield
         finally:
+            ignore_console(False)
             signal.signal(signal.SIGINT, handler)
 
 

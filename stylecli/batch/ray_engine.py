@@ -8,9 +8,7 @@ import contextlib
 import logging
 import os
 import re
-import secrets
 import signal
-import socket
 import threading
 import time
 from collections import Counter
@@ -24,6 +22,7 @@ import torch
 from stylecli.batch.grouping import Group, located, with_paths_of
 from stylecli.batch.outcome import Outcome
 from stylecli.batch.processes import clean_environment
+from stylecli.batch.ray_start import check_reachable, import_ray
 from stylecli.batch.runner import Queue, Task
 from stylecli.batch.worker import Existing, work
 from stylecli.errors import MemoryLimitError, UsageError
@@ -33,11 +32,6 @@ from stylecli.transfer.results import OnFraction
 ATTEMPTS: Final = 3  # for a group whose machine was lost, and for an actor to come to life
 HEARTBEAT: Final = 1.0  # seconds between looks at progress and at machines
 PATIENCE: Final = 60.0  # seconds to wait for a machine where there is none
-ANSWER: Final = 10.0  # seconds in which a cluster's head has to answer
-# By its name it is for other systems; on each it keeps Ray's servers to the loopback address.
-LOOPBACK_ALONE: Final = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
-RAY: Final = "ray>=2.52,<3"
-OLDEST: Final = (2, 52)  # the first that asks for a token
 PACKAGE_FOLDER: Final = Path(__file__).parents[2]
 Ended = Iterator[tuple[Group, list[Outcome]]]
 
@@ -75,7 +69,7 @@ class RayEngine:
     ) -> None:
         self.address, self.workers = address, workers
         self.say = on_message or (lambda _: None)
-        self.ray = _import_ray(local=self._address == "local")
+        self.ray = import_ray(local=self._address == "local")
         self.handles: list[_WorkerHandle] = []
         self.failed_starts: Counter[str] = Counter()  # by node: actors that died before a task
         self.fault = "there is none"  # why no machine can work, as far as is known
@@ -254,40 +248,7 @@ class _Worker:
         return self.done
 
 
-def check_reachable(address: str) -> None:
-    """Raise `OSError` where HOST:PORT is closed; Ray itself would retry for long."""
-    host, _, port = address.rpartition(":")
-    if host and "/" not in host and port.isdigit():
-        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER).close()
-
-
 def _brief(error: Exception) -> str:
     """The last line of an error: Ray puts a page of text before it."""
     lines = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines()
     return " ".join(lines[-1].split())[:300].rstrip(".") if lines else type(error).__name__
-
-
-def _import_ray(*, local: bool) -> Any:
-    """Ray, without its usage statistics; one started here asks for a token that we alone know.
-
-    Ray runs the code of whoever can talk to it, and every user of this machine could. Raises
-    `UsageError` where it is not installed, or too old to ask for one.
-    """
-    if local:  # in the environment, since a file in the home folder would stay
-        os.environ[LOOPBACK_ALONE] = "0"
-        os.environ["RAY_AUTH_MODE"] = "token"
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # leave CUDA's variable be
-    try:
-        import ray
-    except ImportError as error:
-        raise UsageError(
-            f"--engine ray needs Ray: pip install '{RAY}', or use --engine local."
-        ) from error
-    if tuple(map(int, ray.__version__.split(".")[:2])) < OLDEST:
-        raise UsageError(
-            f"Ray {ray.__version__} runs the code of anyone who can reach it: pip install '{RAY}', "
-            "or use --engine local."
-        )
-    return ray

@@ -8,6 +8,7 @@ from typing import Final
 import torch
 
 from stylecli.batch.grouping import Group
+from stylecli.batch.processes import most_workers
 from stylecli.settings import Compute
 from stylecli.system import usable_cores
 from stylecli.transfer.compute.device import resolve_device
@@ -30,7 +31,9 @@ def count_workers(groups: Sequence[Group]) -> int:
         return 1
     need = PROCESS + max(group.pixels for group in groups) * BYTES_A_PIXEL
     allowed = min(memory_limit(device, job.compute.max_bytes) for job in jobs)
-    most = min(torch.get_num_threads(), usable_cores(), len(groups), allowed // need)
+    most = min(
+        most_workers(), torch.get_num_threads(), usable_cores(), len(groups), allowed // need
+    )
     return min(range(1, most + 1), key=lambda workers: _time(groups, workers), default=1)
 
 

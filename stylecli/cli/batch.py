@@ -147,6 +147,8 @@ def run_many(
     if options.dry_run:
         return _print_plan(plan, options)
     with open_screen(quiet=options.quiet) as screen:
+        for note in plan.notes:
+            screen.note(note)
         existing = "skip" if skip_existing else "overwrite" if overwrite else "refuse"
         chosen = choose_engine(screen, engine, workers, ray_address, len(plan.jobs))
         summary = run_plan(screen, plan, chosen, output, existing=existing, fail_fast=fail_fast)
@@ -241,9 +243,12 @@ def _print_plan(plan: BatchPlan, options: ParsedOptions) -> int:
             }
             for job in plan.jobs
         ]
-        print_json({"jobs": jobs, "failures": [failure.to_dict() for failure in plan.failures]})
+        failures = [failure.to_dict() for failure in plan.failures]
+        print_json({"jobs": jobs, "failures": failures, "notes": list(plan.notes)})
     else:
         with open_screen(quiet=options.quiet) as screen:
+            for note in plan.notes:
+                screen.note(note)
             for job in plan.jobs:
                 styles = " + ".join(map(str, job.styles))
                 screen.say(escaped(f"{job.content} in the style of {styles} -> {job.output}"))

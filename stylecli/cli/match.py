@@ -79,9 +79,8 @@ def match_style(
         screen.say("Loading PyTorch")
         from stylecli.recognition.matching import match_picture, open_metric
 
-        known, matches = match_picture(
-            picture, gallery, *open_metric(encoder, Compute(device=device))
-        )
+        metric, network = open_metric(encoder, Compute(device=device))
+        known, matches = match_picture(picture, gallery, metric, network, screen.note)
     limit = known.threshold if threshold is None else threshold
     nearest = matches[0] if matches[0].distance <= limit else None
     _print_matches(matches[:top], nearest, limit, json=json)
@@ -107,13 +106,13 @@ def _make(
     screen.say("Loading PyTorch")
     from stylecli.recognition.matching import build_gallery, open_metric, pictures_in, train_gallery
 
-    pictures = pictures_in(folder)
+    pictures = pictures_in(folder, screen.note)
     metric, encoder = open_metric(through[0], Compute(device=through[1]))
     on_fraction: Callable[[float], None] = lambda share: screen.advance(share, "pictures")  # noqa: E731
     if trained:
-        made = train_gallery(pictures, metric, encoder, on_fraction, seed=seed)
+        made = train_gallery(pictures, metric, encoder, on_fraction, screen.note, seed=seed)
     else:
-        made = build_gallery(pictures, metric, encoder, on_fraction)
+        made = build_gallery(pictures, metric, encoder, on_fraction, screen.note)
     save_gallery(output, made)
     for name, figures in (made.report or {}).items():
         screen.say(

@@ -18,6 +18,7 @@ OUTPUT: Final = "Output"
 ENCODER: Final = "Encoder"
 DEVICE: Final = "Device"
 FILES: Final = "Settings in files"
+INPUT: Final = "Input"
 RUN: Final = "While it runs"
 BATCH: Final = "Batch"
 

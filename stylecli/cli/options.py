@@ -14,6 +14,7 @@ from stylecli.cli.option_factory import (
     DEVICE,
     ENCODER,
     FILES,
+    INPUT,
     OBJECTIVE,
     OPTIMIZER,
     OUTPUT,
@@ -143,6 +144,14 @@ PARAMETERS: Final[tuple[inspect.Parameter, ...]] = (
         "torchvision-vgg19, torchvision-vgg16 (downloaded when asked for), or a weights file.",
         metavar="NAME|PATH",
         show_default="compact; vgg19 with --quality high",
+    ),
+    option(
+        "accept_damaged",
+        bool,
+        INPUT,
+        "Take what can be read of a damaged picture, with a note, instead of refusing it.",
+        default=False,
+        show_default=False,
     ),
     option(
         "jpeg_quality",

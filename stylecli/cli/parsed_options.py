@@ -38,7 +38,7 @@ class ParsedOptions(JobOptions):
     axes: tuple[Axis, ...] = ()
 
 
-_PLAIN: Final = ("json", "quiet", "verbose", "dry_run", "mask")
+_PLAIN: Final = ("json", "quiet", "verbose", "dry_run", "mask", "accept_damaged")
 # An option on the command line sets aside a file's values of the options it excludes.
 _EXCLUDES: Final = {**EXCLUDED_BY, "quality": ("iterations",)}
 

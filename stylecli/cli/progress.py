@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 from stylecli.messages import escaped
 
 if TYPE_CHECKING:
-    from stylecli.transfer.results import Progress
+    from stylecli.transfer.results import Preparation, Progress
 
 PLAIN_INTERVAL: Final = 10.0  # seconds between plain lines
 _BAR: Final = "{desc} |{bar}| {percentage:3.0f}%{postfix}"
@@ -68,6 +68,26 @@ class Screen:
                 f"{describe_scale(progress)}, iteration {progress.iteration} of "
                 f"{progress.iterations}: {describe_losses(progress)}{left}"
             )
+
+    def prepare(self, preparation: "Preparation") -> None:
+        """Preparation callback: a part of a style has been looked at."""
+        if self._quiet:
+            return
+        now = self._clock()
+        if self._started is None:
+            self._started = now
+        scale, left = (
+            describe_scale(preparation),
+            _time_left(now - self._started, preparation.fraction),
+        )
+        if self._lively:
+            bar = self._bar or self._new_bar(total=1.0, bar_format=_BAR, desc=scale)
+            bar.set_description_str(scale, refresh=False)
+            bar.set_postfix_str(f"looking at the style{left}", refresh=False)
+            bar.update(max(0.0, preparation.fraction - bar.n))
+        elif now - max(self._printed, self._started) >= PLAIN_INTERVAL:
+            self._printed = now
+            self.say(f"{scale}, looking at the style{left}")
 
     def overall(self, ended: int, total: int) -> None:
         """Move a batch's bar to the share of jobs that have ended."""
@@ -156,7 +176,7 @@ def _has_size(stream: TextIO) -> bool:
         return False
 
 
-def describe_scale(progress: "Progress") -> str:
+def describe_scale(progress: "Progress | Preparation") -> str:
     """`Scale 2/3 256x192`."""
     return f"Scale {progress.scale}/{progress.scales} {progress.width}x{progress.height}"
 

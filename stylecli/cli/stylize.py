@@ -136,6 +136,7 @@ def make(
             done = run_job(
                 job,
                 callbacks=[hints, *callbacks],
+                on_preparation=[screen.prepare],
                 on_message=screen.say,
                 on_download=screen.download,
                 checkpoints=checkpoints,

@@ -157,7 +157,11 @@ def is_path(name: str) -> bool:
     """Whether an `--encoder` means a file and not a name of the registry."""
     if name in ENCODERS:
         return False
-    return Path(name).suffix.lower() in SUFFIXES or os.sep in name or os.path.exists(name)
+    return (
+        Path(name).suffix.lower() in SUFFIXES
+        or not {"/", os.sep}.isdisjoint(name)
+        or os.path.exists(name)
+    )
 
 
 def check_layers(names: Iterable[str], available: tuple[str, ...]) -> None:

@@ -4,8 +4,6 @@ import zlib
 from pathlib import Path
 from typing import Final
 
-from PIL import Image
-
 from stylecli.errors import OutputError
 from stylecli.images.exif import EXIF_IFD, USER_COMMENT, read_exif
 from stylecli.images.input_bytes import read_bytes
@@ -58,17 +56,21 @@ def read_recipe(path: Path) -> str | None:
     """
     name = escaped(path)
     data = read_bytes(Path(path))
-    with guarded(name), open_image(data, name) as image:
-        found = _recipe_of(image)
+    with guarded(name):
+        opened = open_image(data, name, accept_damaged=True)  # of text: the pixels are not read
+        with opened.image as image:
+            if image.format == "PNG":
+                found = _decoded(opened.texts.get(KEYWORD.encode(), b""))
+            else:
+                found = from_comment(read_exif(image).get_ifd(EXIF_IFD).get(USER_COMMENT))
     return found or None
 
 
-def _recipe_of(image: Image.Image) -> str | None:
-    if image.format == "PNG":
-        text = image.info.get(KEYWORD)
-        short = isinstance(text, str) and len(text) <= MAX_RECIPE_BYTES
-        return str(text) if short else None
-    return from_comment(read_exif(image).get_ifd(EXIF_IFD).get(USER_COMMENT))
+def _decoded(text: bytes) -> str | None:
+    try:
+        return text.decode("utf-8") if len(text) <= MAX_RECIPE_BYTES else None
+    except UnicodeDecodeError:
+        return None
 
 
 def _inflate(packed: bytes) -> bytes:

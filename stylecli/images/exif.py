@@ -83,6 +83,8 @@ def build_exif(
 def dpi_of(image: Image.Image, exif: Image.Exif) -> tuple[float, float] | None:
     """Dots per inch, horizontal and vertical, where the file states something plausible."""
     found = image.info.get("dpi")
+    if image.format in ("JPEG", "MPO") and image.info.get("jfif_unit") not in (1, 2):
+        found = None  # Pillow makes up 72 where EXIF says nothing
     if found is None and exif.get(_RESOLUTION[2], 2) in (2, 3):
         unit = 2.54 if exif.get(_RESOLUTION[2]) == 3 else 1.0
         with contextlib.suppress(TypeError, ValueError, ZeroDivisionError):
@@ -100,12 +102,23 @@ def _plausible(dpi: float) -> bool:
 
 def _filtered(exif: Image.Exif) -> Image.Exif:
     kept = Image.Exif()
-    kept.update({tag: exif[tag] for tag in _BASE_TAGS if tag in exif and _harmless(exif[tag])})
+    kept.update({t: _as_read(exif[t]) for t in _BASE_TAGS if t in exif and _harmless(exif[t])})
     details = exif.get_ifd(EXIF_IFD)
-    chosen = {t: v for t, v in details.items() if t in _EXIF_TAGS and _harmless(v)}
+    chosen = {t: _as_read(v) for t, v in details.items() if t in _EXIF_TAGS and _harmless(v)}
     if chosen:
         kept.get_ifd(EXIF_IFD).update(chosen)
     return kept
+
+
+class _RawText(str):
+    """Text written as the bytes it was read from: Pillow reads Latin-1, but writes ASCII."""
+
+    def encode(self, *_: str) -> bytes:
+        return super().encode("latin-1")
+
+
+def _as_read(value: Any) -> Any:
+    return _RawText(value) if isinstance(value, str) else value
 
 
 def _harmless(value: Any) -> bool:

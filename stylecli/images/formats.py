@@ -1,6 +1,10 @@
 """File formats: which are read, which are written, and the options of writing. No torch."""
 
+import functools
+import importlib
+import importlib.util
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 
@@ -9,8 +13,13 @@ from stylecli.messages import did_you_mean, escaped
 from stylecli.settings import MAX_SIZE
 
 # An allow-list: Pillow also knows formats that start other programs, such as EPS.
-READABLE: Final = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
+READABLE: Final = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "AVIF")
 READABLE_NAMES: Final = "PNG, JPEG, WebP, TIFF, BMP, GIF or AVIF"
+
+# Pillow's modules of these; its other ones need not be loaded.
+_PLUGINS: Final = ("Png", "Jpeg", "Mpo", "WebP", "Tiff", "Bmp", "Gif", "Avif")
+_BROWSERS: Final = frozenset({".pjpeg", ".pjp"})  # what some of them call a JPEG
+_HEIF: Final = frozenset({".heic", ".heif", ".hif"})
 
 WRITABLE: Final = {
     ".png": "PNG",
@@ -21,6 +30,8 @@ WRITABLE: Final = {
     ".tiff": "TIFF",
     ".avif": "AVIF",
 }
+# Modules that a Pillow may be built without; to import Pillow itself takes long.
+_MODULES: Final = {"AVIF": "PIL._avif", "WEBP": "PIL._webp"}
 DEEP: Final = ("PNG", "TIFF")  # formats written with 16 bits on request
 LONGEST_SIDE: Final = {"WEBP": 16383, "JPEG": 65500, "AVIF": 65536}  # the encoders' own limits
 
@@ -51,9 +62,31 @@ class OutputOptions:
             raise SettingsError(f"bits must be 8 or 16, got {self.bits!r}.")
 
 
+@functools.cache
+def readable_suffixes() -> frozenset[str]:
+    """The suffixes of files that are read, in lower case: those that Pillow knows."""
+    from PIL import Image
+
+    for name in _PLUGINS:
+        importlib.import_module(f"PIL.{name}ImagePlugin")
+    formats = (*READABLE, "MPO")  # several JPEG pictures in one file
+    known = {suffix for suffix, name in Image.EXTENSION.items() if name in formats}
+    return _BROWSERS.union(known, _HEIF if has_heif() else ())
+
+
+def has_heif() -> bool:
+    """Whether pillow-heif, which reads HEIC, is installed."""
+    return importlib.util.find_spec("pillow_heif") is not None
+
+
 def check_output_suffix(path: Path) -> None:
-    """Raise `OutputError` when the suffix names no format that can be written."""
-    format_of(path)
+    """Raise `OutputError` when the suffix names no format that can be written here."""
+    kind = format_of(path)
+    if kind in _MODULES and find_spec(_MODULES[kind]) is None:
+        raise OutputError(
+            f"cannot write {escaped(path)}: the Pillow installed here has no {kind}; install it "
+            "from PyPI, or use another format."
+        )
 
 
 def format_of(path: Path) -> str:

@@ -7,18 +7,22 @@ and error check of Pillow's and without another decoder among the dependencies.
 """
 
 import sys
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-from stylecli.images.safe_open import open_image
+from stylecli.images.safe_open import open_bytes
+from stylecli.images.sample_values import to_unit_range
 
 Samples = NDArray[np.uint16]
 
 _BITS_PER_SAMPLE: Final = 258  # TIFF tags
 _PHOTOMETRIC: Final = 262
+_SAMPLE_FORMAT: Final = 339
+_SIGNED: Final = 2
 _PLANAR_CONFIGURATION: Final = 284
 # The byte a suffix keeps is the high one of its own byte order; the other suffix keeps the low.
 _OTHER: Final = {
@@ -42,7 +46,7 @@ def read_deep(data: bytes, image: ImageFile.ImageFile, name: str) -> Samples | N
         return _join(pairs[..., 0::2], pairs[..., 1::2])
     if image.mode not in ("RGB", "RGBA") or order not in _OTHER:
         return None
-    low = open_image(data, name)
+    low = open_bytes(data, name)
     _set_rawmode(image, order)
     _set_rawmode(low, _OTHER[order])
     samples = _join(np.asarray(image), np.asarray(low))
@@ -52,7 +56,7 @@ def read_deep(data: bytes, image: ImageFile.ImageFile, name: str) -> Samples | N
 def _rawmode(image: ImageFile.ImageFile) -> tuple[str, str]:
     """What a pixel of the file looks like to Pillow, such as ("RGB", "16B")."""
     kind, _, order = _name_of(image.tile[0].args).partition(";") if image.tile else ("", "", "")
-    tags = getattr(image, "tag_v2", {})
+    tags = _tags_of(image)
     if tags.get(_PLANAR_CONFIGURATION) != 2:
         return kind, order
     if image.tile[0].codec_name == "libtiff":
@@ -93,34 +97,31 @@ def _unpremultiply(samples: Samples) -> Samples:
     return np.concatenate([np.rint(np.minimum(color, 65535.0)), alpha], -1).astype(np.uint16)
 
 
-def read_gray(image: Image.Image) -> Samples | None:
-    """The samples (H, W, 1) of a loaded image of more than 8 bits of grey, else `None`.
+def read_gray(image: Image.Image) -> tuple[Samples, str] | None:
+    """The samples (H, W, 1) of a loaded image of grey numbers beyond 8 bits, else `None`.
 
-    Modes I;16 in any byte order, I (whole numbers) and F. Numbers of no stated range are taken
-    as fractions of the smallest of 1 (F only), 255 (F only), 65535 and 2^31 - 1 that holds them.
+    Modes I;16 in any byte order, I (whole numbers), F, and L with signed bytes. Their range is
+    that of `sample_range`; with a note where the file does not state it.
     """
-    if not image.mode.startswith("I") and image.mode != "F":
+    signed = set(_tags_of(image).get(_SAMPLE_FORMAT, ())) == {_SIGNED}
+    if not image.mode.startswith("I") and image.mode != "F" and not (signed and image.mode == "L"):
         return None
     values = np.asarray(image)
-    if values.dtype.kind == "f":
-        values = np.nan_to_num(values)
-    top = _range_of(image, values)
-    scaled = values if values.dtype.kind == "u" and top == 65535 else values * (65535.0 / top)
-    gray = np.rint(scaled).clip(0, 65535).astype(np.uint16)[..., None]
-    inverted = getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0  # white is zero: not undone
-    return 65535 - gray if inverted else gray
+    bits = max(_tags_of(image).get(_BITS_PER_SAMPLE, ()), default=0)
+    if signed and bits in (8, 16):  # Pillow has modes for neither, nor for 32 unsigned bits
+        values = values.astype(np.int8 if bits == 8 else np.int16)
+    elif bits == 32 and values.dtype == np.int32 and not signed:
+        values = values.view(np.uint32)
+    unit, note = to_unit_range(values, bits if bits == 12 else None)
+    gray = np.rint(unit * np.float32(65535.0)).astype(np.uint16)[..., None]
+    inverted = _tags_of(image).get(_PHOTOMETRIC) == 0  # white is zero: not undone by Pillow
+    return (65535 - gray if inverted else gray), note
+
+
+def _tags_of(image: Image.Image) -> Mapping[int, Any]:
+    return getattr(image, "tag_v2", {})
 
 
 def has_deep_tags(image: Image.Image) -> bool:
     """Whether a TIFF says that it holds more than 8 bits a channel."""
-    return max(getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (8,)), default=8) > 8
-
-
-def _range_of(image: Image.Image, values: NDArray[Any]) -> float:
-    """What stands for white."""
-    bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))
-    if image.mode.startswith("I;16"):
-        return 2.0 ** bits[0] - 1.0 if bits == (12,) else 65535.0
-    peak = float(values.max())
-    tops = (1.0, 255.0, 65535.0) if image.mode == "F" else (65535.0,)
-    return next((top for top in tops if peak <= top), max(peak, 2.0**31 - 1.0))
+    return max(_tags_of(image).get(_BITS_PER_SAMPLE, (8,)), default=8) > 8

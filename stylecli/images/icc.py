@@ -47,7 +47,7 @@ def deep_to_srgb(
         samples = np.repeat(samples, 3, -1)
     shaper = parse_shaper(profile or b"")
     if shaper is not None and len(shaper.curves) == samples.shape[-1]:
-        return apply_shaper(shaper, samples, _srgb_shaper()), notes
+        return apply_shaper(shaper, samples, srgb_shaper()), notes
     shallow = ((samples.astype(np.uint32) * 255 + 32895) >> 16).astype(np.uint8)  # /257, rounded
     image = Image.fromarray(shallow if mode == "RGB" else shallow[..., 0])
     return np.asarray(_through(usable, image)), (_SHALLOW,)
@@ -63,7 +63,8 @@ def srgb_profile() -> bytes:
 
 
 @functools.cache
-def _srgb_shaper() -> Shaper:
+def srgb_shaper() -> Shaper:
+    """The sRGB profile as tone curves and a matrix."""
     found = parse_shaper(srgb_profile())
     assert found is not None, "Pillow's own sRGB profile is a matrix profile"
     return found

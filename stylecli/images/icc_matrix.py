@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-_GRID: Final = np.linspace(0.0, 1.0, 65536)  # every value a 16-bit sample can have
+GRID: Final = np.linspace(0.0, 1.0, 65536)  # every value a 16-bit sample can have
 _MAX_TAGS: Final = 200
+_BLOCK: Final = 2**20  # samples converted at a time
 
 
 @dataclass(frozen=True)
 class Shaper:
     """Tone curves and a matrix from device values to XYZ under D50.
 
-    `curves` is (C, 65536), linear light in [0, 1] for every 16-bit sample; C is 1 for grey,
+    `curves` is (C, 65536), the linear light of every 16-bit sample, 1 for white; C is 1 for grey,
     whose `matrix` is `None`, or 3 with a (3, 3) matrix.
     """
 
@@ -49,18 +50,31 @@ def parse_shaper(profile: bytes) -> Shaper | None:
 
 
 def apply_shaper(
-    shaper: Shaper, samples: NDArray[np.uint16], target: Shaper
+    shaper: Shaper, samples: NDArray[np.uint8] | NDArray[np.uint16], target: Shaper
 ) -> NDArray[np.float32]:
     """Convert samples (H, W, C) into sRGB (H, W, C) float32 in [0, 1]; `target` is sRGB's own.
 
-    Colours outside sRGB are clipped, as with relative colorimetric intent.
+    Colors outside sRGB are clipped, as with relative colorimetric intent. Some rows at a time,
+    so that it takes the memory of its result alone.
     """
-    curves = shaper.curves.astype(np.float32)
-    linear = np.stack([curve[samples[..., i]] for i, curve in enumerate(curves)], -1)
+    step = 257 if samples.dtype == np.uint8 else 1  # 255 is the curves' last entry, too
+    curves = shaper.curves.astype(np.float32)[:, ::step]
+    change = None
     if shaper.matrix is not None and target.matrix is not None:
-        change = np.linalg.inv(target.matrix) @ shaper.matrix
-        linear = linear @ change.T.astype(np.float32)
-    return _encode(linear.clip(0.0, 1.0))
+        change = (np.linalg.inv(target.matrix) @ shaper.matrix).T.astype(np.float32)
+    converted = np.empty(samples.shape, np.float32)
+    rows = max(1, _BLOCK // (samples.shape[1] * samples.shape[2]))
+    for top in range(0, samples.shape[0], rows):
+        block = samples[top : top + rows]
+        linear = np.stack([curve[block[..., i]] for i, curve in enumerate(curves)], -1)
+        linear = linear if change is None else linear @ change
+        converted[top : top + rows] = _encode(linear.clip(0.0, 1.0))
+    return converted
+
+
+def srgb_light(values: Floats) -> Floats:
+    """Linear light of sRGB values (IEC 61966-2-1)."""
+    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
 
 
 def _encode(linear: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -89,11 +103,11 @@ def _curve(tag: bytes) -> Floats:
         raise ValueError("unknown kind of curve")
     (count,) = struct.unpack_from(">I", tag, 8)
     if count == 0:
-        return _GRID
+        return GRID
     if count == 1:
-        return _power(_GRID, struct.unpack_from(">H", tag, 12)[0] / 256.0)
+        return _power(GRID, struct.unpack_from(">H", tag, 12)[0] / 256.0)
     table = np.frombuffer(tag, ">u2", count, 12) / 65535.0
-    return np.interp(_GRID, np.linspace(0.0, 1.0, count), table)
+    return np.interp(GRID, np.linspace(0.0, 1.0, count), table)
 
 
 def _parametric(tag: bytes) -> Floats:
@@ -103,13 +117,13 @@ def _parametric(tag: bytes) -> Floats:
     values = struct.unpack_from(f">{(1, 3, 4, 5, 7)[kind]}i", tag, 12)
     g, a, b, c, d, e, f = ([v / 65536.0 for v in values] + [0.0] * 7)[:7]
     if kind == 0:
-        return _power(_GRID, g)
+        return _power(GRID, g)
     if kind == 2:  # c is added on both sides of the break, which is where the power reaches 0
         c, e, f = 0.0, c, c
     if kind in (1, 2):
         d = -b / a if a else 0.0
-    power = _power(np.maximum(a * _GRID + b, 0.0), g) + e
-    joined: Floats = np.where(d <= _GRID, power, c * _GRID + f)
+    power = _power(np.maximum(a * GRID + b, 0.0), g) + e
+    joined: Floats = np.where(d <= GRID, power, c * GRID + f)
     return joined.clip(0.0, 1.0)
 
 

@@ -12,38 +12,71 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stylecli.errors import InputError
+from stylecli.images.color_tags import shaper_of_tags
 from stylecli.images.exif import dpi_of, orientation_of, read_exif, safe_exif, upright
 from stylecli.images.high_bit_depth import Samples, has_deep_tags, read_deep, read_gray
-from stylecli.images.icc import Notes, deep_to_srgb, to_srgb
-from stylecli.images.input_bytes import read_bytes, read_stream
+from stylecli.images.icc import Notes, deep_to_srgb, srgb_shaper, to_srgb
+from stylecli.images.icc_matrix import Shaper, apply_shaper
+from stylecli.images.input_bytes import open_input, read_stream
 from stylecli.images.picture import Metadata, Picture
-from stylecli.images.safe_open import check_size, guarded, open_image, silenced
+from stylecli.images.safe_open import (
+    DamagedPictureError,
+    check_size,
+    guarded,
+    open_header,
+    open_image,
+    silenced,
+)
 from stylecli.messages import escaped
 
 _PLAIN_MODES: Final = ("L", "RGB", "CMYK", "LAB")  # what `to_srgb` takes; the rest become RGB
 _ANIMATED: Final = "it has several frames or pages, of which the first is used"
 
+_XMP: Final = "its XMP metadata names an author or rights, which the output does not keep"
+_RIGHTS: Final = (b"rights", b"Rights", b"dc:creator", b"photoshop:Credit")
+
 _REDUCED: Final = "its 16 bits a channel were read as 8"
 
 
-def read_picture(source: Path | BinaryIO, *, name: str | None = None) -> Picture:
+def read_picture(
+    source: Path | BinaryIO, *, name: str | None = None, accept_damaged: bool = False
+) -> Picture:
     """Read a picture file, or a stream of its bytes such as standard input.
 
-    Of an animation the first frame is taken. `name` stands for the source in messages. Raises
-    `InputError` for what is missing, no picture, damaged, or larger than 32768 pixels a side
-    or 268 million in all.
+    Of an animation the first frame is taken, of a TIFF its largest page. `name` stands for the
+    source in messages. Raises `InputError` for what is missing, no picture, damaged, or larger
+    than 32768 pixels a side or 268 million in all. With `accept_damaged`, what can be decoded of
+    a damaged file is taken, with a note.
     """
     if isinstance(source, str | Path):
         name = escaped(name or source)
-        data = read_bytes(Path(source))
+        with open_input(Path(source)) as file:
+            with guarded(name, accept_damaged=accept_damaged):
+                open_header(file, name)  # before all of the file is read
+            file.seek(0)
+            data = read_stream(file, name)
     else:
         name = escaped(name or "standard input")
         data = read_stream(source, name)
-    with guarded(name), silenced(data), open_image(data, name) as image:
-        samples = read_deep(data, image, name)
-        picture = _picture(image, samples)
+    try:
+        picture = _decode(data, name, accept_damaged=False)
+    except DamagedPictureError as error:
+        if not accept_damaged:
+            raise
+        picture = _decode(data, name, accept_damaged=True)
+        damage = str(error).partition(": ")[2].partition(": --")[0].rstrip(".")
+        picture = replace(picture, notes=(*picture.notes, f"what can be read was taken: {damage}"))
     meta = replace(picture.meta, sha256=hashlib.sha256(data).hexdigest())
     return replace(picture, meta=meta)
+
+
+def _decode(data: bytes, name: str, *, accept_damaged: bool) -> Picture:
+    with guarded(name, accept_damaged=accept_damaged), silenced(data):
+        opened = open_image(data, name, accept_damaged=accept_damaged)
+        with opened.image as image:
+            samples = read_deep(opened.data, image, name)
+            picture = _picture(image, samples)
+    return replace(picture, notes=(*opened.notes, *picture.notes))
 
 
 def picture_from_pil(image: Image.Image) -> Picture:
@@ -65,33 +98,38 @@ def picture_from_pil(image: Image.Image) -> Picture:
 def _picture(image: Image.Image, samples: Samples | None) -> Picture:
     """Everything but the hash; `samples` (H, W, C) replace the image's pixels where given."""
     image.load()  # some metadata comes after the pixels, and a TIFF is turned upright here
-    if samples is None:
-        samples = read_gray(image)
-    if samples is None:
-        color, alpha, notes = _shallow(image)
-        notes = (*notes, *((_REDUCED,) if has_deep_tags(image) else ()))
-    else:
-        color, alpha, notes = _deep(image, samples)
     exif = read_exif(image)
+    notes: Notes = ()
+    if samples is None and (gray := read_gray(image)) is not None:
+        samples, note = gray
+        notes = (note,) if note else ()
+    if samples is None:
+        color, alpha, color_notes = _shallow(image, exif)
+        notes = (_REDUCED,) if has_deep_tags(image) else ()
+    else:
+        color, alpha, color_notes = _deep(image, exif, samples)
     orientation = orientation_of(exif)
     dpi = dpi_of(image, exif)
     meta = Metadata(
         dpi=dpi[::-1] if dpi and orientation >= 5 else dpi,
         exif=safe_exif(exif),
-        bits=8 if color.dtype == np.uint8 else 16,
+        bits=8 if samples is None or color.dtype == np.uint8 else 16,
         format="JPEG" if image.format == "MPO" else image.format or "",
     )
     return Picture(
         pixels=_tensor(color, 3, orientation),
         alpha=None if alpha is None else _tensor(alpha, 1, orientation),
         meta=meta,
-        notes=(*notes, *((_ANIMATED,) if _is_animated(image) else ())),
+        notes=(*notes, *color_notes, *_left_out(image)),
     )
 
 
-def _shallow(image: Image.Image) -> tuple[NDArray[Any], NDArray[Any] | None, Notes]:
+def _shallow(
+    image: Image.Image, exif: Image.Exif
+) -> tuple[NDArray[Any], NDArray[Any] | None, Notes]:
     """Colours (H, W, 3) and alpha (H, W, 1) of an 8-bit image."""
     profile = image.info.get("icc_profile")
+    shaper, notes = (None, ()) if profile else _shaper_of(image, exif)
     alpha = None
     if image.has_transparency_data:
         gray = image.mode in ("L", "LA", "La")  # kept grey for the sake of a grey profile
@@ -102,11 +140,16 @@ def _shallow(image: Image.Image) -> tuple[NDArray[Any], NDArray[Any] | None, Not
         image = image.convert("L")
     elif image.mode not in _PLAIN_MODES:
         image = image.convert("RGB")
-    converted, notes = to_srgb(image, profile)
-    return np.asarray(converted), alpha, notes
+    if shaper is not None:
+        samples = np.asarray(image).reshape(*image.size[::-1], -1)
+        return apply_shaper(shaper, samples, srgb_shaper()), alpha, notes
+    converted, profile_notes = to_srgb(image, profile)
+    return np.asarray(converted), alpha, (*notes, *profile_notes)
 
 
-def _deep(image: Image.Image, samples: Samples) -> tuple[NDArray[Any], NDArray[Any] | None, Notes]:
+def _deep(
+    image: Image.Image, exif: Image.Exif, samples: Samples
+) -> tuple[NDArray[Any], NDArray[Any] | None, Notes]:
     """Colours (H, W, 1 or 3) and alpha (H, W, 1) of 16-bit samples."""
     alpha: Samples | None = None
     if samples.shape[-1] in (2, 4):
@@ -114,8 +157,24 @@ def _deep(image: Image.Image, samples: Samples) -> tuple[NDArray[Any], NDArray[A
     elif (key := image.info.get("transparency")) is not None:
         same = (samples == np.asarray(key, np.uint16)).all(-1, keepdims=True)
         alpha = np.where(same, 0, 65535).astype(np.uint16)
-    color, notes = deep_to_srgb(samples, image.info.get("icc_profile"))
+    profile = image.info.get("icc_profile")
+    if not profile:
+        shaper, notes = _shaper_of(image, exif, gray=samples.shape[-1] == 1)
+        if shaper is not None:
+            return apply_shaper(shaper, samples, srgb_shaper()), alpha, notes
+        return samples, alpha, notes
+    color, notes = deep_to_srgb(samples, profile)
     return color, alpha, notes
+
+
+def _shaper_of(
+    image: Image.Image, exif: Image.Exif, *, gray: bool | None = None
+) -> tuple[Shaper | None, Notes]:
+    """What the file's color tags ask for; nothing for CMYK and LAB, which are not RGB."""
+    if image.mode in ("CMYK", "LAB", "YCCK"):
+        return None, ()
+    gray = image.mode in ("1", "L", "LA", "La") if gray is None else gray
+    return shaper_of_tags(image, exif, gray=gray)
 
 
 def _tensor(array: NDArray[Any], channels: int, orientation: int) -> torch.Tensor:
@@ -129,9 +188,20 @@ def _tensor(array: NDArray[Any], channels: int, orientation: int) -> torch.Tenso
     return turned.expand(channels, -1, -1).contiguous()
 
 
+def _left_out(image: Image.Image) -> Notes:
+    """Notes on what a picture does not hold of its file."""
+    notes = (_ANIMATED,) if _is_animated(image) else ()
+    xmp = image.info.get("xmp")
+    rights = isinstance(xmp, bytes) and any(word in xmp for word in _RIGHTS)
+    return (*notes, _XMP) if rights else notes
+
+
 def _is_animated(image: Image.Image) -> bool:
-    """Whether there is more than one frame; a phone's MPO has its depth map as another."""
-    if image.format == "MPO":
+    """Whether there is more than one frame.
+
+    A phone's MPO and HEIC have a depth map as another; a TIFF's pages are counted before.
+    """
+    if image.format in ("MPO", "HEIF", "TIFF"):
         return False
     with contextlib.suppress(Exception):  # a later frame may be damaged, which is no concern
         return bool(getattr(image, "is_animated", False))

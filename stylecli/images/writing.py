@@ -52,6 +52,8 @@ def write_picture(
         check_recipe(recipe)
     bits = options.bits if kind in DEEP else 8
     notes = [f"{kind} holds 8 bits a channel, not 16"] if bits != options.bits else []
+    if kind in DEEP and bits < meta.bits:
+        notes.append("written with 8 bits a channel, and the content has 16: --bits 16 keeps them")
     if alpha is not None and kind == "JPEG":
         if float(alpha.min()) < 1.0:
             notes.append("JPEG has no transparency: the picture was laid on white")

@@ -202,6 +202,7 @@ def _job_to_dict(job: Job) -> dict[str, Any]:
         "compute": asdict(located.compute),
         "output_options": asdict(located.output_options),
         "force": located.force,
+        "accept_damaged": located.accept_damaged,
     }
 
 
@@ -216,4 +217,5 @@ def _job_from_dict(values: dict[str, Any]) -> Job:
         force=bool(values["force"]),
         mask=None if values["mask"] is None else Path(values["mask"]),
         style_masks=tuple(map(Path, values["style_masks"])),
+        accept_damaged=bool(values.get("accept_damaged")),
     )

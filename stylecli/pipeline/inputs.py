@@ -1,7 +1,7 @@
 """Inputs of a job: its pictures and masks, read; styles are cached between jobs."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -13,8 +13,13 @@ from stylecli.images import masks
 from stylecli.images.discovery import STREAM
 from stylecli.images.picture import Picture
 from stylecli.job import Job
+from stylecli.transfer.resample import Size, fit, resize
+from stylecli.transfer.schedule import output_size, style_scales
 
-REMEMBERED: Final = 32  # style pictures kept for the jobs to come, some 10 MB each
+REMEMBERED: Final = 512 * 2**20  # bytes of style pictures kept for the jobs to come
+# Times the size at which it is looked at that a picture is kept: what is left out of a larger one
+# is far below a level of 8 bits, and twelve photos of 12 megapixels would take 1.7 GB.
+OVERSIZE: Final = 8
 
 
 @dataclass(frozen=True)
@@ -34,15 +39,25 @@ class Reader:
     """Reads pictures, with a bounded cache of styles, which many jobs share."""
 
     def __init__(self) -> None:
-        self._styles: BoundedCache[tuple[Path, int, int], Picture] = BoundedCache(REMEMBERED)
+        self._styles: BoundedCache[tuple[object, ...], Picture] = BoundedCache(
+            REMEMBERED, lambda picture: 12 * picture.width * picture.height
+        )
 
     def read(self, job: Job) -> Inputs:
         """Everything the job names. Raises `InputError`."""
-        content = _read(job.content)
-        styles = tuple(map(self._style, job.styles))
-        init = None if job.init_path is None else _read(job.init_path)
-        mask = None if job.mask is None else _read(job.mask)
-        style_masks = tuple(map(_read, job.style_masks))
+        accept = job.accept_damaged
+        content = _read(job.content, accept)
+        shape = content.height, content.width
+        size = output_size(shape, job.settings)
+        scales = style_scales(job.settings, shape, len(job.styles))
+        content = _reduced(content, size)
+        styles = tuple(
+            self._style(path, max(size), scale, accept)
+            for path, scale in zip(job.styles, scales, strict=True)
+        )
+        init = None if job.init_path is None else _reduced(_read(job.init_path, accept), size)
+        mask = None if job.mask is None else _read(job.mask, accept)
+        style_masks = tuple(_read(mask, accept) for mask in job.style_masks)
         named = [(job.content, content), *zip(job.styles, styles, strict=True)]
         named += [(job.init_path, init)] if job.init_path and init else []
         named += [(job.mask, mask)] if job.mask and mask else []
@@ -59,15 +74,30 @@ class Reader:
             tuple(dict.fromkeys(notes)),
         )
 
-    def _style(self, path: Path) -> Picture:
+    def _style(self, path: Path, side: int, scale: float, accept_damaged: bool) -> Picture:
+        """A style to be looked at beside a picture of a long side; distances are at scale 1."""
+
+        def read() -> Picture:
+            picture = _read(path, accept_damaged)
+            long_side = max(1, round(side * max(1.0, scale)))
+            return _reduced(picture, fit((picture.height, picture.width), long_side))
+
         if path == STREAM:
-            return _read(path)
+            return read()
         try:
             status = path.stat()
         except OSError:
-            return _read(path)  # raises the error
-        key = path, status.st_mtime_ns, status.st_size
-        return self._styles.get_or_make(key, lambda: _read(path))
+            return _read(path, accept_damaged)  # raises the error
+        key = path, status.st_mtime_ns, status.st_size, side, scale, accept_damaged
+        return self._styles.get_or_make(key, read)
+
+
+def _reduced(picture: Picture, size: Size) -> Picture:
+    """A picture at most `OVERSIZE` times as large as needed; one with alpha as it is."""
+    height, width = OVERSIZE * size[0], OVERSIZE * size[1]
+    if picture.alpha is not None or height * width >= picture.height * picture.width:
+        return picture
+    return replace(picture, pixels=resize(picture.pixels[None], (height, width))[0])
 
 
 def name_of(path: Path) -> str:
@@ -75,7 +105,6 @@ def name_of(path: Path) -> str:
     return "standard input" if path == STREAM else path.name
 
 
-def _read(path: Path) -> Picture:
-    if path == STREAM:
-        return images.read_picture(sys.stdin.buffer, name=name_of(path))
-    return images.read_picture(path)
+def _read(path: Path, accept_damaged: bool) -> Picture:
+    source, name = (sys.stdin.buffer, name_of(path)) if path == STREAM else (path, None)
+    return images.read_picture(source, name=name, accept_damaged=accept_damaged)

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from stylecli.encoder.registry import content_layers, get_spec, is_path, style_layers
 from stylecli.errors import InputError, OutputError
+from stylecli.file_names import system_fault
 from stylecli.images.discovery import STREAM
 from stylecli.images.formats import check_output_suffix
 from stylecli.job import Job
 from stylecli.messages import escaped, reason
 from stylecli.settings import Settings
+from stylecli.system import on_windows
 
 
 def check_job(job: Job) -> None:
@@ -39,6 +41,7 @@ def check_beside(job: Job, paths: Iterable[Path], *, force: bool = False) -> Non
         if path.absolute() in seen:
             raise OutputError(f"{name} would be written twice: give it another name.")
         seen.add(path.absolute())
+        _check_name(path)
         try:
             if any(_same_file(path, other) for other in job.input_files):
                 raise OutputError(f"{name} is also an input: give it another name.")
@@ -82,6 +85,7 @@ def _check_output(job: Job) -> None:
     name = escaped(job.output)
     if "\0" in str(job.output):
         raise OutputError(f"cannot write {name}: this is not a valid file name.")
+    _check_name(job.output)
     try:
         check_output_suffix(job.output)
         target = follow_link(job.output)
@@ -92,9 +96,17 @@ def _check_output(job: Job) -> None:
                 raise OutputError(f"cannot write {name}: it is not a regular file.")
             if not job.force:
                 raise OutputError(f"{name} exists already: add --force (force=True) to replace it.")
+            if on_windows() and not os.access(target, os.W_OK):  # elsewhere the folder decides
+                raise OutputError(f"cannot write {name}: it is read-only.")
         _check_folder(target.parent, name)
     except OSError as error:
         raise OutputError(f"cannot write {name}: {reason(error)}.") from error
+
+
+def _check_name(path: Path) -> None:
+    fault = system_fault(path)
+    if fault is not None:
+        raise OutputError(f"cannot write {escaped(path)}: {fault}.")
 
 
 def _same_file(target: Path, path: Path) -> bool:

@@ -11,7 +11,7 @@ from stylecli.messages import escaped
 from stylecli.settings import Settings
 from stylecli.transfer import Request, Style
 from stylecli.transfer.resample import resize
-from stylecli.transfer.schedule import output_size
+from stylecli.transfer.schedule import style_scales
 
 Part = tuple[int, int, torch.Tensor | None]  # a style, a region, and the part of the style
 
@@ -38,7 +38,7 @@ def compose(
     Raises `InputError` for masks that do not fit.
     """
     pictures = [_recolored(style, content, settings) for style in styles]
-    scales = _scales(settings, content, len(pictures))
+    scales = style_scales(settings, (content.shape[-2], content.shape[-1]), len(pictures))
     weights = settings.style_weights or (1.0,) * len(pictures)
     seen = color_transfer.luminance(content) if settings.color == "content" else content
     if divided is None:
@@ -71,16 +71,6 @@ def _recolored(style: torch.Tensor, content: torch.Tensor, settings: Settings) -
     if settings.color == "content":
         return color_transfer.match_luminance(style, content)
     return color_transfer.match_moments(style, content) if settings.color == "match" else style
-
-
-def _scales(settings: Settings, content: torch.Tensor, styles: int) -> tuple[float, ...]:
-    """The scale of each style picture, `style_size` included."""
-    scales = settings.style_scale or (1.0,)
-    scales = scales * styles if len(scales) == 1 else scales
-    if settings.style_size is None:
-        return scales
-    side = max(output_size((content.shape[-2], content.shape[-1]), settings))
-    return tuple(scale * settings.style_size / side for scale in scales)
 
 
 def _divide(

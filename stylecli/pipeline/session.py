@@ -1,7 +1,7 @@
 """Session: encoders and style pictures cached from one job to the next."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,6 +12,7 @@ from stylecli import encoder as encoders
 from stylecli import images, transfer
 from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.errors import OutputError, is_out_of_memory
+from stylecli.file_names import spare_name
 from stylecli.images.discovery import STREAM
 from stylecli.images.picture import Picture
 from stylecli.job import Job
@@ -28,7 +29,7 @@ from stylecli.settings import Compute, Settings
 from stylecli.transfer import Request
 from stylecli.transfer.objective.targets import Targets
 from stylecli.transfer.resample import resize_mask
-from stylecli.transfer.results import ProgressCallback, Result
+from stylecli.transfer.results import PreparationCallback, ProgressCallback, Result
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ class Session:
         prepared: Sequence[Prepared],
         *,
         on_progress: ProgressCallback | None = None,
+        on_preparation: PreparationCallback | None = None,
         resume: dict[str, Any] | None = None,
     ) -> list[Result]:
         """Make pictures that can be made together (`Request.can_batch_with`), of one output size.
@@ -124,6 +126,7 @@ class Session:
                 encoder=encoder,
                 targets=self._targets_for(encoder, first.settings, first.compute),
                 on_progress=on_progress,
+                on_preparation=on_preparation,
                 resume=resume,
             )
 
@@ -188,17 +191,41 @@ def recipe_of(job: Job, inputs: Inputs, result: Result) -> Recipe:
 def _write(job: Job, content: Picture, pixels: torch.Tensor, recipe: Recipe) -> tuple[str, ...]:
     """Write a picture; returns notes on what the format could not hold."""
     stream = sys.stdout.buffer if job.output == STREAM else None
-    notes = images.write_picture(
-        stream or follow_link(job.output),
-        pixels,
-        alpha=_alpha_for(content, pixels) if job.output_options.keep_alpha else None,
-        meta=content.meta,
-        options=job.output_options,
-        recipe=recipe.to_json(),
-    )
+    alpha = _alpha_for(content, pixels) if job.output_options.keep_alpha else None
+
+    def write_to(target: Path | BinaryIO) -> tuple[str, ...]:
+        options, text = job.output_options, recipe.to_json()
+        return images.write_picture(
+            target, pixels, alpha=alpha, meta=content.meta, options=options, recipe=text
+        )
+
     if stream is not None:
+        notes = write_to(stream)
         _flush(stream)
-    return notes
+        return notes
+    target = follow_link(job.output)
+    try:
+        return write_to(target)
+    except OutputError as error:
+        raise _kept_elsewhere(error, target, write_to) from error
+
+
+def _kept_elsewhere(
+    error: OutputError, target: Path, write_to: Callable[[Path], object]
+) -> OutputError:
+    """The error for a finished picture whose name the system refused: kept under another one.
+
+    Another program may have the file open (Windows), or the file system may not know such names.
+    """
+    cause = error.__cause__
+    if not isinstance(cause, OSError) or isinstance(cause, FileExistsError):
+        return error
+    other = spare_name(target)
+    try:
+        write_to(other)
+    except OutputError:  # the disk is full, or the folder is gone
+        return error
+    return OutputError(f"{str(error).rstrip('.')}; the finished picture is kept as {other}.")
 
 
 def _flush(stream: BinaryIO) -> None:

@@ -23,7 +23,13 @@ from stylecli.pipeline.preflight import check_job
 from stylecli.pipeline.session import JobResult, Prepared, Session
 from stylecli.quoting import pasted_command
 from stylecli.tensor_file import MALFORMED_DATA_ERRORS
-from stylecli.transfer.results import Progress, ProgressCallback, Result
+from stylecli.transfer.results import (
+    Preparation,
+    PreparationCallback,
+    Progress,
+    ProgressCallback,
+    Result,
+)
 
 
 def _never() -> bool:
@@ -46,6 +52,7 @@ def run_job(
     job: Job,
     *,
     callbacks: Sequence[ProgressCallback] = (),
+    on_preparation: Sequence[PreparationCallback] = (),
     on_message: MessageCallback | None = None,
     on_download: DownloadCallback | None = None,
     checkpoints: Checkpoints | None = None,
@@ -53,7 +60,8 @@ def run_job(
 ) -> JobResult:
     """Make one picture from files to a file; nothing is written unless all of it is.
 
-    `callbacks` are called after each iteration. A job that ends well removes its checkpoint. Raises
+    `callbacks` are called after each iteration, `on_preparation` before a scale's first one, after
+    each tile of a style. A job that ends well removes its checkpoint. Raises
     `InputError`, `OutputError`, `WeightsError`, `UsageError`, `MemoryLimitError`, or `Halted`.
     """
     session = Session(on_message=on_message, on_download=on_download)
@@ -68,10 +76,12 @@ def run_job(
     if resume is not None:
         check_encoder(resume, encoder.sha256)
     session.say("Stylising" if resume is None else "Going on")
-    every_callback = list(callbacks)
+    every_callback, before_scale = list(callbacks), list(on_preparation)
     if checkpoints is not None:
-        every_callback.append(_CheckpointWriter(prepared, encoder.sha256, checkpoints))
-    result = _make(session, prepared, every_callback, resume)
+        writer = _CheckpointWriter(prepared, encoder.sha256, checkpoints)
+        every_callback.append(writer)
+        before_scale.append(writer)
+    result = _make(session, prepared, every_callback, before_scale, resume)
     done = session.deliver(prepared, result)
     if checkpoints is not None:
         with contextlib.suppress(OSError):
@@ -92,26 +102,32 @@ def plan_job(
     """
     session = Session(on_message=on_message, on_download=on_download)
     check_job(job)
-    content = session.prepare(job).inputs.content
-    encoder = session.encoder(job)
-    size = (content.height, content.width)
-    return transfer.plan_run(size, job.settings, job.compute, encoder)
+    request = session.prepare(job).request
+    return transfer.plan_run(request, job.compute, session.encoder(job))
 
 
 def _make(
     session: Session,
     prepared: Prepared,
     callbacks: Sequence[ProgressCallback],
+    on_preparation: Sequence[PreparationCallback],
     resume: Checkpoint | None,
 ) -> Result:
     def report(progress: Progress) -> None:
         for callback in callbacks:
             callback(progress)
 
+    def report_preparation(preparation: Preparation) -> None:
+        for callback in on_preparation:
+            callback(preparation)
+
     state = None if resume is None else resume.state
     try:
         (result,) = session.make(
-            [prepared], on_progress=report if callbacks else None, resume=state
+            [prepared],
+            on_progress=report if callbacks else None,
+            on_preparation=report_preparation if on_preparation else None,
+            resume=state,
         )
     except MALFORMED_DATA_ERRORS as error:
         if resume is None or is_out_of_memory(error):
@@ -130,13 +146,16 @@ def _how_to_resume(path: Path) -> str:
 
 
 class _CheckpointWriter:
-    """Progress callback that writes checkpoints, and raises `Halted` where `stop` says so."""
+    """Progress callback that writes checkpoints, and raises `Halted` where `stop` says so.
+
+    Of a scale whose targets are being computed as well.
+    """
 
     def __init__(self, prepared: Prepared, encoder: str, checkpoints: Checkpoints) -> None:
         self.prepared, self.encoder, self.checkpoints = prepared, encoder, checkpoints
         self.saved = time.monotonic()
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: Progress | Preparation) -> None:
         stop, every = self.checkpoints.stop(), self.checkpoints.every
         due = every is not None and time.monotonic() - self.saved >= every
         if not stop and not due:

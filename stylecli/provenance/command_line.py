@@ -30,6 +30,7 @@ def command_of(job: Job) -> str | None:
         words += ["--mask", file_name(job.mask)]
     for mask in job.style_masks:
         words += ["--style-mask", file_name(mask)]
+    words += ["--accept-damaged"] if job.accept_damaged else []
     return pasted_command([*words, *_output_words(job.output_options)])
 
 

@@ -107,6 +107,7 @@ def replay_of(
         force=force,
         mask=None if recipe.mask is None else find(recipe.mask, "the mask"),
         style_masks=tuple(find(mask, "the style mask") for mask in recipe.style_masks),
+        accept_damaged=True,  # as it was then: the hash says that it is the same file
     )
     return Replay(job, tuple(notes))
 

@@ -1,5 +1,6 @@
 """Compare two pictures, build and train a gallery, match a picture against it."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 from stylecli import encoder as encoders
 from stylecli.errors import InputError, UsageError
 from stylecli.images import read_picture
-from stylecli.images.discovery import find_pictures
+from stylecli.images.discovery import OnNote, find_pictures, ignore_note
 from stylecli.messages import escaped
 from stylecli.recognition.embedding import fit_embedding
 from stylecli.recognition.gallery import SUFFIX, Gallery, Match, load_gallery
@@ -49,15 +50,15 @@ def compare(a: Path, b: Path, metric: PerceptualMetric, long_side: int = LONG_SI
     return metric.distances(read_picture(a).pixels, read_picture(b).pixels, long_side)
 
 
-def pictures_in(gallery: Path) -> Labelled:
+def pictures_in(gallery: Path, on_note: OnNote = ignore_note) -> Labelled:
     """The pictures of a folder with the names of their styles.
 
     A picture in the folder is a style of its own, a folder in it a style with several pictures.
-    Raises `InputError` where there are none.
+    `on_note` is told what else is there. Raises `InputError` where there are none.
     """
     if not gallery.is_dir():
         raise InputError(f"{escaped(gallery)} is no folder of pictures.")
-    pictures = find_pictures([str(gallery)], recursive=True)
+    pictures = find_pictures([str(gallery)], recursive=True, on_note=on_note)
     return [
         (path, subfolder.parts[0] if subfolder and subfolder.parts else path.stem)
         for path, subfolder in pictures.items()
@@ -65,15 +66,27 @@ def pictures_in(gallery: Path) -> Labelled:
 
 
 def build_gallery(
-    pictures: Labelled, metric: PerceptualMetric, encoder: encoders.Encoder, on_fraction: OnFraction
+    pictures: Labelled,
+    metric: PerceptualMetric,
+    encoder: encoders.Encoder,
+    on_fraction: OnFraction,
+    on_note: OnNote = ignore_note,
 ) -> Gallery:
-    """A gallery of whole pictures. Raises `InputError` for one that cannot be read."""
-    codes = []
-    for number, (path, _) in enumerate(pictures, 1):
-        codes.append(metric.code(read_picture(path).pixels))
+    """A gallery of whole pictures; `on_note` is told which cannot be read and are left out.
+
+    Raises `InputError` where none can be read.
+    """
+    names, codes = [], []
+    for number, (path, name) in enumerate(pictures, 1):
+        try:
+            codes.append(metric.code(read_picture(path).pixels))
+            names.append(name)
+        except InputError as error:
+            if number == len(pictures) and not codes:
+                raise
+            on_note(f"left out: {error}")
         on_fraction(number / len(pictures))
-    names = tuple(name for _, name in pictures)
-    return Gallery(names, torch.stack(codes), encoder.spec.name, encoder.sha256)
+    return Gallery(tuple(names), torch.stack(codes), encoder.spec.name, encoder.sha256)
 
 
 def train_gallery(
@@ -81,21 +94,25 @@ def train_gallery(
     metric: PerceptualMetric,
     encoder: encoders.Encoder,
     on_fraction: OnFraction,
+    on_note: OnNote = ignore_note,
     *,
     seed: int = 0,
 ) -> Gallery:
     """A gallery with an embedding fitted to its styles, and a threshold from held-out ones.
 
-    Raises `InputError`, or `UsageError` for fewer than four styles.
+    Raises `InputError`, or `UsageError` for fewer than four styles that can be read.
     """
-    names = list(dict.fromkeys(name for _, name in pictures))
+    plain = build_gallery(
+        pictures, metric, encoder, lambda share: on_fraction(0.2 * share), on_note
+    )
+    names = list(dict.fromkeys(plain.names))
     if len(names) < FEWEST:
         raise UsageError(f"training needs at least {FEWEST} styles, got {len(names)}.")
-    plain = build_gallery(pictures, metric, encoder, lambda share: on_fraction(0.2 * share))
     samples = Samples()
     generator = torch.Generator().manual_seed(seed)
     for number, (path, name) in enumerate(pictures, 1):
-        samples.take(read_picture(path).pixels, names.index(name), metric, generator)
+        with contextlib.suppress(InputError):  # left out above
+            samples.take(read_picture(path).pixels, names.index(name), metric, generator)
         on_fraction(0.2 + 0.7 * number / len(pictures))
     report = held_out(samples, seed=seed)
     on_fraction(1.0)
@@ -163,7 +180,11 @@ def held_out(samples: Samples, *, seed: int) -> dict[str, Verification]:
 
 
 def match_picture(
-    picture: Path, gallery: Path, metric: PerceptualMetric, encoder: encoders.Encoder
+    picture: Path,
+    gallery: Path,
+    metric: PerceptualMetric,
+    encoder: encoders.Encoder,
+    on_note: OnNote = ignore_note,
 ) -> tuple[Gallery, list[Match]]:
     """A gallery, from its file or a folder of pictures, and its styles by distance.
 
@@ -177,7 +198,8 @@ def match_picture(
                 "one: build it again, or choose that --encoder."
             )
     else:
-        known = build_gallery(pictures_in(gallery), metric, encoder, lambda _: None)
+        pictures = pictures_in(gallery, on_note)
+        known = build_gallery(pictures, metric, encoder, lambda _: None, on_note)
     code = metric.code(read_picture(picture).pixels)
     if code.shape[0] != known.codes.shape[1]:
         raise InputError(

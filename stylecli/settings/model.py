@@ -139,6 +139,13 @@ class Settings:
             return 1.0, gatys_ratio
         return weights_of_strength(DEFAULT_STRENGTH if self.strength is None else self.strength)
 
+    def check_counts(self, styles: int) -> None:
+        """Raise `SettingsError` where numbers of the styles are not as many as these."""
+        for name in NUMBER_FIELDS:
+            count = len(getattr(self, name) or ())
+            if count not in (0, styles) and (name, count) != ("style_scale", 1):
+                raise SettingsError(f"{name} has {count} number(s) for {styles} style(s).")
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON or TOML; fields at `None` are left out."""
         found = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}

@@ -1,49 +1,28 @@
 """Coarse-to-fine optimization of B pictures of one size, which can be resumed."""
 
-import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
 
 from stylecli.errors import InputError, MemoryLimitError, is_out_of_memory
-from stylecli.settings import MAX_SIZE, Compute, Settings
+from stylecli.settings import MAX_SIZE, Settings
 from stylecli.transfer.compute.cuda_graph import GraphReplay
 from stylecli.transfer.compute.malloc import release_free_memory
-from stylecli.transfer.memory_plan import HISTORY, ScalePlan, memory_limit, plans
+from stylecli.transfer.memory_plan import HISTORY, ScalePlan
 from stylecli.transfer.objective.objective import Objective
-from stylecli.transfer.objective.targets import Targets
+from stylecli.transfer.objective.tiles import StyleTiling
 from stylecli.transfer.optim.adam import DEFAULT_RATE, Adam
 from stylecli.transfer.optim.lbfgs import LBFGS
 from stylecli.transfer.optim.loop import Descent, Evaluate, MaskedOptimizer, Optimizer, Terms
 from stylecli.transfer.optim.preconditioner import apply_preconditioner
+from stylecli.transfer.reporting import State, preparation_reporter, progress_reporter
 from stylecli.transfer.request import Request
 from stylecli.transfer.resample import Size, resize, resize_mask
-from stylecli.transfer.results import Losses, Progress, ProgressCallback
+from stylecli.transfer.run import Run, scale_plans
 from stylecli.transfer.schedule import Scale
 
 NOISE: Final = 0.05  # standard deviation around mid gray: full-range noise costs iterations
-# Seconds between reports from a device that has to be waited for; a CPU reports every iteration.
-REPORT_EVERY: Final = 0.1
-
-State = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Run:
-    """A coarse-to-fine optimization: all that is the same from the first scale to the last."""
-
-    requests: tuple[Request, ...]
-    targets: Targets
-    scales: tuple[Scale, ...]
-    compute: Compute
-    on_progress: ProgressCallback | None = None
-
-    @property
-    def device(self) -> torch.device:
-        """Where it is computed."""
-        return self.targets.extractor.device
 
 
 @dataclass(frozen=True)
@@ -62,10 +41,14 @@ def run_coarse_to_fine(run: Run, resume: State | None = None) -> Finished:
     """
     first = 0 if resume is None else int(resume["scale"])
     recoveries = torch.zeros(len(run.requests), dtype=torch.int64, device=run.device)
+    image: torch.Tensor | None = None
     if resume is None:
-        image: torch.Tensor | None = _start(run)
+        next(scale_plans(run, run.scales[-1].size))  # known now, not after the smaller scales
+        image = _start(run)
     else:
-        image, recoveries = None, resume["recoveries"].to(run.device)
+        recoveries = resume["recoveries"].to(run.device)
+        if not resume["iteration"]:  # stopped while targets were computed
+            image, resume = resume["descent"]["image"].to(run.device), None
     for index in range(first, len(run.scales)):
         descent = _one_scale(run, index, image, recoveries, resume if index == first else None)
         image, terms = descent.best_image, descent.best
@@ -77,7 +60,7 @@ def run_coarse_to_fine(run: Run, resume: State | None = None) -> Finished:
             "the losses are not finite: the weights are too large for float32; "
             "use smaller --alpha, --beta or --tv."
         )
-    return Finished(_kept(run, image), terms, recoveries)
+    return Finished(run.keep_content(image), terms, recoveries)
 
 
 def _one_scale(
@@ -112,11 +95,14 @@ def _descend(
     resume: State | None,
 ) -> Descent:
     scale = run.scales[index]
-    objective = run.targets.objective(run.requests, scale.size, plan.tile)
+    tiling = StyleTiling(
+        plan.style_tile, preparation_reporter(run, index, image, recoveries, resume)
+    )
+    objective = run.targets.objective(run.requests, scale.size, plan.tile, tiling)
     done = 0
     if resume is None:
         assert image is not None
-        start = _kept(run, image if index == 0 else _enlarge(run, image, scale.size))
+        start = run.keep_content(image if index == 0 else _enlarge(run, image, scale.size))
     else:
         start, done = resume["descent"]["image"].to(run.device), int(resume["iteration"])
     release_free_memory()  # what preparing all this took
@@ -124,7 +110,7 @@ def _descend(
     del start
     if resume is not None:
         descent.load_state_dict(_moved(resume["descent"], run.device))
-    report = _reporter(run, index, descent, plan, recoveries)
+    report = progress_reporter(run, index, descent, plan, recoveries)
     iterate = GraphReplay(descent.iterate, run.device)
     for iteration in range(done + 1, scale.iterations + 1):
         if iteration < scale.iterations:
@@ -178,63 +164,6 @@ def make_optimizer(settings: Settings, history: int) -> Optimizer:
     return LBFGS(apply_preconditioner, history, step_scale=settings.learning_rate or 1.0)
 
 
-def scale_plans(run: Run, size: Size) -> Iterator[ScalePlan]:
-    """The plans for a scale that fit into the memory there is, fastest first."""
-    return plans(
-        run.targets.extractor,
-        size,
-        tile=run.compute.tile_side,
-        limit=memory_limit(run.device, run.compute.max_bytes),
-        adam=run.requests[0].settings.optimizer == "adam",
-        batch=len(run.requests),
-    )
-
-
-def _reporter(
-    run: Run, index: int, descent: Descent, plan: ScalePlan, recoveries: torch.Tensor
-) -> Callable[[int], None]:
-    """A function that reports iterations at one scale to the progress callback."""
-    scale = run.scales[index]
-    work = [step.work for step in run.scales]
-    total, before = sum(work), sum(work[:index])
-    last_report = 0.0
-
-    def state(iteration: int) -> State:
-        return {
-            "scale": index,
-            "iteration": iteration,
-            "plan": {"history": plan.history, "tile": plan.tile},
-            "recoveries": recoveries.clone(),
-            "descent": descent.state_dict(),
-        }
-
-    def report(iteration: int) -> None:
-        nonlocal last_report
-        now = time.monotonic()
-        waits = run.device.type != "cpu" and now - last_report < REPORT_EVERY
-        if run.on_progress is None or (waits and iteration < scale.iterations):
-            return
-        last_report = now
-        values = descent.terms.T.tolist()
-        run.on_progress(
-            Progress(
-                scale=index + 1,
-                scales=len(run.scales),
-                width=scale.size[1],
-                height=scale.size[0],
-                iteration=iteration,
-                iterations=scale.iterations,
-                fraction=(before + scale.work * iteration / scale.iterations) / total,
-                losses=Losses(*values[0]),
-                every=tuple(Losses(*terms) for terms in values),
-                image=lambda picture=0: _kept(run, descent.best_image)[picture].cpu().clone(),
-                state=lambda: state(iteration),
-            )
-        )
-
-    return report
-
-
 def _start(run: Run) -> torch.Tensor:
     """The first images, at the first scale."""
     size = run.scales[0].size
@@ -255,18 +184,16 @@ def _start_of(request: Request, size: Size) -> torch.Tensor:
     return (0.5 + NOISE * noise).clamp_(0.0, 1.0).to(device)
 
 
-def _kept(run: Run, image: torch.Tensor) -> torch.Tensor:
-    """Images with the content where it has to stay."""
-    return run.requests[0].keep_content(image)
-
-
 def _plan_of(resume: State, scale: Scale) -> ScalePlan:
-    history, tile = resume["plan"]["history"], resume["plan"]["tile"]
+    plan = resume["plan"]
+    style_tile = plan.get("style_tile", plan["tile"])  # earlier versions had one for both
+    history = plan["history"]
     if type(history) is not int or not 1 <= history <= HISTORY:
         raise ValueError(f"no plan has a history of {history!r}")
-    if tile is not None and (type(tile) is not int or not 64 <= tile <= MAX_SIZE):
-        raise ValueError(f"no plan has tiles of {tile!r}")
-    return ScalePlan(scale.size, history, tile, 0)
+    for tile in (plan["tile"], style_tile):
+        if tile is not None and (type(tile) is not int or not 64 <= tile <= MAX_SIZE):
+            raise ValueError(f"no plan has tiles of {tile!r}")
+    return ScalePlan(scale.size, history, plan["tile"], 0, style_tile)
 
 
 def _moved(value: Any, device: torch.device) -> Any:

@@ -9,13 +9,14 @@ from stylecli.encoder import Encoder
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.coarse_to_fine import make_optimizer
 from stylecli.transfer.compute.device import precision_name
-from stylecli.transfer.memory_plan import HISTORY, ScalePlan, memory_limit, plans
-from stylecli.transfer.objective.targets import Targets, check_smallest_size
+from stylecli.transfer.memory_plan import HISTORY, ScalePlan
+from stylecli.transfer.objective.targets import Targets
 from stylecli.transfer.objective.tiles import halo
 from stylecli.transfer.request import Request, Style
 from stylecli.transfer.resample import Size
-from stylecli.transfer.schedule import OVERHEAD, Scale, make_schedule, output_size
-from stylecli.transfer.stylization import make_targets
+from stylecli.transfer.run import scale_plans
+from stylecli.transfer.schedule import OVERHEAD, Scale
+from stylecli.transfer.stylization import make_targets, prepare_run
 
 PROBE: Size = (192, 256)
 
@@ -42,32 +43,37 @@ class RunPlan:
     scales: tuple[PlannedScale, ...]
 
 
-def plan_run(content: Size, settings: Settings, compute: Compute, encoder: Encoder) -> RunPlan:
-    """The plan for a content of (height, width); measures one small iteration.
+def plan_run(request: Request, compute: Compute, encoder: Encoder) -> RunPlan:
+    """The plan for a request; measures one small iteration.
 
     Raises `MemoryLimitError` where no plan fits, `InputError` where the picture is too small.
     """
-    targets = make_targets(encoder, settings, compute)
-    extractor = targets.extractor
-    size = output_size(content, settings)
-    check_smallest_size(size, targets.size_needed, "the output")
-    pixel_seconds = _seconds_per_pixel(targets, settings)
+    targets = make_targets(encoder, request.settings, compute)
+    extractor, run = targets.extractor, prepare_run([request], targets, compute)
+    pixel_seconds = _seconds_per_pixel(targets, request.settings)
     scales = []
-    for scale in make_schedule(size, settings, targets.size_needed):
-        limit = memory_limit(extractor.device, compute.max_bytes)
-        adam = settings.optimizer == "adam"
-        offered = plans(extractor, scale.size, tile=compute.tile_side, limit=limit, adam=adam)
-        scales.append(_planned(scale, next(offered), pixel_seconds, halo(extractor.steps)))
+    for scale in run.scales:
+        plan, margin = next(scale_plans(run, scale.size)), halo(extractor.steps)
+        seconds = run.style_work(scale) * pixel_seconds
+        scales.append(_planned(scale, plan, pixel_seconds, margin, seconds))
     return RunPlan(str(extractor.device), precision_name(extractor.dtype), tuple(scales))
 
 
-def _planned(scale: Scale, plan: ScalePlan, pixel_seconds: float, margin: int) -> PlannedScale:
+def _planned(
+    scale: Scale, plan: ScalePlan, pixel_seconds: float, margin: int, style_seconds: float
+) -> PlannedScale:
     height, width = scale.size
     seconds = scale.work * pixel_seconds
     if plan.tile is not None and max(scale.size) > plan.tile:
         seconds *= 0.9 * (1.0 + 2.0 * margin / plan.tile) ** 2  # measured, see CANDIDATES
     return PlannedScale(
-        width, height, scale.iterations, plan.tile, plan.history, plan.predicted_bytes, seconds
+        width,
+        height,
+        scale.iterations,
+        plan.tile,
+        plan.history,
+        plan.predicted_bytes,
+        seconds + style_seconds,
     )
 
 

@@ -1,5 +1,6 @@
 """Evaluation of a finished picture: relative losses at full, half and quarter size."""
 
+import math
 from dataclasses import replace
 from typing import Final
 
@@ -9,10 +10,11 @@ from stylecli.encoder import Encoder
 from stylecli.errors import MemoryLimitError
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.compute.device import resolve
-from stylecli.transfer.memory_plan import memory_limit, plans
+from stylecli.transfer.memory_plan import InputMemory, memory_limit, plans
 from stylecli.transfer.objective.targets import Targets
-from stylecli.transfer.request import Request, Style
-from stylecli.transfer.resample import fit, half, halve, resize, resize_mask
+from stylecli.transfer.objective.tiles import StyleTiling
+from stylecli.transfer.request import Request, Style, tensor_bytes
+from stylecli.transfer.resample import Size, half, halve, resize, resize_mask
 
 REPORTED_OCTAVES: Final = 3
 
@@ -48,16 +50,26 @@ def pyramid_of(
     """
     size = image.shape[-2], image.shape[-1]
     content = resize(request.content[None], size)[0]
-    styles = [_resized(style, max(size)) for style in request.styles]
+    styles = [_resized(style, style.size_beside(size)) for style in request.styles]
+    kept = tensor_bytes(request)
     request = replace(request, content=content, styles=styles)
     limit = memory_limit(targets.extractor.device, compute.max_bytes)
     pyramid: list[tuple[float, float]] = []
     while len(pyramid) < REPORTED_OCTAVES and min(size) >= targets.size_needed:
         try:
-            plan = next(plans(targets.extractor, size, tile=compute.tile_side, limit=limit))
+            largest = max((style.size_beside(size) for style in styles), key=math.prod)
+            offered = plans(
+                targets.extractor,
+                size,
+                tile=compute.tile_side,
+                limit=limit,
+                inputs=InputMemory(kept, largest),
+            )
+            plan = next(offered)
         except MemoryLimitError:
             break
-        objective = targets.one_octave(request, size, plan.tile, len(pyramid))
+        tiling = StyleTiling(plan.style_tile)
+        objective = targets.one_octave(request, size, plan.tile, len(pyramid), tiling)
         content_loss, style_loss = objective.measure(image)
         pyramid.append((float(content_loss), float(style_loss)))
         image, size = halve(image), half(size)
@@ -65,10 +77,8 @@ def pyramid_of(
     return tuple(pyramid)
 
 
-def _resized(style: Style, long_side: int) -> Style:
+def _resized(style: Style, size: Size) -> Style:
     """A style at the size at which it is compared."""
-    shape = style.picture.shape[-2], style.picture.shape[-1]
-    size = fit(shape, max(1, round(long_side * style.scale)))
     mask = None if style.mask is None else resize_mask(style.mask[None], size)[0]
     return replace(style, picture=resize(style.picture[None], size)[0], mask=mask, cached_by=())
 

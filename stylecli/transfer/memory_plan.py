@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import torch
 
 from stylecli.encoder.feature_extractor import FeatureExtractor
 from stylecli.errors import MemoryLimitError
-from stylecli.system import free_addresses, free_memory
+from stylecli.system import free_addresses, free_memory, resident_memory
 from stylecli.transfer.objective.tiles import halo
 from stylecli.transfer.optim.preconditioner import level_sizes
 from stylecli.transfer.resample import Size, fit
@@ -39,17 +39,38 @@ RESERVE: Final = 0.8  # share of the free memory that `auto` takes
 WORK_SPACE: Final = 14  # times the largest layer
 LAYOUTS: Final = 2  # in which a weight is packed for the sizes that occur, at most 3 were seen
 FRAGMENTATION_FACTOR: Final = 1.8  # times what a tile needs, since tiles differ in size
+# While Gram matrices of a style are computed: its pixels as resized, clamped, reduced and mirrored,
+# and the layers of a forward pass, in the largest one's. Measured by benchmarks/memory.py.
+STYLE_IMAGES: Final = 5
+STYLE_LAYERS: Final = 3.0
+# A style of more pixels than this many pictures is tiled at once: no step of it then takes longer
+# than one of the picture's, and a signal is answered between two.
+LARGE_STYLE: Final = 4
 PROCESS: Final = 820 * 2**20  # bytes of the interpreter, torch and its work space, measured
+
+
+class InputMemory(NamedTuple):
+    """The bytes that a run's pictures and masks take, and the size of its largest style."""
+
+    kept_bytes: int = 0
+    style: Size = (0, 0)
+
+
+NO_INPUTS: Final = InputMemory()
 
 
 @dataclass(frozen=True)
 class ScalePlan:
-    """Memory plan: L-BFGS pairs, pixels of a tile's side without halo, bytes at the peak."""
+    """Memory plan: L-BFGS pairs, pixels of a tile's side without halo, bytes at the peak.
+
+    `style_tile` is the tile's side for the Gram matrices of styles.
+    """
 
     size: Size
     history: int
     tile: int | None
     predicted_bytes: int
+    style_tile: int | None = None
 
 
 def plans(
@@ -60,6 +81,7 @@ def plans(
     limit: int,
     adam: bool = False,
     batch: int = 1,
+    inputs: InputMemory = NO_INPUTS,
 ) -> Iterator[ScalePlan]:
     """The plans for `batch` pictures at once that fit into `limit` bytes, fastest first.
 
@@ -68,12 +90,17 @@ def plans(
     fits = False
     for history, side in _candidates(tile):
         used = predict_bytes(extractor, size, side, 0 if adam else history, adam=adam, batch=batch)
+        used += inputs.kept_bytes
+        for style_tile in _style_tiles(side, tile, size, inputs.style):
+            for_style = predict_style_bytes(extractor, size, inputs, style_tile, batch=batch)
+            if for_style <= limit:
+                break
+        used = max(used, for_style)
         if used <= limit:
             fits = True
-            yield ScalePlan(size, history, side, used)
+            yield ScalePlan(size, history, side, used, style_tile)
     if not fits:
-        side = largest_side(extractor, size, tile, limit)
-        advice = f"use --size {side} or" if side else "no size fits, so allow"
+        advice = _advice(extractor, size, tile, limit, inputs)
         raise MemoryLimitError(
             f"{size[1]}x{size[0]} pixels need about {readable(used)}, more than the "
             f"{readable(limit)} allowed: {advice} a larger --max-memory."
@@ -91,11 +118,7 @@ def predict_bytes(
 ) -> int:
     """Peak memory of the process in bytes for a scale of `size`."""
     pixels = size[0] * size[1]
-    computed = float(pixels)
-    if tile is not None and tile < max(size):
-        margin = 2 * halo(extractor.steps)
-        tiled = min(size[0], tile + margin) * min(size[1], tile + margin)
-        computed = min(computed, FRAGMENTATION_FACTOR * tiled)
+    computed = _tile_pixels(extractor, size, tile)
     state = 24 * history
     if adam:
         state = 24 * sum(h * w for h, w in level_sizes(size)) // pixels
@@ -104,6 +127,28 @@ def predict_bytes(
     whole = (12 * IMAGES + state + held) * pixels
     return int(
         PROCESS + weight_bytes(extractor) + batch * (whole + activation_bytes(extractor) * computed)
+    )
+
+
+def predict_style_bytes(
+    extractor: FeatureExtractor,
+    size: Size,
+    inputs: InputMemory,
+    tile: int | None,
+    *,
+    batch: int = 1,
+) -> int:
+    """Peak memory of the process in bytes while the targets of a scale of `size` are computed."""
+    pixels, style = size[0] * size[1], inputs.style[0] * inputs.style[1]
+    layers = layer_bytes(extractor)
+    held = sum(size for name, size in layers.items() if name in extractor.targets)
+    return int(
+        PROCESS
+        + weight_bytes(extractor)
+        + inputs.kept_bytes
+        + batch * (24 + held) * pixels
+        + 12 * STYLE_IMAGES * style
+        + STYLE_LAYERS * max(layers.values()) * _tile_pixels(extractor, inputs.style, tile)
     )
 
 
@@ -140,19 +185,33 @@ def memory_limit(device: torch.device, max_memory: int | None) -> int:
         return max_memory
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0] * RESERVE) + PROCESS
-    # The addresses of `PROCESS` are taken by now, its memory may not be.
-    return min(int(free_memory() * RESERVE), int(free_addresses() * RESERVE) + PROCESS)
+    # The addresses of `PROCESS` are taken by now, its memory may not be. What is resident beyond
+    # them, such as weights and freed blocks of an earlier job, is used again.
+    held = max(PROCESS, resident_memory())
+    return min(int(free_memory() * RESERVE), int(free_addresses() * RESERVE) + held)
 
 
 def largest_side(
-    extractor: FeatureExtractor, size: Size, tile: int | Literal["auto", "off"], limit: int
+    extractor: FeatureExtractor,
+    size: Size,
+    tile: int | Literal["auto", "off"],
+    limit: int,
+    inputs: InputMemory = NO_INPUTS,
 ) -> int:
     """The largest long side with the aspect of `size` that the leanest plan fits, or 0."""
     history, side = _candidates(tile)[-1]
+
+    def fits(long_side: int) -> bool:
+        share = long_side / max(size)
+        style = (round(inputs.style[0] * share), round(inputs.style[1] * share))
+        smaller, reduced = fit(size, long_side), InputMemory(inputs.kept_bytes, style)
+        used = predict_bytes(extractor, smaller, side, history) + inputs.kept_bytes
+        return max(used, predict_style_bytes(extractor, smaller, reduced, side)) <= limit
+
     low, high = 0, max(size)
     while low < high:
         middle = (low + high + 1) // 2
-        if predict_bytes(extractor, fit(size, middle), side, history) <= limit:
+        if fits(middle):
             low = middle
         else:
             high = middle - 1
@@ -162,6 +221,51 @@ def largest_side(
 def readable(count: int) -> str:
     """A number of bytes in MiB or GiB: 1.5 GiB."""
     return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
+
+
+def _advice(
+    extractor: FeatureExtractor,
+    size: Size,
+    tile: int | Literal["auto", "off"],
+    limit: int,
+    inputs: InputMemory,
+) -> str:
+    """The options that would help, by what takes the memory."""
+    history, leanest = _candidates(tile)[-1]
+    picture = predict_bytes(extractor, size, leanest, history)
+    if picture + inputs.kept_bytes <= limit:
+        style = f"{inputs.style[1]}x{inputs.style[0]}"
+        return f"the style is looked at in {style} pixels; use a smaller --style-scale, --size or"
+    side = largest_side(extractor, size, tile, limit, inputs)
+    if side:
+        return f"use --size {side} or"
+    if largest_side(extractor, size, tile, limit - inputs.kept_bytes):
+        kept = readable(inputs.kept_bytes)
+        return f"the pictures take {kept} as they are; give fewer or smaller ones, or allow"
+    return "no size fits, so allow"
+
+
+def _tile_pixels(extractor: FeatureExtractor, size: Size, tile: int | None) -> float:
+    """Pixels whose features are in memory at a time, with those that fragmentation costs."""
+    pixels = float(size[0] * size[1])
+    if tile is None or tile >= max(size):
+        return pixels
+    margin = 2 * halo(extractor.steps)
+    tiled = min(size[0], tile + margin) * min(size[1], tile + margin)
+    return min(pixels, FRAGMENTATION_FACTOR * tiled)
+
+
+def _style_tiles(
+    side: int | None, asked: int | Literal["auto", "off"], size: Size, style: Size
+) -> tuple[int | None, ...]:
+    """Tile sides for a style beside a picture in tiles of `side`: the picture's, then smaller."""
+    if asked != "auto":
+        return (side,)
+    smaller = [tile for _, tile in CANDIDATES if tile is not None and (side is None or tile < side)]
+    large = style[0] * style[1] > LARGE_STYLE * size[0] * size[1]
+    if side is None and large:
+        return tuple(dict.fromkeys(tile for tile in smaller if tile <= 1024))
+    return (side, *dict.fromkeys(smaller))
 
 
 def _candidates(tile: int | Literal["auto", "off"]) -> tuple[tuple[int, int | None], ...]:

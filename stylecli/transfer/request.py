@@ -1,7 +1,7 @@
 """Requests: a content picture, the styles of its regions, and loss weights."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Final
 
 import torch
@@ -9,8 +9,12 @@ import torch
 from stylecli.errors import InputError
 from stylecli.settings import LossKind, Settings
 from stylecli.settings.parsing import LayerWeights
-from stylecli.transfer.resample import Size, resize, resize_mask
+from stylecli.transfer.resample import Size, fit, resize, resize_mask
 
+# Most pixels of a style, in those of the picture, at scale 1: a square style beside a panorama of
+# 4:1. A style has the picture's long side, and beside a strip of 16500x20 it would have 800 times
+# its pixels. Past the bound its strokes are smaller than its scale says.
+MOST_STYLE_PIXELS: Final = 4
 COARSE_SIDE: Final = 250  # pixels of the short side, under which a scale counts as small
 
 # Pictures on a device by the id of the original, which is kept alive so that its id is not reused.
@@ -61,6 +65,19 @@ class Style:
     mask: torch.Tensor | None = None
     region: int = 0
     cached_by: tuple[torch.Tensor, ...] = ()
+
+    def size_beside(self, size: Size) -> Size:
+        """The size at which the style is compared with a picture of `size`, undistorted.
+
+        Its long side is in proportion to the picture's, its pixels at most `MOST_STYLE_PIXELS`
+        times as many, for a scale of 1.
+        """
+        shape = (self.picture.shape[-2], self.picture.shape[-1])
+        height, width = fit(shape, max(1, round(max(size) * self.scale)))
+        excess = height * width / (MOST_STYLE_PIXELS * size[0] * size[1] * self.scale**2)
+        if excess <= 1.0:
+            return height, width
+        return fit(shape, max(1, int(max(height, width) / excess**0.5)))
 
     def to(self, device: torch.device, copies: Copies) -> "Style":
         """The style on a device, checked: see `Request.to`."""
@@ -155,6 +172,24 @@ def common_settings(settings: Settings) -> Settings:
     return replace(settings, **own, tv=0.0, chroma_tv=0.0, init="random", size=None)
 
 
+def tensor_bytes(value: object) -> int:
+    """Bytes of all tensors within requests, each once, on the device of the first."""
+    tensors = {(t.data_ptr(), t.numel()): t for t in _tensors_in(value)}
+    device = next(iter(tensors.values())).device if tensors else None
+    return sum(t.numel() * t.element_size() for t in tensors.values() if t.device == device)
+
+
+def _tensors_in(value: object) -> Iterator[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _tensors_in(item)
+    elif is_dataclass(value):
+        for one in fields(value):
+            yield from _tensors_in(getattr(value, one.name))
+
+
 def _by_region(request: Request) -> dict[int, list[Style]]:
     """Styles by the number of their region, in the order in which regions are first named."""
     styles: dict[int, list[Style]] = {}
@@ -201,4 +236,6 @@ def _checked(picture: torch.Tensor, channels: int) -> torch.Tensor:
         )
     if not bool(torch.isfinite(picture).all()):
         raise InputError("a picture contains NaN or infinite values.")
-    return picture.detach().to(torch.float32).clamp(0.0, 1.0)
+    picture = picture.detach().to(torch.float32)
+    inside = float(picture.amin()) >= 0.0 and float(picture.amax()) <= 1.0
+    return picture if inside else picture.clamp(0.0, 1.0)  # a copy is as large as the picture

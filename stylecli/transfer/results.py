@@ -48,7 +48,24 @@ class Progress:
     state: Callable[[], dict[str, Any]] = dict
 
 
+@dataclass(frozen=True)
+class Preparation:
+    """Progress report while the targets of a scale are computed, after each tile of a style.
+
+    `fraction` is the share of the whole run that is done, as in `Progress`, and `state()` all that
+    a later run needs to go on from before this scale.
+    """
+
+    scale: int
+    scales: int
+    width: int
+    height: int
+    fraction: float
+    state: Callable[[], dict[str, Any]]
+
+
 ProgressCallback = Callable[[Progress], None]
+PreparationCallback = Callable[[Preparation], None]
 OnFraction = Callable[[float], None]  # the share of some work that is done, in [0, 1]
 
 

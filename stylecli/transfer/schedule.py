@@ -35,6 +35,20 @@ def output_size(content: Size, settings: Settings) -> Size:
     return content if settings.size is None else fit(content, settings.size)
 
 
+def style_scales(settings: Settings, content: Size, styles: int) -> tuple[float, ...]:
+    """The scale of each style, `style_size` included, for a content of a size.
+
+    Raises `SettingsError` where the settings' numbers are not as many as the styles.
+    """
+    settings.check_counts(styles)
+    scales = settings.style_scale or (1.0,)
+    scales = scales * styles if len(scales) == 1 else scales
+    if settings.style_size is None:
+        return scales
+    side = max(output_size(content, settings))
+    return tuple(scale * settings.style_size / side for scale in scales)
+
+
 def make_schedule(size: Size, settings: Settings, needed: int = 1) -> tuple[Scale, ...]:
     """Coarse-to-fine scales up to `size`, coarsest first, each twice the one before.
 

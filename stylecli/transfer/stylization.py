@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -9,14 +10,15 @@ import torch
 from stylecli.encoder import Encoder, load_encoder
 from stylecli.errors import InputError
 from stylecli.settings import Compute, Settings
-from stylecli.transfer.coarse_to_fine import Finished, Run, run_coarse_to_fine
+from stylecli.transfer.coarse_to_fine import Finished, run_coarse_to_fine
 from stylecli.transfer.compute.device import precision_name, resolve
 from stylecli.transfer.compute.malloc import tuned_malloc
 from stylecli.transfer.evaluation import pyramid_of
 from stylecli.transfer.objective.targets import Targets, check_smallest_size
 from stylecli.transfer.request import Copies, Request, Style
 from stylecli.transfer.resample import Size
-from stylecli.transfer.results import Losses, ProgressCallback, Result
+from stylecli.transfer.results import Losses, PreparationCallback, ProgressCallback, Result
+from stylecli.transfer.run import Run
 from stylecli.transfer.schedule import make_schedule, output_size
 
 
@@ -53,6 +55,7 @@ def stylize_together(
     encoder: Encoder | None = None,
     targets: Targets | None = None,
     on_progress: ProgressCallback | None = None,
+    on_preparation: PreparationCallback | None = None,
     resume: dict[str, Any] | None = None,
 ) -> list[Result]:
     """Style transfer of a batch of pictures of one size: see `Request.can_batch_with`.
@@ -68,7 +71,11 @@ def stylize_together(
             settings.encoder_name, pooling=settings.pooling, padding=settings.padding
         )
     targets = targets or make_targets(encoder, settings, compute)
-    run = _prepare(requests, encoder, targets, compute, on_progress)
+    run = replace(
+        prepare_run(requests, targets, compute),
+        on_progress=on_progress,
+        on_preparation=on_preparation,
+    )
     with tuned_malloc(), torch.no_grad():
         finished = run_coarse_to_fine(run, resume)
         pyramids = [
@@ -88,13 +95,8 @@ def make_targets(encoder: Encoder, settings: Settings, compute: Compute) -> Targ
     return Targets(encoder, settings, dtype=dtype, device=device)
 
 
-def _prepare(
-    requests: Sequence[Request],
-    encoder: Encoder,
-    targets: Targets,
-    compute: Compute,
-    on_progress: ProgressCallback | None,
-) -> Run:
+def prepare_run(requests: Sequence[Request], targets: Targets, compute: Compute) -> Run:
+    """A run on the targets' device, its inputs checked. Raises `InputError`."""
     copies: Copies = {}
     ready = tuple(request.to(targets.extractor.device, copies) for request in requests)
     sizes = {output_size(_size(request.content), request.settings) for request in ready}
@@ -103,7 +105,7 @@ def _prepare(
     size = sizes.pop()
     check_smallest_size(size, targets.size_needed, "the output")
     scales = make_schedule(size, requests[0].settings, targets.size_needed)
-    return Run(ready, targets, scales, compute, on_progress)
+    return Run(ready, targets, scales, compute)
 
 
 def _result(

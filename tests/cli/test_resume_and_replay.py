@@ -240,3 +240,26 @@ def test_saved_now_and_then(
     assert run(content_path, style_path, *options)[0] == 0
     assert seen == [False, True, True, True]
     assert not saved.exists()
+
+
+@pytest.mark.parametrize("encoder", ["compact", "vgg19"])
+def test_the_same_bytes_however_it_is_made(
+    run: Run, stopped: Run, content_path: Path, style_path: Path, tmp_path: Path, encoder: str
+) -> None:
+    """Again, in a batch, stopped and resumed, replayed: one picture, through each encoder."""
+    options = ("--encoder", encoder, "--size", 48, *OPTIONS)
+    for name in ("one.png", "again.png"):
+        assert run(content_path, style_path, "-o", name, *options)[0] == 0
+    contents = (content_path, style_path)
+    batch = run(
+        "batch", *contents, "--style", style_path, "-o", "batch", "--format", "png", *options
+    )
+    assert batch[0] == 0, batch[2]
+    assert stopped(2, content_path, style_path, "-o", "cut.png", *options)[0] == 130
+    assert run("resume", "cut.png.checkpoint")[0] == 0
+    assert run("replay", "one.png", "-o", "replayed.png")[0] == 0
+    (single,) = (tmp_path / "batch").glob(f"{content_path.stem}_*.png")
+    paths = [tmp_path / f"{name}.png" for name in ("again", "cut", "replayed")]
+    expected = read_picture(tmp_path / "one.png").pixels
+    for path in (*paths, single):
+        assert torch.equal(read_picture(path).pixels, expected), path.name

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from stylecli.errors import InputError
+from stylecli.images import formats
 from stylecli.images.discovery import find_pictures
 
 
@@ -83,14 +84,63 @@ def test_names_that_cannot_be(name: str) -> None:
     assert names(name) == [name]
 
 
+def notes_on(*given: str, recursive: bool = True) -> str:
+    notes: list[str] = []
+    find_pictures(given, recursive=recursive, on_note=notes.append)
+    return "\n".join(notes)
+
+
 def test_a_closed_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     scandir = os.scandir
 
     def closed(path: str) -> Any:
-        if Path(path).name == "deep":
+        if Path(path).name == shut:
             raise PermissionError(13, "Permission denied", path)
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", closed)
-    with pytest.raises(InputError, match="cannot read the folder photos.deep: permission denied"):
+    shut = "deep"
+    assert names("photos", recursive=True) == ["photos/a.png", "photos/b.JPG"]
+    assert "1 folders could not be read and were left out (deep (permission denied))" in notes_on(
+        "photos"
+    )
+    shut = "photos"
+    with pytest.raises(InputError, match="cannot read the folder photos: permission denied"):
         names("photos", recursive=True)
+
+
+def test_what_a_folder_holds_besides(tree: Path) -> None:
+    for name in ("one.heic", "two.heic", "Thumbs.db", "noext", "._a.jpg"):
+        (tree / "junk" / name).touch()
+    (tree / "junk/a.jfif").touch()
+    (tree / "junk/b.png").symlink_to(tree / "one.png")
+    (tree / "junk/away").symlink_to(tree / "photos")
+    notes = notes_on("junk")
+    assert "5 files were left out, not pictures by name" in notes
+    assert "(1 .db, 2 .heic, 1 .md, 1 without a suffix)" in notes
+    assert "1 hidden files were left out (._a.jpg)" in notes
+    assert "1 links to folders were not followed (away)" in notes
+    assert "1 of the pictures are links (b.png)" in notes
+    assert names("junk", recursive=True) == ["junk/a.jfif", "junk/b.png"]
+    assert notes_on("photos/deep/x.png") == ""
+
+
+def test_a_folder_without_pictures_says_what_is_there() -> None:
+    with pytest.raises(InputError, match=r"no pictures in junk.*1 \.md"):
+        names("junk")
+
+
+@pytest.mark.parametrize("suffix", [".jfif", ".pjpeg", ".MPO", ".apng", ".dib", ".jpe", ".tiff"])
+def test_every_suffix_that_is_read(tree: Path, suffix: str) -> None:
+    (tree / f"junk/x{suffix}").touch()
+    assert names("junk") == [f"junk/x{suffix}"]
+
+
+def test_heic_where_it_can_be_read(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tree / "junk/x.heic").touch()
+    for readable in (False, True):
+        monkeypatch.setattr(formats, "has_heif", lambda readable=readable: readable)
+        formats.readable_suffixes.cache_clear()
+        names_found = find_pictures(["junk", "one.png"], recursive=False) if readable else {}
+        assert (Path("junk/x.heic") in names_found) == readable
+    formats.readable_suffixes.cache_clear()

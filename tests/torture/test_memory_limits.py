@@ -105,7 +105,7 @@ def test_a_batch_goes_on(
     jobs = [{"content": str(content_path), "size": size} for size in (64, 6000, 80)]
     (tmp_path / "jobs").write_text("\n".join(json.dumps(job) for job in jobs))
     words = ("--style", style_path, "-o", "out", "--name", "{size}", *FLAGS)
-    done = limited(loaded + 700 * MIB, "batch", "--from-file", "jobs", *words)
+    done = limited(loaded + 1000 * MIB, "batch", "--from-file", "jobs", *words)
     assert (done.returncode, done.stdout) == (3, "")
     assert "--size" in sentence(done.stderr)
     records = read_manifest(tmp_path / "out" / "manifest.jsonl")

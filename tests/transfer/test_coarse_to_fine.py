@@ -6,9 +6,10 @@ import torch
 
 from stylecli.encoder import Encoder
 from stylecli.settings import Compute, Settings
-from stylecli.transfer.coarse_to_fine import Run, _enlarge
+from stylecli.transfer.coarse_to_fine import _enlarge
 from stylecli.transfer.request import Request, Style
 from stylecli.transfer.resample import resize
+from stylecli.transfer.run import Run
 from stylecli.transfer.stylization import make_targets
 
 SIZE = (48, 64)

@@ -4,15 +4,20 @@ import torch
 from stylecli.encoder import Encoder
 from stylecli.errors import InputError, MemoryLimitError, UsageError
 from stylecli.settings import Compute, Settings
-from stylecli.transfer import plan_run, stylize
+from stylecli.transfer import Request, Style, plan_run, stylize
 
 CPU = Compute(device="cpu", precision="fp32")
+SHORT = Compute(device="cpu", max_memory="1G")
+
+
+def request_of(size: tuple[int, int], settings: Settings, scale: float = 1.0) -> Request:
+    return Request(torch.rand(3, *size), [Style(torch.rand(3, 30, 40), scale=scale)], settings)
 
 
 def test_a_plan_is_what_a_run_does(compact: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stylecli.transfer.schedule.COARSEST", 24)
     settings = Settings(iterations=5, size=64)
-    plan = plan_run((30, 40), settings, CPU, compact)
+    plan = plan_run(request_of((30, 40), settings), CPU, compact)
     seen = []
     result = stylize(
         torch.rand(3, 30, 40),
@@ -31,7 +36,7 @@ def test_a_plan_is_what_a_run_does(compact: Encoder, monkeypatch: pytest.MonkeyP
 def test_tiles_and_limits_show_in_the_plan(compact: Encoder) -> None:
     settings = Settings(size=3000)
     free, tiled = (
-        plan_run((300, 400), settings, compute, compact).scales[-1]
+        plan_run(request_of((300, 400), settings), compute, compact).scales[-1]
         for compute in (
             Compute(device="cpu", tile="off", max_memory="500G"),
             Compute(device="cpu", tile="512", max_memory="500G"),
@@ -43,8 +48,9 @@ def test_tiles_and_limits_show_in_the_plan(compact: Encoder) -> None:
 
 def test_a_plan_fails_as_the_run_would(compact: Encoder) -> None:
     with pytest.raises(MemoryLimitError, match="--size"):
-        plan_run((3000, 4000), Settings(), Compute(device="cpu", max_memory="1G"), compact)
+        plan_run(request_of((300, 400), Settings(size=4000)), SHORT, compact)
     with pytest.raises(InputError, match="5x4 pixels"):
-        plan_run((4, 5), Settings(), CPU, compact)
+        plan_run(request_of((4, 5), Settings()), CPU, compact)
+    unknown = Settings(style_layers=(("relu9_9", 1.0),))
     with pytest.raises(UsageError, match="unknown layer"):
-        plan_run((40, 50), Settings(style_layers=(("relu9_9", 1.0),)), CPU, compact)
+        plan_run(request_of((40, 50), unknown), CPU, compact)

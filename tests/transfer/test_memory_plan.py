@@ -94,9 +94,15 @@ def test_no_plan_and_no_size(extractor: FeatureExtractor) -> None:
 
 def test_memory_limit_heeds_both_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the process takes anyway has its addresses already, not its memory."""
-    for addresses, expected in ((0, PROCESS), (GIB, PROCESS + 0.8 * GIB), (PLENTY, 0.8 * 4 * GIB)):
+    for addresses, resident, expected in (
+        (0, 0, PROCESS),
+        (GIB, 0, PROCESS + 0.8 * GIB),
+        (GIB, 2 * GIB, 2.8 * GIB),
+        (PLENTY, 0, 0.8 * 4 * GIB),
+    ):
         monkeypatch.setattr(memory_plan, "free_memory", lambda: 4 * GIB)
         monkeypatch.setattr(memory_plan, "free_addresses", lambda size=addresses: size)
+        monkeypatch.setattr(memory_plan, "resident_memory", lambda size=resident: size)
         assert memory_limit(CPU, None) == int(expected)
 
 

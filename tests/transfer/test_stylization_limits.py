@@ -161,6 +161,6 @@ def test_a_finished_picture_is_not_lost_to_its_report(
 ) -> None:
     """Memory that others take in the meantime costs the pyramid's figures, not the picture."""
     limits = iter([memory_limit(torch.device("cpu"), None)])
-    for user in ("coarse_to_fine", "evaluation"):
+    for user in ("run", "evaluation"):
         monkeypatch.setattr(f"stylecli.transfer.{user}.memory_limit", lambda *_: next(limits, 1))
     assert looks_sound(paint().image)

@@ -24,7 +24,7 @@ from stylecli.transfer.objective.gram_loss import (
 )
 from stylecli.transfer.objective.objective import Objective
 from stylecli.transfer.objective.octaves import Level, level_at, levels, octave_weights
-from stylecli.transfer.objective.tiles import strides, tiles_of
+from stylecli.transfer.objective.tiles import StyleTiling, strides, tiles_of
 from stylecli.transfer.objective.types import Octave, Region, Target, target_of
 from stylecli.transfer.request import Part, Request, Style, Weights
 from stylecli.transfer.resample import Size, fit, halve, mirror, resize, resize_mask
@@ -70,12 +70,17 @@ class Targets:
         self._cache: BoundedCache[tuple[object, ...], _CachedGrams] = BoundedCache(REMEMBERED)
 
     def objective(
-        self, requests: Sequence[Request], size: Size, tile: int | None = None
+        self,
+        requests: Sequence[Request],
+        size: Size,
+        tile: int | None = None,
+        style_tiling: StyleTiling | None = None,
     ) -> Objective:
         """The objective at `size` of pictures that are made together.
 
-        Several requests have the same number of parts, and no masks. Raises `InputError` where
-        a picture is too small for the deepest layer.
+        Several requests have the same number of parts, and no masks. Styles are tiled as the
+        picture is, unless `style_tiling` says otherwise. Raises `InputError` where a picture is
+        too small for the deepest layer.
         """
         scales = [style.scale for request in requests for style in request.styles]
         octaves = levels(
@@ -88,13 +93,22 @@ class Targets:
         )
         weights = [weights_of(self.encoder, request.settings) for request in requests]
         weights = [replace(one, content=one.content_at(size)) for one in weights]
-        return self._objective(requests, weights, octaves, tile)
+        tiling = style_tiling or StyleTiling(tile)
+        return self._objective(requests, weights, octaves, tile, tiling)
 
-    def one_octave(self, request: Request, size: Size, tile: int | None, index: int) -> Objective:
+    def one_octave(
+        self,
+        request: Request,
+        size: Size,
+        tile: int | None,
+        index: int,
+        style_tiling: StyleTiling | None = None,
+    ) -> Objective:
         """The relative losses at `size` alone, to measure a picture as the octave of that index."""
         level = level_at(size, index, self.style_layers, self.style_extractor.steps, "relative")
         weights = replace(weights_of(self.encoder, request.settings), kind="relative")
-        return self._objective([request], [weights], [level], tile)
+        tiling = style_tiling or StyleTiling(tile)
+        return self._objective([request], [weights], [level], tile, tiling)
 
     def _objective(
         self,
@@ -102,11 +116,12 @@ class Targets:
         weights: Sequence[Weights],
         sizes: Sequence[Level],
         tile: int | None,
+        tiling: StyleTiling,
     ) -> Objective:
         check_smallest_size(sizes[0].size, self.size_needed, "the picture at its smallest scale")
         content = self._content(requests, sizes[0].size, tile, weights[0].content)
         regions = [
-            self._regions([request.parts[index] for request in requests], sizes, tile)
+            self._regions([request.parts[index] for request in requests], sizes, tiling)
             for index in range(len(requests[0].parts))
         ]
         octaves = [
@@ -126,10 +141,10 @@ class Targets:
         return {name: target_of(value) for name, value in features.items()}
 
     def _regions(
-        self, parts: Sequence[Part], sizes: Sequence[Level], tile: int | None
+        self, parts: Sequence[Part], sizes: Sequence[Level], tiling: StyleTiling
     ) -> list[Region]:
         """The same part of every request as one region, at each level."""
-        blended = [self._blended(part, sizes, tile) for part in parts]
+        blended = [self._blended(part, sizes, tiling) for part in parts]
         grams = [
             {name: target_of(torch.cat([one[level][name] for one in blended])) for name in names}
             for level, names in enumerate(blended[0])
@@ -144,55 +159,55 @@ class Targets:
             mask = halve(mask)
         return regions
 
-    def _blended(self, part: Part, sizes: Sequence[Level], tile: int | None) -> list[Features]:
+    def _blended(self, part: Part, sizes: Sequence[Level], tiling: StyleTiling) -> list[Features]:
         """The Gram matrices of a part's styles, mixed in shares of 1, at each level."""
         total = sum(style.weight for style in part.styles)
         shares = [style.weight / total for style in part.styles]
-        grams = zip(*(self._grams(style, sizes, tile) for style in part.styles), strict=True)
+        grams = zip(*(self._grams(style, sizes, tiling) for style in part.styles), strict=True)
         return [blend(level, shares) for level in grams]
 
-    def _grams(self, style: Style, sizes: Sequence[Level], tile: int | None) -> list[Features]:
-        sides = tuple((max(level.size), level.margin) for level in sizes)
-        key = (*map(id, style.cached_by), style.scale, sides, tile)
+    def _grams(self, style: Style, sizes: Sequence[Level], tiling: StyleTiling) -> list[Features]:
+        compared = tuple((self.style_size(style, level.size), level.margin) for level in sizes)
+        key = (*map(id, style.cached_by), compared, tiling.tile)
         cached = self._cache.get(key)
         if cached is not None and cached.belong_to(style):
             return cached.grams
-        grams = self._measured(style, sides, tile)
+        grams = self._measured(style, compared, tiling)
         if style.cached_by:
             references = tuple(map(weakref.ref, style.cached_by))
             self._cache.put(key, _CachedGrams(references, grams))
         return grams
 
     def _measured(
-        self, style: Style, sides: Sequence[tuple[int, int]], tile: int | None
+        self, style: Style, sizes: Sequence[tuple[Size, int]], tiling: StyleTiling
     ) -> list[Features]:
         """Gram matrices (1, C, C) of the style, reduced from size to size as the picture is.
 
-        `sides` are the picture's long sides, and their margins. All layers, since other pictures
-        of the same long side may have more of them.
+        `sizes` are the style's, with their margins. All layers, since other pictures that it is
+        compared with at these sizes may have more of them.
         """
         grams = []
-        picture = resize(style.picture[None], self._style_size(style, sides[0][0]))
-        for index, (side, margin) in enumerate(sides):
+        picture = resize(style.picture[None], sizes[0][0])
+        for index, (wanted, margin) in enumerate(sizes):
             if index:
                 picture = halve(picture)
                 if min(picture.shape[-2:]) < self.style_extractor.smallest_side:
-                    picture = resize(style.picture[None], self._style_size(style, side))
+                    picture = resize(style.picture[None], wanted)
             size = picture.shape[-2], picture.shape[-1]
             mask = None if style.mask is None else resize_mask(style.mask[None], size)
-            grams.append(self._gram(picture, mask, tile, margin))
+            grams.append(self._gram(picture, mask, tiling, margin))
         return grams
 
-    def _style_size(self, style: Style, side: int) -> Size:
-        """The style with its long side in proportion to the picture's, undistorted."""
-        shape = style.picture.shape[-2], style.picture.shape[-1]
-        size = fit(shape, max(1, round(side * style.scale)))
-        floor = self.style_extractor.smallest_side  # the least height, for a very long style
-        return size if min(size) >= floor else fit(size, -(-max(size) * floor // min(size)))
+    def style_size(self, style: Style, size: Size) -> Size:
+        """`Style.size_beside` a picture, a very long style raised to the least height."""
+        beside, floor = style.size_beside(size), self.style_extractor.smallest_side
+        if min(beside) >= floor:
+            return beside
+        return fit(beside, -(-max(beside) * floor // min(beside)))
 
     @torch.no_grad()
     def _gram(
-        self, picture: torch.Tensor, mask: torch.Tensor | None, tile: int | None, margin: int
+        self, picture: torch.Tensor, mask: torch.Tensor | None, tiling: StyleTiling, margin: int
     ) -> Features:
         """Gram matrices (1, C, C) of a picture, or of the masked part of it, tile by tile."""
         region = Region({}) if mask is None else Region({}, 1.0, *self._guides(mask, margin))
@@ -202,9 +217,11 @@ class Targets:
         term = StyleTerm(octave, "relative", stride)  # for its sums: no loss is computed here
         sums: dict[Key, torch.Tensor] = {}
         picture = mirror(picture, margin)
-        for piece in tiles_of(size, tile, steps, margin):
+        for piece in tiles_of(size, tiling.tile, steps, margin):
             features = self.style_extractor.forward(piece.cut(picture), keep=False).features
             term.add_sums(sums, features, piece)
+            del features  # before the next tile's
+            tiling.on_pixels(piece.pixels)
         return {
             name: total / positions_of(region, name, size, stride[name])
             for (_, name), total in sums.items()

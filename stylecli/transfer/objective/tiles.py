@@ -7,6 +7,7 @@ picture, and a halo around it that covers the receptive field of every position 
 both are aligned to the pooling grid. The result is that of one pass, up to rounding.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -27,12 +28,32 @@ class Span(NamedTuple):
     last: bool
 
 
+def ignore_pixels(_: int) -> None:
+    """Callback of `StyleTiling` that does nothing."""
+
+
+class StyleTiling(NamedTuple):
+    """Tile side for the Gram matrices of styles, which add over tiles; `None` is one for all.
+
+    `on_pixels` is called with the pixels of each tile that is done.
+    """
+
+    tile: int | None = None
+    on_pixels: Callable[[int], None] = ignore_pixels
+
+
 @dataclass(frozen=True)
 class Tile:
     """A tile: its spans down and across."""
 
     down: Span
     across: Span
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of the interior."""
+        down, across = self.down, self.across
+        return (down.own_stop - down.own_start) * (across.own_stop - across.own_start)
 
     def cut(self, picture: torch.Tensor) -> torch.Tensor:
         """Crop of a picture (…, H, W), halo included: a view."""
