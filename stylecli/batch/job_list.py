@@ -52,37 +52,37 @@ def split_list(data: bytes) -> list[str]:
     return text.split("\n" if "\n" in text else "\r")
 
 
-def read_lines(lines: Iterable[str]) -> Iterator[Line | BadLine]:
+def read_lines(lines: Iterable[str], root: Path = Path()) -> Iterator[Line | BadLine]:
     """The jobs of a list, one a line: a path, `content,style[,output]` in CSV, or JSON.
 
     A JSON job is an object with `content`, `style` or `styles`, `output`, `mask`, `style_mask` or
     `style_masks`, `jpeg_quality`, `bits`, `keep_alpha`, and any setting. Empty lines and those
     that begin with # are passed over. A first line of column names says in which order they
     come. Blanks around a path do not count, and `~` is the home folder, unless there is a file of
-    just that name.
+    just that name. `root` is the folder of relative paths.
     """
     columns: Sequence[str] | None = None  # until the first job
     for number, line in enumerate(lines, 1):
-        text = line if os.path.lexists(_checked(line)) else line.strip("\r\n")
+        text = line if _exists(line, root) else line.strip("\r\n")
         if not text.strip() or text.lstrip().startswith("#"):
             continue
         try:
             if len(text) > MAX_LINE:
                 raise ValueError("it is too long")
             if columns is None:
-                columns = _header(text)
+                columns = _header(text, root)
                 if columns is not None:
                     continue
                 columns = COLUMNS
-            yield _line(number, text, columns)
+            yield _line(number, text, columns, root)
         except (ValueError, RecursionError, csv.Error) as error:
             yield BadLine(number, " ".join(str(error).split()).rstrip("."))
 
 
-def _line(number: int, text: str, columns: Sequence[str]) -> Line:
+def _line(number: int, text: str, columns: Sequence[str], root: Path) -> Line:
     if text.lstrip().startswith("{"):
         return _json_line(number, text)
-    if os.path.lexists(_checked(text)):  # a path may hold a comma, and blanks
+    if _exists(text, root):  # a path may hold a comma, and blanks
         return Line(number, Path(text))
     cells = _cells(text)
     if not 1 <= len(cells) <= len(columns) or not all(cells):
@@ -104,9 +104,9 @@ def _cells(text: str) -> list[str]:
     return [cell.strip() for cell in next(rows)]
 
 
-def _header(text: str) -> Sequence[str] | None:
+def _header(text: str, root: Path) -> Sequence[str] | None:
     """The columns that a line names, or `None` where it is a job."""
-    if os.path.lexists(_checked(text)) or len(text) > MAX_LINE or text.lstrip().startswith("{"):
+    if _exists(text, root) or len(text) > MAX_LINE or text.lstrip().startswith("{"):
         return None
     names = [name.lower() for name in _cells(text)]
     known = len(set(names)) == len(names) and {"content"} <= set(names) <= set(COLUMNS)
@@ -115,14 +115,15 @@ def _header(text: str) -> Sequence[str] | None:
 
 def _path(text: str) -> Path:
     """A path as a list gives it, with `~` as the home folder."""
-    if text.startswith("~") and not os.path.lexists(_checked(text)):
+    if text.startswith("~") and not _exists(text):
         return Path(os.path.expanduser(text))
     return Path(text)
 
 
-def _checked(text: str) -> str:
-    """A text that the system can be asked about: one that is no path becomes an empty one."""
-    return "" if "\0" in text or len(text) > MAX_LINE else text
+def _exists(text: str, root: Path = Path()) -> bool:
+    """Whether a text, which may be no path at all, names something in the folder."""
+    possible = 0 < len(text) <= MAX_LINE and "\0" not in text
+    return possible and os.path.lexists(root / text)
 
 
 def _json_line(number: int, text: str) -> Line:

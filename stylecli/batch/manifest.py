@@ -1,6 +1,7 @@
 """Manifest of a batch: a JSON line for each job, appended when its picture is written."""
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,10 @@ from stylecli.messages import escaped, reason
 from stylecli.system import locked, sync
 
 NAME: Final = "manifest.jsonl"
+MAX_LINE: Final = 1_000_000  # bytes of one record, which has some 3,000
+MOST_DISTANCES: Final = 16
+LONGEST_NAME: Final = 64
+PATIENCE: Final = 10.0  # seconds to wait for another batch's lock
 _FLAGS: Final = (
     os.O_RDWR
     | os.O_APPEND
@@ -30,6 +35,7 @@ class Manifest:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
+        self._patience = PATIENCE
         self._recorded: dict[str, Mapping[str, float]] | None = None
 
     def record(self, outcome: Outcome) -> None:
@@ -44,7 +50,10 @@ class Manifest:
             text = json.dumps(outcome.to_dict(), allow_nan=False) + "\n"
             descriptor = os.open(self.path, _FLAGS, 0o666)
             try:
-                with locked(descriptor):  # what another batch is just writing is no line cut short
+                # What another batch is just writing is no line cut short. A lock that stays is no
+                # batch's: whoever may read the folder could stop all work in it.
+                with locked(descriptor, self._patience) as held:
+                    self._patience = PATIENCE if held else 0.0
                     data = self._mend(descriptor) + text.encode()
                     if os.write(descriptor, data) != len(data):
                         raise OSError(0, "it was written in part")
@@ -99,7 +108,7 @@ class Manifest:
                     distances = line.get("distances")
                     output = self._name_of(str(line.get("output")))
                     known = self._recorded.get(output, {})
-                    self._recorded[output] = distances if isinstance(distances, dict) else known
+                    self._recorded[output] = _numbers(distances) or known
         return self._recorded
 
     def _lines(self) -> list[dict[str, Any]]:
@@ -109,11 +118,22 @@ class Manifest:
             raise OutputError(f"cannot read {escaped(self.path)}: {reason(error)}.") from error
 
 
+def _numbers(values: Any) -> dict[str, float]:
+    """Finite numbers by name: whoever may write the folder may have written anything."""
+    if not isinstance(values, dict) or len(values) > MOST_DISTANCES:
+        return {}
+    numbers = {}
+    for name, value in values.items():
+        if isinstance(value, float) and math.isfinite(value):
+            numbers[name[:LONGEST_NAME]] = value
+    return numbers
+
+
 def read_manifest(path: Path) -> list[dict[str, Any]]:
     """The records of a manifest, in order; a line that was cut short is left out."""
     records = []
     with path.open("rb") as file:
-        for line in file:
+        while line := file.readline(MAX_LINE):
             try:
                 values = json.loads(line)
             except (ValueError, RecursionError):

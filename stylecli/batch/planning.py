@@ -13,9 +13,9 @@ from stylecli.batch.outcome import Outcome
 from stylecli.batch.output_names import Draft, Naming, name_outputs
 from stylecli.errors import InputError, StylecliError, UsageError
 from stylecli.file_names import leads_out, name_key
-from stylecli.images.discovery import find_pictures, natural_key
+from stylecli.images.discovery import STREAM, find_pictures, natural_key
 from stylecli.images.formats import check_local, check_output_suffix
-from stylecli.job import Job, JobOptions
+from stylecli.job import Job, JobOptions, files_named_by
 from stylecli.messages import escaped
 from stylecli.settings import Settings
 
@@ -24,13 +24,16 @@ Pairing = Literal["product", "zip", "blend"]
 # Small pictures are made together, as many at most: at 96 px eight take 4.4 ms an iteration each,
 # one alone 10.7; at 384 px 48 and 60 (two cores). Here, since grouping imports torch.
 TOGETHER: Final = 8
+MAX_LINES: Final = 100_000  # of a list
+MAX_JOBS: Final = 200_000  # each takes some 2 KB
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchRequest(JobOptions):
     """Options of a batch.
 
-    `contents` and `styles` are names of files and folders, or patterns; `lines` a list of jobs.
+    `contents` and `styles` are names of files and folders, or patterns; `lines` a list of jobs,
+    which names files in the folder `root`, relative to it, and no others.
     `pairing` is every content with every style, the first with the first and so on, or every
     content with a blend of all styles.
     """
@@ -39,6 +42,7 @@ class BatchRequest(JobOptions):
     contents: Sequence[str] = ()
     styles: Sequence[str] = ()
     lines: Iterable[str] = ()
+    root: Path = Path()
     recursive: bool = False
     pairing: Pairing = "product"
     naming: Naming = field(default_factory=Naming)
@@ -65,6 +69,8 @@ def plan_batch(request: BatchRequest) -> BatchPlan:
     drafts = [*_from_names(request, notes), *_from_lines(request, failures, notes)]
     if not drafts and not failures:
         raise InputError("there is nothing to do: name pictures, a folder, or --from-file.")
+    if len(drafts) > MAX_JOBS:
+        raise UsageError(f"these are {len(drafts)} pictures: a batch takes at most {MAX_JOBS}.")
     outputs = [request.folder / output for output in name_outputs(request.naming, drafts)]
     count = Counter(name_key(PurePosixPath(output)) for output in outputs)
     jobs = []
@@ -141,7 +147,9 @@ def _styles(request: BatchRequest, notes: list[str]) -> list[Path]:
 def _from_lines(request: BatchRequest, failures: list[Outcome], notes: list[str]) -> list[Draft]:
     drafts: list[Draft] = []
     styles: list[Path] | None = None
-    for line in read_lines(request.lines):
+    for line in read_lines(request.lines, request.root):
+        if line.number > MAX_LINES:
+            raise InputError(f"the list has more than {MAX_LINES} lines: split it.")
         try:
             if isinstance(line, BadLine):
                 raise InputError(f"line {line.number} is no job: {line.why}.")
@@ -160,8 +168,16 @@ def _of_line(line: Line, styles: list[Path], request: BatchRequest) -> list[Draf
     if line.settings:
         kept = settings.set_aside(line.settings)
         settings = Settings.from_dict({**kept.to_dict(), **line.settings})
+        files = {
+            name: str(_within(request.root, Path(file)))
+            for name, file in files_named_by(settings).items()
+            if name in line.settings
+        }
+        settings = Settings.from_dict({**settings.to_dict(), **files})
+    content = _within(request.root, line.content)
+    own_styles = tuple(_within(request.root, style) for style in line.styles)
     options = _own_options(line, request)
-    draft = Draft(line.content, line.styles, settings, output=line.output, options=options)
+    draft = Draft(content, own_styles, settings, output=line.output, options=options)
     if line.styles:
         return [draft]
     if request.pairing == "zip":
@@ -174,15 +190,33 @@ def _of_line(line: Line, styles: list[Path], request: BatchRequest) -> list[Draf
 
 
 def _own_options(line: Line, request: BatchRequest) -> dict[str, Any]:
-    """The fields of `JobOptions` that a line sets. Raises `SettingsError`."""
+    """The fields of `JobOptions` that a line sets. Raises `SettingsError`, `InputError`."""
     options: dict[str, Any] = {}
+    style_masks = tuple(_within(request.root, mask) for mask in line.style_masks)
     if line.mask is not None:
-        options |= {"mask": line.mask, "style_masks": line.style_masks}
-    elif line.style_masks:
-        options["style_masks"] = line.style_masks
+        options |= {"mask": _within(request.root, line.mask), "style_masks": style_masks}
+    elif style_masks:
+        options["style_masks"] = style_masks
     if line.output_options:
         options["output_options"] = replace(request.output_options, **line.output_options)
     return options
+
+
+def _within(root: Path, path: Path) -> Path:
+    """A file that a list names, in the folder `root`. Raises `InputError` for any other.
+
+    A list may come from anywhere: it is not to read what the one who runs it can read.
+    """
+    if path == STREAM:
+        raise InputError("- is standard input, which a list cannot name.")
+    file = root / path
+    if not Path(os.path.realpath(file)).is_relative_to(os.path.realpath(root)):
+        place = escaped(root) if root != Path() else "the current folder"
+        raise InputError(
+            f"{escaped(path)} is not in {place}: a list names files in its own folder; "
+            "--root FOLDER gives it another, --root / all."
+        )
+    return file
 
 
 def _job(draft: Draft, output: Path, request: BatchRequest) -> Job:

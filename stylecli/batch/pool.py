@@ -13,8 +13,8 @@ from stylecli.batch.grouping import Group
 from stylecli.batch.outcome import Outcome
 from stylecli.batch.processes import (
     end_with_parent,
-    ignoring_ctrl_c,
     most_workers,
+    starting_processes,
     worker_context,
 )
 from stylecli.batch.runner import Queue, Task
@@ -146,7 +146,7 @@ class LocalEngine:
             job.settings.encoder_name: job for group in groups for job in group.jobs
         }.values():
             with contextlib.suppress(StylecliError):
-                self.serial.session.encoder(job.settings)
+                self.serial.session.encoder(job)
 
 
 class _Worker:
@@ -161,7 +161,7 @@ class _Worker:
         self.process: BaseProcess = process_context.Process(
             target=_serve, args=(child_connection, threads), daemon=True
         )
-        with ignoring_ctrl_c():
+        with starting_processes():
             self.process.start()
         child_connection.close()  # else the end of file at its death would not arrive
 

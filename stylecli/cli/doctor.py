@@ -10,8 +10,10 @@ from stylecli.cli.options import Json, Quiet
 from stylecli.cli.output import print_json, print_line
 from stylecli.cli.progress import open_screen
 from stylecli.cli.weights import state_of
-from stylecli.encoder.cache import cache_folder, hub_folder, verify, weights_status
+from stylecli.encoder.cache import hub_folder, verify, weights_status
+from stylecli.encoder.registry import MIRROR
 from stylecli.errors import WeightsError
+from stylecli.quoting import shown_address
 from stylecli.system import free_memory, total_memory, usable_cores
 
 PACKAGES: Final = (
@@ -123,13 +125,15 @@ def encoders() -> dict[str, str]:
                 states[row.name] += ", intact"
             except WeightsError as error:
                 states[row.name] = str(error)
-    return {**states, "torch.hub cache": str(hub_folder()), "stylecli cache": str(cache_folder())}
+    return {**states, "torch.hub cache": str(hub_folder())}
 
 
 def environment() -> dict[str, str]:
     """Variables that change what the program does; options among them by name alone."""
     findings = {name: os.environ[name] for name in VARIABLES if name in os.environ}
     ours = {name: value for name, value in os.environ.items() if name.startswith("STYLECLI_")}
+    if MIRROR in ours:
+        ours[MIRROR] = shown_address(ours[MIRROR])
     return {**findings, **dict(sorted(ours.items()))}
 
 

@@ -28,7 +28,7 @@ from stylecli.cli.run_options import (
 from stylecli.cli.signals import stop_now, stop_when_safe
 from stylecli.errors import Halted, UsageError
 from stylecli.images.discovery import STREAM, path_of
-from stylecli.job import Job
+from stylecli.job import Job, files_named_by
 from stylecli.messages import escaped
 from stylecli.pipeline.preflight import check_job
 from stylecli.provenance.recipe import finite
@@ -105,7 +105,7 @@ def paint_picture(
         with opened as callbacks:
             done = make(job, screen, callbacks, checkpoint_every=checkpoint_every)
         if save_recipe is not None:
-            write_settings(save_recipe, job.settings)
+            write_settings(save_recipe, job.settings, files_named_by(job.settings))
         print_result(screen, done, verbose=options.verbose)
     if options.json:
         print_json(as_dict(done))

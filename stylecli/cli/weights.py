@@ -54,11 +54,10 @@ def pull_weights(name: Name, quiet: Quiet = False) -> None:
 @weights_app.command("verify", cls=OptionsCommand)
 def verify_weights(names: Names = None, quiet: Quiet = False) -> None:
     """Read weights through and compare their SHA-256 with the pinned one."""
-    for name in names or [row.name for row in weights_status() if row.usable]:
-        files = verify(name)
+    for name in names or [row.name for row in weights_status() if row.present]:
+        file = verify(name)
         if not quiet:
-            for file in files:
-                print_line(f"{name}: {file} is intact")
+            print_line(f"{name}: {file} is intact")
 
 
 @weights_app.command("path", cls=OptionsCommand)
@@ -70,8 +69,8 @@ def print_path(name: Name) -> None:
 def state_of(row: WeightsStatus) -> str:
     """`bundled`, `installed`, `downloaded`, or what is missing."""
     if row.spec.url is not None:
-        return "downloaded" if row.usable else "not downloaded"
-    if not row.usable:
+        return "downloaded" if row.present else "not downloaded"
+    if not row.present:
         return "missing"
     return "bundled" if row.spec.package is None else "installed"
 
@@ -87,5 +86,4 @@ def _as_dict(row: WeightsStatus) -> dict[str, Any]:
         "package": row.spec.package,
         "source": row.spec.source,
         "license": row.spec.license,
-        "extracts": [str(path) for path in row.extracts],
     }

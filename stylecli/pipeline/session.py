@@ -90,8 +90,9 @@ class Session:
         request = compose(job.settings, inputs.content.pixels, styles, init, divided)
         return Prepared(job, inputs, request)
 
-    def encoder(self, settings: Settings) -> encoders.Encoder:
-        """The encoder that the settings name, loaded once. Raises `WeightsError`."""
+    def encoder(self, job: Job) -> encoders.Encoder:
+        """The encoder of a job, loaded once. Raises `WeightsError`."""
+        settings = job.settings
         key = settings.encoder_name, settings.pooling, settings.padding
         if key not in self._encoders:
             self.say(f"Loading encoder {settings.encoder_name}")
@@ -99,6 +100,8 @@ class Session:
                 settings.encoder_name,
                 pooling=settings.pooling,
                 padding=settings.padding,
+                download=settings.encoder_name in job.downloadable,
+                max_bytes=job.compute.max_bytes,
                 on_download=self.on_download,
                 on_message=self.say,
             )
@@ -121,7 +124,7 @@ class Session:
         Raises `InputError`, `WeightsError`, `UsageError` or `MemoryLimitError`.
         """
         first = prepared[0].job
-        encoder = self.encoder(first.settings)
+        encoder = self.encoder(first)
         with memory_guard(prepared[0].inputs.content.pixels.shape, first.settings):
             return transfer.stylize_together(
                 [one.request for one in prepared],
@@ -135,7 +138,7 @@ class Session:
 
     def measure(self, prepared: Prepared, result: Result) -> dict[str, float]:
         """Content and style distance of a result; none where memory is too short for that."""
-        encoder = self.encoder(prepared.job.settings)
+        encoder = self.encoder(prepared.job)
         try:
             return self.meter.measure(encoder, prepared.job, prepared.inputs, result.image)
         except Exception as error:  # a finished picture is not lost to its measurement

@@ -13,7 +13,13 @@ from typing import Any, Final, Literal, Self, get_args
 
 from stylecli.errors import SettingsError
 from stylecli.messages import did_you_mean, short_repr
-from stylecli.settings.parsing import LayerWeights, check_layer_weights, format_layers, parse_layers
+from stylecli.settings.parsing import (
+    MAX_NUMBERS,
+    LayerWeights,
+    check_layer_weights,
+    format_layers,
+    parse_layers,
+)
 from stylecli.settings.validation import (
     check_choice,
     check_integer,
@@ -259,8 +265,11 @@ def _plain(value: Any) -> Any:
 def _check_numbers(name: str, values: Any, low: float, high: float) -> None:
     if values is None:
         return
-    if not isinstance(values, tuple) or not values:
-        raise SettingsError(f"{name} must be at least one number, got {short_repr(values)}.")
+    if not isinstance(values, tuple) or not 1 <= len(values) <= MAX_NUMBERS:
+        raise SettingsError(
+            f"{name} must be at least one number, and at most {MAX_NUMBERS}, "
+            f"got {short_repr(values)}."
+        )
     for value in values:
         if value is None:
             raise SettingsError(f"{name} must be numbers, got {short_repr(values)}.")

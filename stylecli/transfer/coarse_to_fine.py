@@ -6,10 +6,10 @@ from typing import Any, Final
 import torch
 
 from stylecli.errors import InputError, MemoryLimitError, is_out_of_memory
-from stylecli.settings import Settings
+from stylecli.settings import MAX_SIZE, Settings
 from stylecli.transfer.compute.cuda_graph import GraphReplay
 from stylecli.transfer.compute.malloc import release_free_memory
-from stylecli.transfer.memory_plan import ScalePlan
+from stylecli.transfer.memory_plan import HISTORY, ScalePlan
 from stylecli.transfer.objective.objective import Objective
 from stylecli.transfer.objective.tiles import StyleTiling
 from stylecli.transfer.optim.adam import DEFAULT_RATE, Adam
@@ -187,7 +187,13 @@ def _start_of(request: Request, size: Size) -> torch.Tensor:
 def _plan_of(resume: State, scale: Scale) -> ScalePlan:
     plan = resume["plan"]
     style_tile = plan.get("style_tile", plan["tile"])  # earlier versions had one for both
-    return ScalePlan(scale.size, int(plan["history"]), plan["tile"], 0, style_tile)
+    history = plan["history"]
+    if type(history) is not int or not 1 <= history <= HISTORY:
+        raise ValueError(f"no plan has a history of {history!r}")
+    for tile in (plan["tile"], style_tile):
+        if tile is not None and (type(tile) is not int or not 64 <= tile <= MAX_SIZE):
+            raise ValueError(f"no plan has tiles of {tile!r}")
+    return ScalePlan(scale.size, history, plan["tile"], 0, style_tile)
 
 
 def _moved(value: Any, device: torch.device) -> Any:

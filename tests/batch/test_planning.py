@@ -276,3 +276,79 @@ def test_lines_that_need_a_style() -> None:
     assert "line 1: say whose style" in str(found.failures[0].error) and len(found.jobs) == 1
     found = plan(lines=["p/a.png"], pairing="zip")
     assert "line 1: with --pair zip" in str(found.failures[0].error) and found.jobs == ()
+
+
+class TestFilesOfAList:
+    """A list from anywhere names files in its own folder, and no others."""
+
+    @pytest.fixture(autouse=True)
+    def folders(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        for name in ("list/a.png", "list/deep/s.png", "secret/passport.png"):
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            Path(name).touch()
+        Path("list/link.png").symlink_to(tmp_path / "secret" / "passport.png")
+        Path("list/out").symlink_to(tmp_path / "secret")
+
+    def plan(self, line: str, root: str = "list") -> BatchPlan:
+        return plan_batch(
+            BatchRequest(folder=Path("o"), lines=[line], styles=["s.png"], root=Path(root))
+        )
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "../secret/passport.png",
+            "link.png",
+            "out/passport.png",
+            "deep/../../secret/passport.png",
+        ],
+    )
+    @pytest.mark.parametrize(
+        "line",
+        [
+            '{{"content": "{0}"}}',
+            '{{"content": "a.png", "style": "{0}"}}',
+            '{{"content": "a.png", "styles": ["a.png", "{0}"]}}',
+            '{{"content": "a.png", "init": "{0}", "strength": 0}}',
+            '{{"content": "a.png", "encoder": "{0}/x.pth"}}',
+            "{0}",
+            "a.png,{0}",
+        ],
+    )
+    def test_others_are_refused(self, line: str, name: str) -> None:
+        plan = self.plan(line.format(name))
+        assert plan.jobs == ()
+        assert plan.failures[0].code == 4
+        assert "--root FOLDER gives it another" in str(plan.failures[0].error)
+
+    @pytest.mark.parametrize("name", ["-", "./-"])
+    @pytest.mark.parametrize("line", ["{}", "a.png,{}", '{{"content": "a.png", "init": "{}"}}'])
+    def test_standard_input_is_not_waited_for(self, line: str, name: str) -> None:
+        (failure,) = self.plan(line.format(name)).failures
+        assert "a list cannot name" in str(failure.error)
+
+    def test_paths_are_relative_to_the_list(self, tmp_path: Path) -> None:
+        (job,) = self.plan('{"content": "a.png", "style": "deep/s.png", "init": "a.png"}').jobs
+        assert (job.content, job.styles) == (Path("list/a.png"), (Path("list/deep/s.png"),))
+        assert job.init_path == Path("list/a.png")
+        (job,) = self.plan(f"{tmp_path}/list/a.png").jobs
+        assert job.content == tmp_path / "list" / "a.png"
+
+    def test_a_root_by_hand(self, tmp_path: Path) -> None:
+        (job,) = self.plan("secret/passport.png", root=".").jobs
+        assert job.content == Path("secret/passport.png")
+        (job,) = self.plan(f"{tmp_path}/secret/passport.png", root="/").jobs
+        assert job.content == tmp_path / "secret" / "passport.png"
+
+    def test_it_names_no_encoder_to_download(self) -> None:
+        (job,) = self.plan('{"content": "a.png", "encoder": "torchvision-vgg19"}').jobs
+        assert job.downloadable == frozenset()
+
+    def test_its_length_is_bounded(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("stylecli.batch.planning.MAX_LINES", 3)
+        lines = iter(["a.png"] * 5)
+        request = BatchRequest(folder=Path("o"), lines=lines, styles=["s.png"], root=Path("list"))
+        with pytest.raises(InputError, match="more than 3 lines: split it"):
+            plan_batch(request)
+        assert list(lines) == []
