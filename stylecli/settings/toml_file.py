@@ -12,6 +12,7 @@ from stylecli.errors import InputError, OutputError, SettingsError
 from stylecli.messages import escaped, reason
 from stylecli.settings import Settings
 from stylecli.settings.parsing import decode_text
+from stylecli.system import on_windows
 
 MAX_BYTES: Final = 1_000_000
 
@@ -19,6 +20,8 @@ MAX_BYTES: Final = 1_000_000
 def write_settings(path: Path, settings: Settings) -> None:
     """Write every setting that is not at `None`, and the encoder. Raises `OutputError`."""
     values = replace(settings, encoder=settings.encoder_name).to_dict()
+    if on_windows():  # whose backslashes no other system reads as folders, but all read slashes
+        values |= {name: values[name].replace("\\", "/") for name in ("encoder", "init")}
     lines = [f"{name} = {_toml(value)}\n" for name, value in values.items()]
     text = "# stylize --config " + json.dumps(path.name) + "\n" + "".join(lines)
     try:

@@ -1,11 +1,14 @@
 """Device and precision of a run."""
 
 from collections.abc import Mapping
+from typing import Final
 
 import torch
 
 from stylecli.errors import UsageError
 from stylecli.settings import Compute, Precision
+
+WITHOUT_FLOAT64: Final = ("mps",)  # kinds of device
 
 
 def resolve_device(name: str) -> torch.device:
@@ -41,8 +44,8 @@ def resolve_precision(precision: Precision, device: torch.device) -> torch.dtype
 
 
 def wide_device(device: torch.device) -> torch.device:
-    """Where float64 of a computation on `device` lives: there too, but MPS has none, so the CPU."""
-    return torch.device("cpu") if device.type == "mps" else device
+    """Where float64 of a computation on `device` lives: there, or on the CPU if it has none."""
+    return torch.device("cpu") if device.type in WITHOUT_FLOAT64 else device
 
 
 def placed(
