@@ -261,6 +261,6 @@ def _import_ray() -> Any:
         import ray
     except ImportError as error:
         raise UsageError(
-            "--engine ray needs Ray: pip install 'stylecli[ray]', or use --engine local."
+            '--engine ray needs Ray: pip install "stylecli[ray]", or use --engine local.'
         ) from error
     return ray

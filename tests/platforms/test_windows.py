@@ -3,10 +3,12 @@
 import errno
 import io
 import os
+import platform
+import runpy
 import signal
 import sys
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -147,3 +149,30 @@ def test_commands_are_quoted_for_its_shells(windows: Any) -> None:
 
     words = ["stylize", "my cat.png", "a&b.png", "--style-weights", "3,1"]
     assert shell_line(words) == 'stylize "my cat.png" "a&b.png" --style-weights "3,1"'
+
+
+@pytest.mark.parametrize(
+    ("system", "processor", "words"),
+    [
+        ("darwin", "x86_64", "for Intel Macs"),
+        ("win32", "ARM64", "for Windows on Arm"),
+        ("darwin", "arm64", ""),
+        ("win32", "AMD64", ""),
+    ],
+)
+def test_the_install_where_torch_has_no_packages(
+    system: str, processor: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = ModuleType("setuptools")
+    vars(tools)["setup"] = lambda: None
+    monkeypatch.setitem(sys.modules, "setuptools", tools)
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr(platform, "machine", lambda: processor)
+    script = str(Path(__file__).parents[2] / "setup.py")
+    if not words:
+        runpy.run_path(script)
+        return
+    with pytest.raises(SystemExit, match=words):
+        runpy.run_path(script)
+    monkeypatch.setenv("STYLECLI_ANY_MACHINE", "1")
+    runpy.run_path(script)
