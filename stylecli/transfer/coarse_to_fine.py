@@ -1,7 +1,7 @@
 """Coarse-to-fine optimization of B pictures of one size, which can be resumed."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import torch
 
