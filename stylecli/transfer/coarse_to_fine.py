@@ -1,7 +1,7 @@
 """Coarse-to-fine optimization of B pictures of one size, which can be resumed."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import torch
 
@@ -109,7 +109,7 @@ def _descend(
     descent = Descent(start, *_free_parts(run, objective, scale.size, plan.history))
     del start
     if resume is not None:
-        descent.load_state_dict(_moved(resume["descent"], run.device))
+        descent.load_state_dict(resume["descent"])
     report = progress_reporter(run, index, descent, plan, recoveries)
     iterate = GraphReplay(descent.iterate, run.device)
     for iteration in range(done + 1, scale.iterations + 1):
@@ -187,6 +187,7 @@ def _start_of(request: Request, size: Size) -> torch.Tensor:
 def _plan_of(resume: State, scale: Scale) -> ScalePlan:
     plan = resume["plan"]
     style_tile = plan.get("style_tile", plan["tile"])  # earlier versions had one for both
+<<<<<<< HEAD
     history = plan["history"]
     if type(history) is not int or not 1 <= history <= HISTORY:
         raise ValueError(f"no plan has a history of {history!r}")
@@ -201,3 +202,6 @@ def _moved(value: Any, device: torch.device) -> Any:
     if isinstance(value, dict):
         return {name: _moved(each, device) for name, each in value.items()}
     return value.to(device) if isinstance(value, torch.Tensor) else value
+=======
+    return ScalePlan(scale.size, int(plan["history"]), plan["tile"], 0, style_tile)
+>>>>>>> h/machines
