@@ -4,14 +4,13 @@ import math
 from pathlib import Path
 from typing import Final
 
+from stylecli.errors import MemoryLimitError
 from stylecli.images.exif import ORIENTATION, orientation_of, read_exif
 from stylecli.images.high_bit_depth import is_deep
-from stylecli.errors import MemoryLimitError
 from stylecli.images.input_bytes import open_input
 from stylecli.images.safe_open import Header, guarded, open_header
 from stylecli.images.tiff_pages import TiffPage
 from stylecli.messages import escaped
-
 
 # Peaks of decoding, measured over formats and modes, pixels of the picture included.
 _BYTES: Final = 36  # a pixel

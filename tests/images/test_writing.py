@@ -186,6 +186,19 @@ class TestMetadata:
         assert read_picture(path).meta.dpi == pytest.approx((300, 150), rel=1e-4)
 
     @pytest.mark.parametrize("suffix", SUFFIXES)
+    def test_text_byte_for_byte(self, suffix: str, picture: torch.Tensor, tmp_path: Path) -> None:
+        name = "Zoë 美 ñ".encode()
+        given = Image.Exif()
+        given.update({315: name, 33432: "© Zoë".encode("latin-1")})
+        source = tmp_path / "in.jpg"
+        Image.new("RGB", (20, 12)).save(source, exif=given)
+        path = tmp_path / f"out.{suffix}"
+        write_picture(path, picture, meta=read_picture(source).meta)
+        assert name + b"\0" in path.read_bytes()
+        with Image.open(path) as image:
+            assert image.getexif()[33432].encode("latin-1") == "© Zoë".encode("latin-1")
+
+    @pytest.mark.parametrize("suffix", SUFFIXES)
     def test_exif_kept_and_dropped(
         self, suffix: str, picture: torch.Tensor, tmp_path: Path
     ) -> None:
