@@ -277,6 +277,14 @@ class TestRefusals:
         notes = write_picture(tmp_path / "a.jpg", picture, options=DEEP)
         assert notes == ("JPEG holds 8 bits a channel, not 16",)
 
+    def test_8_bits_where_the_content_has_16(self, picture: torch.Tensor, tmp_path: Path) -> None:
+        meta = Metadata(bits=16)
+        notes = write_picture(tmp_path / "a.tif", picture, meta=meta)
+        assert notes == (
+            "written with 8 bits a channel, and the content has 16: --bits 16 keeps them",
+        )
+        assert write_picture(tmp_path / "a.tif", picture, meta=meta, options=DEEP) == ()
+
     @pytest.mark.parametrize("suffix", SUFFIXES)
     def test_failure_midway_leaves_the_old_file(
         self, suffix: str, picture: torch.Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
