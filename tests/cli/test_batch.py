@@ -256,11 +256,11 @@ def test_pictures_are_those_of_single_runs(child: Run, photos: None, tmp_path: P
 
 
 def test_what_a_folder_holds_besides_is_told(batch: Run) -> None:
-    Path("photos/c.heic").touch()
+    Path("photos/c.dng").touch()
     Path("photos/d.jfif").write_bytes(Path("photos/a.png").read_bytes())
     done = batch("photos", *X)
     assert done.code == 0 and outputs() == ["a_x.png", "b_x.png", "d_x.png"]
-    assert "left out, no pictures by their names: 1 (1 .heic)" in done.err
+    assert "left out, no pictures by their names: 1 (1 .dng)" in done.err
 
 
 def test_a_damaged_picture_is_taken_on_request(batch: Run) -> None:

@@ -110,14 +110,14 @@ def test_a_closed_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_a_folder_holds_besides(tree: Path) -> None:
-    for name in ("one.heic", "two.heic", "Thumbs.db", "noext", "._a.jpg"):
+    for name in ("one.dng", "two.dng", "Thumbs.db", "noext", "._a.jpg"):
         (tree / "junk" / name).touch()
     (tree / "junk/a.jfif").touch()
     (tree / "junk/b.png").symlink_to(tree / "one.png")
     (tree / "junk/away").symlink_to(tree / "photos")
     notes = notes_on("junk")
     assert (
-        "left out, no pictures by their names: 5 (1 .db, 2 .heic, 1 .md, 1 without a suffix)"
+        "left out, no pictures by their names: 5 (1 .db, 2 .dng, 1 .md, 1 without a suffix)"
         in notes
     )
     assert "left out, hidden: 1 (._a.jpg)" in notes
