@@ -2,7 +2,6 @@
 
 import functools
 import importlib
-import importlib.util
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -76,7 +75,7 @@ def readable_suffixes() -> frozenset[str]:
 
 def has_heif() -> bool:
     """Whether pillow-heif, which reads HEIC, is installed."""
-    return importlib.util.find_spec("pillow_heif") is not None
+    return find_spec("pillow_heif") is not None
 
 
 def check_output_suffix(path: Path) -> None:
