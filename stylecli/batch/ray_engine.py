@@ -252,19 +252,3 @@ def _brief(error: Exception) -> str:
     """The last line of an error: Ray puts a page of text before it."""
     lines = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines()
     return " ".join(lines[-1].split())[:300].rstrip(".") if lines else type(error).__name__
-<<<<<<< HEAD
-=======
-
-
-def _import_ray() -> Any:
-    """Ray, without its usage statistics. Raises `UsageError` where it is not installed."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # leave CUDA's variable be
-    try:
-        import ray
-    except ImportError as error:
-        raise UsageError(
-            '--engine ray needs Ray: pip install "stylecli[ray]", or use --engine local.'
-        ) from error
-    return ray
->>>>>>> h/machines

@@ -81,7 +81,7 @@ def readable_suffixes() -> frozenset[str]:
 
 def has_heif() -> bool:
     """Whether pillow-heif, which reads HEIC, is installed."""
-    return importlib.util.find_spec("pillow_heif") is not None
+    return find_spec("pillow_heif") is not None
 
 
 def is_address(path: Path) -> bool:

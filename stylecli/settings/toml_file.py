@@ -28,15 +28,10 @@ def write_settings(path: Path, settings: Settings, files: Collection[str] = ()) 
     leaves them, and no folder of this machine is given away.
     """
     values = replace(settings, encoder=settings.encoder_name).to_dict()
-<<<<<<< HEAD
-    lines = ["# settings for stylize --config\n"]
-    lines += [f"# and --{name}, which names a file\n" for name in files]
-=======
     if on_windows():  # whose backslashes no other system reads as folders, but all read slashes
         values |= {name: values[name].replace("\\", "/") for name in ("encoder", "init")}
-    lines = [f"{name} = {_toml(value)}\n" for name, value in values.items()]
-    text = "# stylize --config " + json.dumps(path.name) + "\n" + "".join(lines)
->>>>>>> h/machines
+    lines = ["# settings for stylize --config\n"]
+    lines += [f"# and --{name}, which names a file\n" for name in files]
     try:
         lines += [f"{n} = {toml_value(v)}\n" for n, v in values.items() if n not in files]
     except UnicodeEncodeError as error:

@@ -187,7 +187,6 @@ def _start_of(request: Request, size: Size) -> torch.Tensor:
 def _plan_of(resume: State, scale: Scale) -> ScalePlan:
     plan = resume["plan"]
     style_tile = plan.get("style_tile", plan["tile"])  # earlier versions had one for both
-<<<<<<< HEAD
     history = plan["history"]
     if type(history) is not int or not 1 <= history <= HISTORY:
         raise ValueError(f"no plan has a history of {history!r}")
@@ -195,13 +194,3 @@ def _plan_of(resume: State, scale: Scale) -> ScalePlan:
         if tile is not None and (type(tile) is not int or not 64 <= tile <= MAX_SIZE):
             raise ValueError(f"no plan has tiles of {tile!r}")
     return ScalePlan(scale.size, history, plan["tile"], 0, style_tile)
-
-
-def _moved(value: Any, device: torch.device) -> Any:
-    """Every tensor in nested dicts on the device."""
-    if isinstance(value, dict):
-        return {name: _moved(each, device) for name, each in value.items()}
-    return value.to(device) if isinstance(value, torch.Tensor) else value
-=======
-    return ScalePlan(scale.size, int(plan["history"]), plan["tile"], 0, style_tile)
->>>>>>> h/machines

@@ -1,7 +1,7 @@
 """Device and precision of a run."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import torch
 
@@ -77,5 +77,6 @@ def has_native_bf16(device: torch.device) -> bool:
         return False
     # Without these instructions oneDNN emulates bf16, at a fraction of float32's speed.
     # The flag is False, too, for the Arm CPUs on which bf16 works but was not measured.
-    with_onednn = torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled
+    onednn: Any = torch.backends.mkldnn  # has no types
+    with_onednn = bool(onednn.is_available() and onednn.enabled)
     return with_onednn and bool(torch.cpu._is_avx512_bf16_supported())
