@@ -35,8 +35,10 @@ from stylecli.system import UNLIMITED
 _PLAIN_MODES: Final = ("L", "RGB", "CMYK", "LAB")  # what `to_srgb` takes; the rest become RGB
 _ANIMATED: Final = "it has several frames or pages, of which the first is used"
 
-_XMP: Final = "its XMP metadata names an author or rights, which the output does not keep"
-_RIGHTS: Final = (b"rights", b"Rights", b"dc:creator", b"photoshop:Credit")
+_RIGHTS: Final = "its {} metadata names an author or rights, which the output does not keep"
+_XMP_RIGHTS: Final = (b"rights", b"Rights", b"dc:creator", b"photoshop:Credit")
+_IPTC: Final = 0x0404  # among Photoshop's resources in a JPEG
+_IPTC_RIGHTS: Final = (b"\x1c\x02\x50", b"\x1c\x02\x6e", b"\x1c\x02\x74")  # author, credit, rights
 
 _REDUCED: Final = "its 16 bits a channel were read as 8"
 
@@ -204,10 +206,16 @@ def _tensor(array: NDArray[Any], channels: int, orientation: int) -> torch.Tenso
 
 def _left_out(image: Image.Image) -> Notes:
     """Notes on what a picture does not hold of its file."""
-    notes = (_ANIMATED,) if _is_animated(image) else ()
-    xmp = image.info.get("xmp")
-    rights = isinstance(xmp, bytes) and any(word in xmp for word in _RIGHTS)
-    return (*notes, _XMP) if rights else notes
+    notes: Notes = (_ANIMATED,) if _is_animated(image) else ()
+    resources = image.info.get("photoshop")
+    iptc = resources.get(_IPTC) if isinstance(resources, dict) else None
+    for name, metadata, marks in (
+        ("XMP", image.info.get("xmp"), _XMP_RIGHTS),
+        ("IPTC", iptc, _IPTC_RIGHTS),
+    ):
+        if isinstance(metadata, bytes) and any(mark in metadata for mark in marks):
+            notes = (*notes, _RIGHTS.format(name))
+    return notes
 
 
 def _is_animated(image: Image.Image) -> bool:

@@ -80,6 +80,13 @@ class TestFormats:
         stated = read(encode(Image.new("RGB", (4, 4)), "JPEG", exif=exif))
         assert stated.meta.dpi == (118, 118)
 
+    def test_rights_in_iptc_are_noted(self, encode: Encode) -> None:
+        data = encode(Image.new("RGB", (4, 4)), "JPEG")
+        iptc = b"\x1c\x02\x74\0\x07(c) Ann\0"
+        block = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0" + struct.pack(">I", 12) + iptc
+        segment = b"\xff\xed" + struct.pack(">H", len(block) + 2) + block
+        assert "IPTC" in read(data[:2] + segment + data[2:]).notes[0]
+
     @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "TIFF"])
     def test_rights_in_xmp_are_noted(self, kind: str, encode: Encode) -> None:
         xmp = b"<x:xmpmeta><dc:rights>(c) Ann</dc:rights></x:xmpmeta>"
