@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from stylecli.errors import InputError
-from stylecli.images.formats import readable_suffixes
+from stylecli.images.formats import HEIF_SUFFIXES, readable_suffixes
 from stylecli.messages import escaped, reason
 
 STREAM: Final = Path("-")  # standard input or standard output
@@ -110,7 +110,10 @@ class _Listing:
         """Clauses on what is not among the pictures."""
         if self.others:
             kinds = _listed([f"{count} {suffix}" for suffix, count in sorted(self.others.items())])
-            yield f"left out, no pictures by their names: {self.others.total()} ({kinds})"
+            hint = (
+                "; pip install pillow-heif reads HEIC" if HEIF_SUFFIXES & self.others.keys() else ""
+            )
+            yield f"left out, no pictures by their names: {self.others.total()} ({kinds}){hint}"
         for names, what in (
             (self.hidden, "left out, hidden"),
             (self.unfollowed, "links to folders, not followed"),

@@ -21,7 +21,7 @@ READABLE_NAMES: Final = "PNG, JPEG, WebP, TIFF, BMP, GIF or AVIF"
 # Pillow's modules of these; its other ones need not be loaded.
 _PLUGINS: Final = ("Png", "Jpeg", "Mpo", "WebP", "Tiff", "Bmp", "Gif", "Avif")
 _BROWSERS: Final = frozenset({".pjpeg", ".pjp"})  # what some of them call a JPEG
-_HEIF: Final = frozenset({".heic", ".heif", ".hif"})
+HEIF_SUFFIXES: Final = frozenset({".heic", ".heif", ".hif"})
 
 WRITABLE: Final = {
     ".png": "PNG",
@@ -76,7 +76,7 @@ def readable_suffixes() -> frozenset[str]:
         importlib.import_module(f"PIL.{name}ImagePlugin")
     formats = (*READABLE, "MPO")  # several JPEG pictures in one file
     known = {suffix for suffix, name in Image.EXTENSION.items() if name in formats}
-    return _BROWSERS.union(known, _HEIF if has_heif() else ())
+    return _BROWSERS.union(known, HEIF_SUFFIXES if has_heif() else ())
 
 
 def has_heif() -> bool:
