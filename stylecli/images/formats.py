@@ -2,7 +2,6 @@
 
 import functools
 import importlib
-import importlib.util
 import os
 import re
 from dataclasses import dataclass
