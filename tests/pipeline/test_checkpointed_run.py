@@ -134,7 +134,7 @@ def test_stopped_whatever_the_job(
 def test_stopped_between_tiles(make: MakeJob) -> None:
     job = make(replace(SMALL, size=80), compute=Compute(device="cpu", precision="fp32", tile="64"))
     expected = unstopped(job)
-    path = stop_after(job, 2)
+    path = stop_after(job, 4)  # two tiles of the style first
     assert load_checkpoint(path).state["plan"]["tile"] == 64
     assert go_on(path) == expected
 
