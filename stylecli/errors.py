@@ -62,9 +62,10 @@ class Halted(StylecliError):
     exit_code = 130
 
 
-# torch's CPU allocator raises a plain RuntimeError, with any of these in its text; so do oneDNN,
-# which does not say why it could not, and Python, where there is no room for a thread's stack.
-_CPU_WORDS = (
+# torch raises a plain RuntimeError, with any of these in its text: its CPU allocator, oneDNN,
+# which does not say why it could not, Python, where there is no room for a thread's stack, and
+# the allocators and libraries of CUDA and MPS that do not raise torch.OutOfMemoryError.
+_MEMORY_WORDS = (
     "can't allocate memory",
     "not enough memory",
     "Cannot allocate memory",
@@ -72,6 +73,11 @@ _CPU_WORDS = (
     "could not create a memory",
     "can't start new thread",
     "std::bad_alloc",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "MPS backend out of memory",
+    "Invalid buffer size",
 )
 # The system's loader, where a library does not fit into the address space (ulimit -v).
 _LOADER_WORDS = ("failed to map segment", "annot allocate memory", "cannot create shared object")
@@ -88,4 +94,4 @@ def is_out_of_memory(error: BaseException) -> bool:
         return any(word in str(error) for word in _LOADER_WORDS)
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
-    return isinstance(error, RuntimeError) and any(word in str(error) for word in _CPU_WORDS)
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in _MEMORY_WORDS)

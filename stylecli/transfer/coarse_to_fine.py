@@ -120,6 +120,8 @@ def _descend(
         report(iteration)
         if plan.tile is not None:  # what the step took: see `Objective`
             release_free_memory()
+    if iterate.failure is not None:
+        run.notes[f"No CUDA graph, so iterations take longer: {iterate.failure}."] = None
     return descent
 
 

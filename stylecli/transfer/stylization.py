@@ -128,7 +128,7 @@ def _result(
         precision=precision_name(run.targets.extractor.dtype),
         iterations=sum(scale.iterations for scale in run.scales),
         seconds=seconds / len(run.requests),
-        notes=(note,) if recoveries else (),
+        notes=(*([note] if recoveries else []), *run.notes),
     )
 
 
