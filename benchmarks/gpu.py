@@ -58,7 +58,7 @@ def measure(
     title: str, encoder: Encoder, pair: list[torch.Tensor], given: argparse.Namespace
 ) -> None:
     """One line of the table; what does not fit into the device's memory is left out."""
-    sides = {
+    sides: dict[str, Callable[[], Body]] = {
         "all octaves": lambda: ours(encoder, pair, None, given.device),
         "one octave": lambda: ours(encoder, pair, 1, given.device),
         "textbook": lambda: textbook(encoder, pair, given.device),
@@ -92,7 +92,8 @@ def measure(
 def timed(body: Body, device: str) -> float:
     """Seconds an iteration, by events on the device."""
     with torch.cuda.device(device):
-        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        end = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
         start.record()
         body(ITERATIONS)
         end.record()

@@ -84,7 +84,7 @@ class GraphReplay:
     def _wait_for_earlier(self) -> None:
         """Let the processor be at most `AHEAD` iterations ahead of the device."""
         event = torch.cuda.Event()  # type: ignore[no-untyped-call]
-        event.record()  # type: ignore[no-untyped-call]
+        event.record()
         self._queued.append(event)
         if len(self._queued) > AHEAD:
-            self._queued.popleft().synchronize()  # type: ignore[no-untyped-call]
+            self._queued.popleft().synchronize()
