@@ -13,12 +13,20 @@ from stylecli.settings import Compute, Settings
 NAMED_STARTS: Final = ("random", "content")  # values of `init` besides a picture's path
 
 
+def files_named_by(settings: Settings) -> dict[str, str]:
+    """The settings that name a file to read, with its path."""
+    files = {} if settings.init in NAMED_STARTS else {"init": settings.init}
+    encoder = settings.encoder
+    return files if encoder is None or not is_path(encoder) else {**files, "encoder": encoder}
+
+
 @dataclass(frozen=True, kw_only=True)
 class JobOptions:
     """Options that one job and many share: settings, compute, output format, masks.
 
     `mask` divides the content into regions, `style_masks`, one for each style, the styles. With
-    `accept_damaged` what can be decoded of a damaged input is taken.
+    `accept_damaged` what can be decoded of a damaged input is taken. `downloadable` are the
+    encoders that were asked for by name, by the user and not by a file: no other is downloaded.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -27,6 +35,7 @@ class JobOptions:
     mask: Path | None = None
     style_masks: tuple[Path, ...] = ()
     accept_damaged: bool = False
+    downloadable: frozenset[str] = frozenset()
 
     @property
     def as_keywords(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
+_LONGEST_WORD: Final = 100
 _LONGEST: Final = 200  # characters of a value in a message
 
 
@@ -25,6 +26,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` for the nearest known word, or nothing."""
     import difflib  # costs 5 ms, needed only on the way to an error
 
+    if len(word) > _LONGEST_WORD:  # the comparison takes the square of its length
+        return ""
     near = difflib.get_close_matches(word, list(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
 

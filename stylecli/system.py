@@ -6,19 +6,19 @@ costs 20 ms.
 """
 
 import contextlib
+import errno
 import math
 import os
 import platform
-import shlex
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path("/")
 UNLIMITED: Final = sys.maxsize
 _LOCKED: Final = 2**30  # the byte that is locked on Windows, past all that is read or written
-_SPECIAL: Final = frozenset("&|<>^()%!,;='`$@#{}")  # to cmd or PowerShell
 
 
 def on_windows() -> bool:
@@ -62,27 +62,48 @@ def sync(descriptor: int) -> None:
 
 
 @contextlib.contextmanager
-def locked(descriptor: int) -> Iterator[None]:
-    """Hold a file against other processes within; without a lock where the system has none."""
+def locked(descriptor: int, patience: float) -> Iterator[bool]:
+    """Hold a file against other processes within; yields whether it is held.
+
+    It is not where the system has no locks, or another process has kept it for `patience` seconds.
+    """
     if sys.platform == "win32":
         import msvcrt
 
-        def lock(mode: int) -> None:
+        def lock(mode: int) -> bool:
             os.lseek(descriptor, _LOCKED, os.SEEK_SET)
-            with contextlib.suppress(OSError):  # held by another for ten seconds
+            try:
                 msvcrt.locking(descriptor, mode, 1)
+            except OSError:  # held by another for ten seconds
+                return False
+            return True
 
-        lock(msvcrt.LK_LOCK)
+        held = lock(msvcrt.LK_LOCK if patience else msvcrt.LK_NBLCK)
         try:
-            yield
+            yield held
         finally:
-            lock(msvcrt.LK_UNLCK)
+            if held:
+                lock(msvcrt.LK_UNLCK)
     else:
-        with contextlib.suppress(ImportError, OSError):  # some file systems have no locks
-            import fcntl
+        yield _lock(descriptor, patience)  # the lock goes with the descriptor
 
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield  # the lock goes with the descriptor
+
+def _lock(descriptor: int, patience: float) -> bool:
+    try:
+        import fcntl
+    except ImportError:
+        return False
+    end = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            # Some file systems have no locks.
+            if error.errno != errno.EWOULDBLOCK or time.monotonic() >= end:
+                return False
+            time.sleep(0.01)
+        else:
+            return True
 
 
 def ignore_console(ignore: bool) -> None:
@@ -94,19 +115,6 @@ def ignore_console(ignore: bool) -> None:
         import ctypes
 
         ctypes.windll.kernel32.SetConsoleCtrlHandler(None, ignore)
-
-
-def shell_line(words: Sequence[str]) -> str:
-    """A command as this system's shell reads it; on Windows both cmd and PowerShell."""
-    if not on_windows():
-        return shlex.join(words)
-    from subprocess import list2cmdline
-
-    # Which quotes blanks alone; both shells give a meaning to more.
-    return " ".join(
-        f'"{word}"' if _SPECIAL & set(word) and not set(word) & set(' "') else list2cmdline([word])
-        for word in words
-    )
 
 
 def free_memory(root: Path = ROOT) -> int:

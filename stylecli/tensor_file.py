@@ -9,6 +9,7 @@ from typing import Final
 import torch
 from safetensors import SafetensorError, safe_open
 
+MAX_HEADER: Final = 2**24  # bytes: a gallery of 100,000 pictures
 # Exceptions that values of the wrong kind raise, wherever they are first used.
 MALFORMED_DATA_ERRORS: Final = (
     ValueError,
@@ -22,6 +23,16 @@ MALFORMED_DATA_ERRORS: Final = (
 UNREADABLE_FILE_ERRORS: Final = (*MALFORMED_DATA_ERRORS, OSError, SafetensorError)
 
 
+def check_header(path: Path, most: int = MAX_HEADER) -> None:
+    """Raise `ValueError` where the header of a safetensors file is longer than `most` bytes.
+
+    As JSON it takes many times as much memory once it is read.
+    """
+    with path.open("rb") as file:
+        if int.from_bytes(file.read(8), "little") > most:
+            raise ValueError("its header is too long")
+
+
 def read_tensors(
     path: Path, header: str, otherwise: str
 ) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
@@ -30,6 +41,7 @@ def read_tensors(
     Raises one of `UNREADABLE_FILE_ERRORS`; a `ValueError` that says `otherwise` where there is
     no text named `header`.
     """
+    check_header(path)
     with safe_open(path, framework="pt") as file:
         texts = file.metadata() or {}
         if header not in texts:

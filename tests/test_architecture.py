@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "stylecli"
 # each other.
 ROOMS = (
     ("_version", "bounded_cache", "errors", "lazy", "messages", "system", "tensor_file"),
-    ("file_names",),
+    ("file_names", "quoting"),
     ("atomic",),
     ("settings",),
     ("images",),

@@ -1,6 +1,7 @@
 """Manifest of a batch: a JSON line for each job, appended when its picture is written."""
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,10 @@ from stylecli.messages import escaped, reason
 from stylecli.system import locked, sync
 
 NAME: Final = "manifest.jsonl"
+MAX_LINE: Final = 1_000_000  # bytes of one record, which has some 3,000
+MOST_DISTANCES: Final = 16
+LONGEST_NAME: Final = 64
+PATIENCE: Final = 10.0  # seconds to wait for another batch's lock
 _FLAGS: Final = (
     os.O_RDWR
     | os.O_APPEND
@@ -30,6 +35,7 @@ class Manifest:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
+        self._patience = PATIENCE
         self._recorded: dict[str, Mapping[str, float]] | None = None
 
     def record(self, outcome: Outcome) -> None:
@@ -38,13 +44,16 @@ class Manifest:
         Raises `OutputError`.
         """
         try:
-            if outcome.status == "kept" and outcome.output in self._made():
+            if outcome.status == "kept" and self._name_of(str(outcome.output)) in self._made():
                 return
             self.path.parent.mkdir(parents=True, exist_ok=True)
             text = json.dumps(outcome.to_dict(), allow_nan=False) + "\n"
             descriptor = os.open(self.path, _FLAGS, 0o666)
             try:
-                with locked(descriptor):  # what another batch is just writing is no line cut short
+                # What another batch is just writing is no line cut short. A lock that stays is no
+                # batch's: whoever may read the folder could stop all work in it.
+                with locked(descriptor, self._patience) as held:
+                    self._patience = PATIENCE if held else 0.0
                     data = self._mend(descriptor) + text.encode()
                     if os.write(descriptor, data) != len(data):
                         raise OSError(0, "it was written in part")
@@ -52,7 +61,7 @@ class Manifest:
             finally:
                 os.close(descriptor)
             if outcome.status != "failed" and outcome.output is not None:
-                self._made()[outcome.output] = outcome.distances
+                self._made()[self._name_of(outcome.output)] = outcome.distances
         except OSError as error:
             raise OutputError(f"cannot write {escaped(self.path)}: {reason(error)}.") from error
 
@@ -68,7 +77,27 @@ class Manifest:
 
         Raises `OutputError`.
         """
-        return self._made().get(str(output), {})
+        return self._made().get(self._name_of(str(output)), {})
+
+    @property
+    def files(self) -> set[Path]:
+        """The absolute paths of the outputs that some line records as made."""
+        folder = Path(os.path.abspath(self.path.parent))
+        return {folder / name for name in self._made()}
+
+    def _name_of(self, output: str) -> str:
+        """An output's name in the folder; a line's may be relative to another working folder.
+
+        The folder is then known by the end of its own path.
+        """
+        folder, path = (Path(os.path.abspath(name)) for name in (self.path.parent, output))
+        if path.is_relative_to(folder) and (path.exists() or path.parent == folder):
+            return str(path.relative_to(folder))
+        parts = [part for part in Path(output).parts if part != ".."]
+        for count in range(len(parts) - 1, 0, -1):
+            if tuple(parts[:count]) == folder.parts[-count:]:
+                return os.path.join(*parts[count:])
+        return os.path.join(*parts) if parts else output
 
     def _made(self) -> dict[str, Mapping[str, float]]:
         """Outputs that some line records as made, with their distances; read on first use."""
@@ -76,9 +105,10 @@ class Manifest:
             self._recorded = {}
             for line in self._lines():
                 if line.get("status") != "failed":
-                    output, distances = str(line.get("output")), line.get("distances")
+                    distances = line.get("distances")
+                    output = self._name_of(str(line.get("output")))
                     known = self._recorded.get(output, {})
-                    self._recorded[output] = distances if isinstance(distances, dict) else known
+                    self._recorded[output] = _numbers(distances) or known
         return self._recorded
 
     def _lines(self) -> list[dict[str, Any]]:
@@ -88,11 +118,22 @@ class Manifest:
             raise OutputError(f"cannot read {escaped(self.path)}: {reason(error)}.") from error
 
 
+def _numbers(values: Any) -> dict[str, float]:
+    """Finite numbers by name: whoever may write the folder may have written anything."""
+    if not isinstance(values, dict) or len(values) > MOST_DISTANCES:
+        return {}
+    numbers = {}
+    for name, value in values.items():
+        if isinstance(value, float) and math.isfinite(value):
+            numbers[name[:LONGEST_NAME]] = value
+    return numbers
+
+
 def read_manifest(path: Path) -> list[dict[str, Any]]:
     """The records of a manifest, in order; a line that was cut short is left out."""
     records = []
     with path.open("rb") as file:
-        for line in file:
+        while line := file.readline(MAX_LINE):
             try:
                 values = json.loads(line)
             except (ValueError, RecursionError):

@@ -1,5 +1,6 @@
 """Outcome of one job of a batch; plain values, so that it can cross between processes."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ class Outcome:
 
     `kept` is a picture that was complete already, with the same recipe. `code` is the exit code
     that a single run would have ended with. `distances` are those of the picture to its content
-    and its style, as `stylize compare` measures them.
+    and its style, as `stylize compare` measures them; one that is not finite is left out.
     """
 
     content: str | None
@@ -30,6 +31,10 @@ class Outcome:
     recipe: dict[str, Any] | None = None
     notes: tuple[str, ...] = ()
     distances: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        finite = {name: value for name, value in self.distances.items() if math.isfinite(value)}
+        object.__setattr__(self, "distances", finite)  # JSON has no word for the others
 
     @classmethod
     def of(cls, job: Job, status: Status, **details: Any) -> Self:

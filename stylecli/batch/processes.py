@@ -1,4 +1,4 @@
-"""Worker processes: their start method, and that none outlives this process. No torch."""
+"""Worker processes: how every one is started, and that none outlives this process. No torch."""
 
 import contextlib
 import multiprocessing
@@ -13,6 +13,12 @@ from typing import Any, Final
 from stylecli.system import ignore_console, on_windows
 
 _LOADED: Final = ["stylecli.batch.pool"]
+# Python puts the current folder, which may be a stranger's, before its own library for `-c`, by
+# which the fork server, the resource tracker and spawned workers start; not with this variable.
+SAFE_PATH: Final = "PYTHONSAFEPATH"
+# Variables that no worker needs: its jobs hold every option, and a mirror's address may hold a
+# password.
+_OURS: Final = "STYLECLI_"
 # Windows waits for 63 handles at a time, and each worker has two: its connection and its end.
 _MOST_ON_WINDOWS: Final = 31
 
@@ -41,7 +47,7 @@ def start_forkserver() -> bool:
     if sys.platform == "linux":
         from multiprocessing import forkserver
 
-        with contextlib.suppress(OSError), ignoring_ctrl_c():
+        with contextlib.suppress(OSError), starting_processes():
             forkserver.set_forkserver_preload(_LOADED)
             forkserver.ensure_running()
             return True
@@ -49,18 +55,39 @@ def start_forkserver() -> bool:
 
 
 @contextlib.contextmanager
-def ignoring_ctrl_c() -> Iterator[None]:
-    """Processes started within ignore the terminal's Ctrl-C from their first moment."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    ignore_console(True)
+def starting_processes() -> Iterator[None]:
+    """Start processes within: they have a safe path, a clean environment, and ignore Ctrl-C.
+
+    The terminal sends Ctrl-C to all processes, from the first moment of each.
+    """
+    with clean_environment():
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        ignore_console(True)
+        try:
+            yield
+        finally:
+            ignore_console(False)
+            signal.signal(signal.SIGINT, handler)
+
+
+@contextlib.contextmanager
+def clean_environment() -> Iterator[None]:
+    """Within, the environment holds none of our variables, and asks for a safe path."""
+    changed = [name for name in os.environ if name.startswith(_OURS)]
+    before = {name: os.environ.get(name) for name in (*changed, SAFE_PATH)}
+    for name in changed:
+        del os.environ[name]
+    os.environ[SAFE_PATH] = "1"
     try:
         yield
     finally:
-        ignore_console(False)
-        signal.signal(signal.SIGINT, handler)
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def end_with_parent() -> None:

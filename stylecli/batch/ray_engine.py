@@ -9,18 +9,20 @@ import logging
 import os
 import re
 import signal
-import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import torch
 
 from stylecli.batch.grouping import Group, located, with_paths_of
 from stylecli.batch.outcome import Outcome
+from stylecli.batch.processes import clean_environment
+from stylecli.batch.ray_start import check_reachable, import_ray
 from stylecli.batch.runner import Queue, Task
 from stylecli.batch.worker import Existing, work
 from stylecli.errors import MemoryLimitError, UsageError
@@ -30,7 +32,7 @@ from stylecli.transfer.results import OnFraction
 ATTEMPTS: Final = 3  # for a group whose machine was lost, and for an actor to come to life
 HEARTBEAT: Final = 1.0  # seconds between looks at progress and at machines
 PATIENCE: Final = 60.0  # seconds to wait for a machine where there is none
-ANSWER: Final = 10.0  # seconds in which a cluster's head has to answer
+PACKAGE_FOLDER: Final = Path(__file__).parents[2]
 Ended = Iterator[tuple[Group, list[Outcome]]]
 
 
@@ -67,7 +69,7 @@ class RayEngine:
     ) -> None:
         self.address, self.workers = address, workers
         self.say = on_message or (lambda _: None)
-        self.ray = _import_ray()
+        self.ray = import_ray(local=self._address == "local")
         self.handles: list[_WorkerHandle] = []
         self.failed_starts: Counter[str] = Counter()  # by node: actors that died before a task
         self.fault = "there is none"  # why no machine can work, as far as is known
@@ -87,11 +89,15 @@ class RayEngine:
             if began:
                 self.ray.shutdown()
 
+    @property
+    def _address(self) -> str:
+        return self.address or os.environ.get("RAY_ADDRESS") or "local"
+
     def _connect(self) -> bool:
         """Join the cluster or start one here; returns whether there was no connection before."""
         if self.ray.is_initialized():
             return False
-        address = self.address or os.environ.get("RAY_ADDRESS") or "local"
+        address = self._address
         self.say("Starting Ray" if address == "local" else f"Joining the Ray cluster at {address}")
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         if address == "local":
@@ -99,7 +105,9 @@ class RayEngine:
         handler = signal.getsignal(signal.SIGTERM)
         try:
             check_reachable(address)
-            self.ray.init(address, **quiet)
+            # Workers look for modules where the driver is: in our own folder, not in a stranger's.
+            with clean_environment(), contextlib.chdir(PACKAGE_FOLDER):
+                self.ray.init(address, **quiet)
         except Exception as error:  # ConnectionError, RuntimeError and others
             raise UsageError(f"cannot join a Ray cluster at {address}: {_brief(error)}.") from error
         finally:  # with Ray's own handler the program would end with code 15, not by the signal
@@ -240,27 +248,7 @@ class _Worker:
         return self.done
 
 
-def check_reachable(address: str) -> None:
-    """Raise `OSError` where HOST:PORT is closed; Ray itself would retry for long."""
-    host, _, port = address.rpartition(":")
-    if host and "/" not in host and port.isdigit():
-        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER).close()
-
-
 def _brief(error: Exception) -> str:
     """The last line of an error: Ray puts a page of text before it."""
     lines = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines()
     return " ".join(lines[-1].split())[:300].rstrip(".") if lines else type(error).__name__
-
-
-def _import_ray() -> Any:
-    """Ray, without its usage statistics. Raises `UsageError` where it is not installed."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # leave CUDA's variable be
-    try:
-        import ray
-    except ImportError as error:
-        raise UsageError(
-            "--engine ray needs Ray: pip install 'stylecli[ray]', or use --engine local."
-        ) from error
-    return ray

@@ -4,10 +4,11 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
+from stylecli.batch.job_list import split_list
 from stylecli.batch.manifest import Manifest
 from stylecli.batch.output_names import DEFAULT_TEMPLATE, FIELDS, Naming
 from stylecli.batch.planning import TOGETHER, BatchPlan, BatchRequest, Pairing, plan_batch
@@ -22,6 +23,8 @@ from stylecli.messages import escaped, reason
 if TYPE_CHECKING:
     from stylecli.batch.outcome import Outcome
     from stylecli.batch.runner import Engine, Summary
+
+MAX_BYTES: Final = 64_000_000  # of a list
 
 Contents = Annotated[
     list[str] | None,
@@ -42,6 +45,16 @@ FromFile = Annotated[
         BATCH,
         "A list, one job a line: a path, content,style,output, or a JSON object; - is stdin.",
         metavar="FILE",
+    ),
+]
+Root = Annotated[
+    Path | None,
+    declared(
+        "root",
+        BATCH,
+        "The folder that the list's files are in, and its paths relative to; by default that of "
+        "the list, for standard input the current one; / allows any.",
+        metavar="FOLDER",
     ),
 ]
 Pair = Annotated[
@@ -104,6 +117,7 @@ def run_many(
     output: Folder,
     recursive: Recursive = False,
     from_file: FromFile = None,
+    root: Root = None,
     pair: Pair = "product",
     name: Name = DEFAULT_TEMPLATE,
     format: Format = "png",  # noqa: A002
@@ -124,6 +138,7 @@ def run_many(
             contents=contents or (),
             styles=style or (),
             lines=_lines(from_file),
+            root=root or (Path() if from_file in (None, "-") else Path(from_file).parent),
             recursive=recursive,
             pairing=pair,
             naming=Naming(name, f".{format.removeprefix('.')}"),
@@ -140,7 +155,7 @@ def run_many(
         summary = run_plan(screen, plan, chosen, output, existing=existing, fail_fast=fail_fast)
         _print_summary(screen, summary)
     if options.json:
-        print_json(summary.to_dict())
+        print_json({**summary.to_dict(), "notes": list(plan.notes)})
     return summary.exit_code
 
 
@@ -206,13 +221,15 @@ def _lines(name: str | None) -> Iterator[str]:
         if name == "-":
             if sys.stdin is None:
                 raise UsageError("--from-file -: standard input is closed.")
-            data = sys.stdin.buffer.read()
+            data = sys.stdin.buffer.read(MAX_BYTES + 1)
         else:
-            data = Path(name).read_bytes()
+            with Path(name).open("rb") as file:
+                data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise InputError(f"cannot read {escaped(name)}: {reason(error)}.") from error
-    # A byte order mark is what spreadsheets begin with; file names may be in any encoding.
-    yield from data.decode("utf-8-sig", "surrogateescape").split("\n")
+    if len(data) > MAX_BYTES:
+        raise InputError(f"cannot read {escaped(name)}: it is longer than 64 MB: split it.")
+    yield from split_list(data)
 
 
 def _print_plan(plan: BatchPlan, options: ParsedOptions) -> int:

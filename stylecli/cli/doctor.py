@@ -3,17 +3,17 @@
 import os
 import platform
 from pathlib import Path
-from typing import Annotated, Any, Final
-
-import typer
+from typing import Any, Final
 
 from stylecli._version import __version__
-from stylecli.cli.options import Json
+from stylecli.cli.options import Json, Quiet
 from stylecli.cli.output import print_json, print_line
 from stylecli.cli.progress import open_screen
 from stylecli.cli.weights import state_of
-from stylecli.encoder.cache import cache_folder, hub_folder, verify, weights_status
+from stylecli.encoder.cache import hub_folder, verify, weights_status
+from stylecli.encoder.registry import MIRROR
 from stylecli.errors import WeightsError
+from stylecli.quoting import shown_address
 from stylecli.system import free_memory, total_memory, usable_cores
 
 PACKAGES: Final = (
@@ -44,12 +44,7 @@ SIMD: Final = (
 VARIABLES: Final = ("TORCH_HOME", "XDG_CACHE_HOME", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
 
 
-def run_doctor(
-    json: Json = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print nothing but the findings.")
-    ] = False,
-) -> None:
+def run_doctor(json: Json = False, quiet: Quiet = False) -> None:
     """Print versions, machine, device and encoders: what a bug report needs."""
     with open_screen(quiet=quiet or json) as screen:
         screen.say("Loading PyTorch")
@@ -120,7 +115,7 @@ def device() -> dict[str, Any]:
 
 
 def encoders() -> dict[str, str]:
-    """State, place, source and licence of each encoder's weights; installed ones are verified."""
+    """State, place, source and license of each encoder's weights; installed ones are verified."""
     states = {}
     for row in weights_status():
         states[row.name] = f"{state_of(row)}, {row.file} ({row.spec.source}; {row.spec.license})"
@@ -130,13 +125,15 @@ def encoders() -> dict[str, str]:
                 states[row.name] += ", intact"
             except WeightsError as error:
                 states[row.name] = str(error)
-    return {**states, "torch.hub cache": str(hub_folder()), "stylecli cache": str(cache_folder())}
+    return {**states, "torch.hub cache": str(hub_folder())}
 
 
 def environment() -> dict[str, str]:
     """Variables that change what the program does; options among them by name alone."""
     findings = {name: os.environ[name] for name in VARIABLES if name in os.environ}
     ours = {name: value for name, value in os.environ.items() if name.startswith("STYLECLI_")}
+    if MIRROR in ours:
+        ours[MIRROR] = shown_address(ours[MIRROR])
     return {**findings, **dict(sorted(ours.items()))}
 
 

@@ -9,15 +9,19 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import typer
 
+from stylecli.cli.environment import EXCLUDES
 from stylecli.cli.option_factory import as_axis
 from stylecli.cli.options import PARAMETERS
+from stylecli.errors import SettingsError
 from stylecli.images.formats import OutputOptions
-from stylecli.job import JobOptions
-from stylecli.settings import EXCLUDED_BY, LAYER_FIELDS, NUMBER_FIELDS, Compute, Settings
+from stylecli.job import JobOptions, files_named_by
+from stylecli.messages import escaped
+from stylecli.settings import LAYER_FIELDS, NUMBER_FIELDS, Compute, Settings
 from stylecli.settings.parsing import parse_layers, parse_numbers
 from stylecli.settings.presets import PHOTO
 from stylecli.settings.toml_file import checked, read_settings
@@ -36,8 +40,6 @@ class ParsedOptions(JobOptions):
 
 
 _PLAIN: Final = ("json", "quiet", "verbose", "dry_run", "mask", "accept_damaged")
-# An option on the command line sets aside a file's values of the options it excludes.
-_EXCLUDES: Final = {**EXCLUDED_BY, "quality": ("iterations",)}
 
 
 def takes_options(function: Callable[..., int | None]) -> Callable[..., int | None]:
@@ -90,6 +92,7 @@ def _is_explicit(ctx: Any, name: str) -> bool:
 
 def _parse(values: Mapping[str, Any], explicit: set[str], axes: tuple[Axis, ...]) -> ParsedOptions:
     values = dict(values)
+    downloadable = _encoders_named(values, explicit, axes)
     for name in LAYER_FIELDS:
         if values[name] is not None:
             values[name] = parse_layers(values[name])
@@ -104,9 +107,18 @@ def _parse(values: Mapping[str, Any], explicit: set[str], axes: tuple[Axis, ...]
             quality=values["jpeg_quality"], bits=values["bits"], keep_alpha=values["keep_alpha"]
         ),
         style_masks=tuple(values["style_mask"] or ()),
+        downloadable=downloadable,
         axes=axes,
         **{name: values[name] for name in _PLAIN},
     )
+
+
+def _encoders_named(
+    values: Mapping[str, Any], explicit: set[str], axes: tuple[Axis, ...]
+) -> frozenset[str]:
+    """The encoders that options name: one that only a file names is not downloaded."""
+    named = [values["encoder"]] if "encoder" in explicit and values["encoder"] else []
+    return frozenset([*named, *(v for axis in axes if axis.name == "encoder" for v in axis.values)])
 
 
 def _settings_from_files(values: Mapping[str, Any], explicit: set[str]) -> dict[str, Any]:
@@ -121,12 +133,23 @@ def _settings_from_files(values: Mapping[str, Any], explicit: set[str]) -> dict[
             typer.echo(f"note: {note}", err=True)
     if values["config"] is not None:
         configured = dict(read_settings(values["config"]))
+        _check_no_file(configured, values["config"], explicit)
         merged = _without(merged, set(configured)) | configured
     return _without(merged, explicit)
 
 
+def _check_no_file(configured: Mapping[str, Any], path: Path, explicit: set[str]) -> None:
+    """Raise `SettingsError` where a settings file names a file to read that no option names."""
+    for name, file in files_named_by(Settings(**configured)).items():
+        if name not in explicit:
+            raise SettingsError(
+                f"in {escaped(path)}: {name} names the file {escaped(file)}, and a settings file "
+                f"may come from anywhere: take it out, and add --{name} PATH."
+            )
+
+
 def _without(weaker: Mapping[str, Any], stronger: set[str]) -> dict[str, Any]:
-    excluded = stronger.union(*(_EXCLUDES.get(name, ()) for name in stronger))
+    excluded = stronger.union(*(EXCLUDES.get(name, ()) for name in stronger))
     return {name: value for name, value in weaker.items() if name not in excluded}
 
 

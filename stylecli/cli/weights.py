@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from stylecli.cli.options import Json
+from stylecli.cli.environment import OptionsCommand
+from stylecli.cli.options import Json, Quiet
 from stylecli.cli.output import print_json, print_line
 from stylecli.cli.progress import open_screen
 from stylecli.encoder.cache import WeightsStatus, pull, verify, weights_path, weights_status
@@ -27,12 +28,11 @@ Names = Annotated[
         autocompletion=_complete_names,
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
 
-@weights_app.command("list")
+@weights_app.command("list", cls=OptionsCommand)
 def list_weights(json: Json = False) -> None:
-    """List the encoders: whether their weights are here, whose they are, their licence."""
+    """List the encoders: whether their weights are here, whose they are, their license."""
     rows = weights_status()
     if json:
         print_json([_as_dict(row) for row in rows])
@@ -43,7 +43,7 @@ def list_weights(json: Json = False) -> None:
         print_line(f"{'':<17} {spec.source}; {spec.license}")
 
 
-@weights_app.command("pull")
+@weights_app.command("pull", cls=OptionsCommand)
 def pull_weights(name: Name, quiet: Quiet = False) -> None:
     """Download an encoder's weights, unless they are here, and print where they are."""
     with open_screen(quiet=quiet) as screen:
@@ -51,17 +51,16 @@ def pull_weights(name: Name, quiet: Quiet = False) -> None:
     print_line(str(path))
 
 
-@weights_app.command("verify")
+@weights_app.command("verify", cls=OptionsCommand)
 def verify_weights(names: Names = None, quiet: Quiet = False) -> None:
     """Read weights through and compare their SHA-256 with the pinned one."""
-    for name in names or [row.name for row in weights_status() if row.usable]:
-        files = verify(name)
+    for name in names or [row.name for row in weights_status() if row.present]:
+        file = verify(name)
         if not quiet:
-            for file in files:
-                print_line(f"{name}: {file} is intact")
+            print_line(f"{name}: {file} is intact")
 
 
-@weights_app.command("path")
+@weights_app.command("path", cls=OptionsCommand)
 def print_path(name: Name) -> None:
     """Print where an encoder's weights are, or belong."""
     print_line(str(weights_path(name)))
@@ -70,8 +69,8 @@ def print_path(name: Name) -> None:
 def state_of(row: WeightsStatus) -> str:
     """`bundled`, `installed`, `downloaded`, or what is missing."""
     if row.spec.url is not None:
-        return "downloaded" if row.usable else "not downloaded"
-    if not row.usable:
+        return "downloaded" if row.present else "not downloaded"
+    if not row.present:
         return "missing"
     return "bundled" if row.spec.package is None else "installed"
 
@@ -87,5 +86,4 @@ def _as_dict(row: WeightsStatus) -> dict[str, Any]:
         "package": row.spec.package,
         "source": row.spec.source,
         "license": row.spec.license,
-        "extracts": [str(path) for path in row.extracts],
     }

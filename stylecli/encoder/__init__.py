@@ -10,7 +10,6 @@ from stylecli.lazy import lazy_names
 if TYPE_CHECKING:
     from stylecli.encoder.cache import (
         WeightsStatus,
-        cache_folder,
         hub_folder,
         pull,
         verify,
@@ -33,7 +32,6 @@ __all__ = [
     "EncoderSpec",
     "Step",
     "WeightsStatus",
-    "cache_folder",
     "content_layers",
     "hub_folder",
     "load_encoder",
@@ -55,7 +53,6 @@ _HOMES = {
     "resolve_layers": "registry",
     "style_layers": "registry",
     "WeightsStatus": "cache",
-    "cache_folder": "cache",
     "hub_folder": "cache",
     "pull": "cache",
     "verify": "cache",

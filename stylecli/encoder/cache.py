@@ -1,8 +1,9 @@
 """Where weights are kept, and what `stylize weights` does with them; no torch.
 
 A file is part of this package, or of another one that is installed with it, or it is published
-and lies where torch.hub keeps it, so that one copy serves every program. What is used of a
-published file, the convolutions, lies in a small file in a cache of our own.
+and lies where torch.hub keeps it, so that one copy serves every program. At every load it is
+compared with its pinned hash: whoever may write the folder could put another file in its place,
+or beside a file made from it that no published hash is known of.
 """
 
 import importlib.util
@@ -14,6 +15,7 @@ from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.encoder.checksum import check_file, sha256_of
 from stylecli.encoder.registry import BUNDLED, ENCODERS, EncoderSpec, get_spec
 from stylecli.errors import WeightsError
+from stylecli.quoting import shown_address
 
 
 @dataclass(frozen=True)
@@ -21,24 +23,17 @@ class WeightsStatus:
     """One row of `stylize weights list`.
 
     `file` is where the file of `spec` lies or belongs, `present` whether a file of the right size
-    is there (`verify` tells whether it is intact), `extracts` our own smaller files made from
-    it: with one of them the published file is no longer needed.
+    is there; `verify` tells whether it is intact.
     """
 
     spec: EncoderSpec
     file: Path
     present: bool
-    extracts: tuple[Path, ...]
 
     @property
     def name(self) -> str:
         """The encoder's name."""
         return self.spec.name
-
-    @property
-    def usable(self) -> bool:
-        """Whether the encoder loads without a download, unless its files are damaged."""
-        return self.present or bool(self.extracts)
 
 
 def hub_folder() -> Path:
@@ -47,35 +42,11 @@ def hub_folder() -> Path:
     return Path(os.path.expanduser(home)) / "hub" / "checkpoints"
 
 
-def cache_folder() -> Path:
-    """Our own cache: `STYLECLI_CACHE`, or `stylecli` in the user's cache folder."""
-    home = os.environ.get("STYLECLI_CACHE") or os.path.join(_user_cache(), "stylecli")
-    return Path(os.path.expanduser(home))
-
-
 def source_path(spec: EncoderSpec) -> Path:
     """Where the file of an encoder lies or belongs."""
     if spec.package is not None:
         return _package_folder(spec.package) / spec.file_name
     return (BUNDLED if spec.url is None else hub_folder()) / spec.file_name
-
-
-def extract_path(spec: EncoderSpec, sha256: str) -> Path:
-    """Where an extract with that hash lies; its name records both hashes, so none can be lost."""
-    return cache_folder() / f"{spec.name}-{spec.sha256[:16]}.{sha256}.safetensors"
-
-
-def find_extracts(spec: EncoderSpec) -> tuple[Path, ...]:
-    """Our own smaller files made from the published file of `spec`, intact or not."""
-    return tuple(sorted(cache_folder().glob(f"{spec.name}-{spec.sha256[:16]}.*.safetensors")))
-
-
-def is_intact(extract: Path) -> bool:
-    """Whether an extract still has the hash recorded in its name."""
-    try:
-        return sha256_of(extract) == extract.suffixes[-2].removeprefix(".")
-    except WeightsError:
-        return False
 
 
 def weights_status() -> tuple[WeightsStatus, ...]:
@@ -88,21 +59,17 @@ def weights_path(name: str) -> Path:
     return source_path(get_spec(name))
 
 
-def verify(name: str) -> tuple[Path, ...]:
-    """The files of a named encoder, each read through and found intact.
+def verify(name: str) -> Path:
+    """The file of a named encoder, read through and found intact.
 
-    Raises `WeightsError` if one is damaged or none is there, `UsageError` for another name.
+    Raises `WeightsError` if it is damaged or not there, `UsageError` for another name.
     """
     spec = get_spec(name)
-    status = status_of(spec)
-    if os.path.exists(status.file):
-        check_file(status.file, spec)
-    elif not status.extracts:
+    file = source_path(spec)
+    if not os.path.exists(file):
         raise missing(spec)
-    for extract in status.extracts:
-        if not is_intact(extract):
-            raise WeightsError(f"{extract} is damaged: delete it, it is made anew when needed.")
-    return (*((status.file,) if status.present else ()), *status.extracts)
+    check_file(file, spec)
+    return file
 
 
 def pull(
@@ -122,10 +89,6 @@ def pull(
     if spec.url is None or (status_of(spec).present and sha256_of(target) == spec.sha256):
         check_file(target, spec)
         return target
-    if not os.path.exists(target):  # a damaged one is replaced, whatever else is there
-        for extract in find_extracts(spec):
-            if is_intact(extract):
-                return extract
     fetch(spec, on_download=on_download, on_message=on_message)
     return target
 
@@ -143,7 +106,7 @@ def fetch(
     if on_message is not None:
         on_message(
             f"Downloading {spec.file_name} ({spec.size / 1e6:.0f} MB) from "
-            f"{download.address_of(spec)} to {target.parent}"
+            f"{shown_address(download.address_of(spec))} to {target.parent}"
         )
     download.download_weights(spec, target, on_download=on_download)
 
@@ -165,8 +128,7 @@ def status_of(spec: EncoderSpec) -> WeightsStatus:
     """The status of an encoder's weights; reads none."""
     file = source_path(spec)
     present = os.path.isfile(file) and file.stat().st_size == spec.size
-    extracts = find_extracts(spec)
-    return WeightsStatus(spec, file, present, extracts)
+    return WeightsStatus(spec, file, present)
 
 
 def _package_folder(package: str) -> Path:

@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, BinaryIO, Final
@@ -12,18 +13,20 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from stylecli.atomic import remove_leftovers, write_atomically
 from stylecli.encoder.callbacks import DownloadCallback
-from stylecli.encoder.registry import EncoderSpec
+from stylecli.encoder.registry import MIRROR, EncoderSpec
 from stylecli.errors import OutputError, WeightsError
 from stylecli.messages import reason
+from stylecli.quoting import shown_address
 
 TIMEOUT: Final = 30.0  # seconds to connect, and for each read
 CHUNK: Final = 1 << 20
+_SECRET: Final = re.compile(r"@|^$")  # an address with a user in it; no words at all
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
 def address_of(spec: EncoderSpec) -> str:
     """The URL of an encoder's file: the published one, or on a mirror (STYLECLI_WEIGHTS_URL)."""
-    mirror = os.environ.get("STYLECLI_WEIGHTS_URL")
+    mirror = os.environ.get(MIRROR)
     return f"{mirror.rstrip('/')}/{spec.file_name}" if mirror else str(spec.url)
 
 
@@ -78,24 +81,25 @@ def _chunks(spec: EncoderSpec, target: Path, *, timeout: float) -> Iterator[byte
                 raise _failure(spec, target, f"it has more than {spec.size} bytes there")
     except HTTPError as error:
         error.close()
-        raise _failure(spec, target, f"the server answers {error.code} {error.reason}") from error
+        answer = f"{error.code} {error.reason}"[:100]
+        raise _failure(spec, target, f"the server answers {answer}") from error
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise _failure(spec, target, _cause(error)) from error
 
 
 def _cause(error: Exception) -> str:
-    """The innermost words for a failed connection."""
+    """The innermost words for a failed connection, none that may repeat a password."""
     if isinstance(error, URLError) and isinstance(error.reason, Exception):
         return _cause(error.reason)
     if isinstance(error, OSError):
         return reason(error)
-    return str(error) or type(error).__name__
+    return type(error).__name__ if _SECRET.search(str(error)) else str(error)[:200]
 
 
 def _failure(spec: EncoderSpec, target: Path, cause: str) -> WeightsError:
     return WeightsError(
-        f"cannot download {spec.file_name} from {address_of(spec)} ({cause}): check the network, "
-        f"or put that file into {target.parent} yourself."
+        f"cannot download {spec.file_name} from {shown_address(address_of(spec))} ({cause}): check "
+        f"the network, or put that file into {target.parent} yourself."
     )
 
 
@@ -107,7 +111,9 @@ def _check_address(url: str) -> None:
     except ValueError:
         allowed = False
     if not allowed:
-        raise WeightsError(f"weights are downloaded over https only, not from {url}.")
+        raise WeightsError(
+            f"weights are downloaded over https only, not from {shown_address(url)}."
+        )
 
 
 class _SafeRedirects(HTTPRedirectHandler):

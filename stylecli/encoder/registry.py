@@ -20,6 +20,7 @@ STROKES: Final = {
     "normal": (1.0, 1.0, 1.0, 1.0, 1.0),
     "coarse": (0.25, 0.5, 1.0, 2.0, 4.0),
 }
+MIRROR: Final = "STYLECLI_WEIGHTS_URL"  # the variable with the address of a mirror
 SUFFIXES: Final = (".safetensors", ".pth")
 
 

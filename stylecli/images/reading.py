@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import io
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -14,6 +15,7 @@ from PIL import Image
 from stylecli.errors import InputError
 from stylecli.images.color_tags import shaper_of_tags
 from stylecli.images.exif import dpi_of, orientation_of, read_exif, safe_exif, upright
+from stylecli.images.header import check_decoding_memory
 from stylecli.images.high_bit_depth import Samples, has_deep_tags, read_deep, read_gray
 from stylecli.images.icc import Notes, deep_to_srgb, srgb_shaper, to_srgb
 from stylecli.images.icc_matrix import Shaper, apply_shaper
@@ -28,6 +30,7 @@ from stylecli.images.safe_open import (
     silenced,
 )
 from stylecli.messages import escaped
+from stylecli.system import UNLIMITED
 
 _PLAIN_MODES: Final = ("L", "RGB", "CMYK", "LAB")  # what `to_srgb` takes; the rest become RGB
 _ANIMATED: Final = "it has several frames or pages, of which the first is used"
@@ -39,25 +42,30 @@ _REDUCED: Final = "its 16 bits a channel were read as 8"
 
 
 def read_picture(
-    source: Path | BinaryIO, *, name: str | None = None, accept_damaged: bool = False
+    source: Path | BinaryIO,
+    *,
+    name: str | None = None,
+    accept_damaged: bool = False,
+    max_memory: int = UNLIMITED,
 ) -> Picture:
     """Read a picture file, or a stream of its bytes such as standard input.
 
     Of an animation the first frame is taken, of a TIFF its largest page. `name` stands for the
     source in messages. Raises `InputError` for what is missing, no picture, damaged, or larger
     than 32768 pixels a side or 268 million in all. With `accept_damaged`, what can be decoded of
-    a damaged file is taken, with a note.
+    a damaged file is taken, with a note. Raises `MemoryLimitError` where decoding would take more
+    than `max_memory` bytes.
     """
     if isinstance(source, str | Path):
         name = escaped(name or source)
         with open_input(Path(source)) as file:
-            with guarded(name, accept_damaged=accept_damaged):
-                open_header(file, name)  # before all of the file is read
+            _check_header(file, name, accept_damaged, max_memory)  # before all of it is read
             file.seek(0)
             data = read_stream(file, name)
     else:
         name = escaped(name or "standard input")
         data = read_stream(source, name)
+        _check_header(io.BytesIO(data), name, accept_damaged, max_memory)
     try:
         picture = _decode(data, name, accept_damaged=False)
     except DamagedPictureError as error:
@@ -68,6 +76,12 @@ def read_picture(
         picture = replace(picture, notes=(*picture.notes, f"what can be read was taken: {damage}"))
     meta = replace(picture.meta, sha256=hashlib.sha256(data).hexdigest())
     return replace(picture, meta=meta)
+
+
+def _check_header(file: BinaryIO, name: str, accept_damaged: bool, max_memory: int) -> None:
+    with guarded(name, accept_damaged=accept_damaged):
+        header = open_header(file, name)
+    check_decoding_memory(header, name, max_memory)
 
 
 def _decode(data: bytes, name: str, *, accept_damaged: bool) -> Picture:

@@ -1,14 +1,18 @@
 """Live page of a run: an HTTP server on this machine alone.
 
-The server binds to the loopback address, answers GET on five paths, and only to requests
-whose Host header is its own: a page elsewhere cannot reach it through a name that resolves to
-this machine (DNS rebinding). No request changes anything.
+The server binds to the loopback address and answers GET on five paths below a secret one, since
+every user of this machine can reach it. It refuses requests of other sites, by their own headers,
+and those whose Host header is not its own: a page elsewhere cannot reach it through a name that
+resolves to this machine (DNS rebinding). No request changes anything.
 """
 
+import contextlib
 import functools
+import hmac
 import io
 import json
 import os
+import secrets
 import socket
 import threading
 import time
@@ -32,8 +36,8 @@ POINTS: Final = 400  # of the plot, at most
 FRESH: Final = 1.0  # seconds between two pictures
 WATCHED: Final = 5.0  # seconds after its last request in which a browser still counts as open
 LONGEST: Final = 1024  # pixels of the long side that a page needs
-PATIENCE: Final = 5.0  # seconds a connection may take for its request
-CONNECTIONS: Final = 16  # at a time
+PATIENCE: Final = 5.0  # seconds a connection may take in all
+CONNECTIONS: Final = 16  # at a time; the oldest gives way to a new one
 POLL: Final = 0.05  # seconds
 
 _PAGES: Final = Path(__file__).parent
@@ -45,6 +49,8 @@ _FILES: Final = {
 _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
@@ -62,6 +68,8 @@ class Watch:
         self.image: torch.Tensor | None = None
         self.pictures = 0
         self.taken = float("-inf")
+        self.token = secrets.token_urlsafe(16)
+        self._jpeg = -1, b""
         try:
             self.server = _Server((ADDRESS, port), _Handler)
         except (OSError, OverflowError) as error:
@@ -75,7 +83,7 @@ class Watch:
     @property
     def url(self) -> str:
         """The URL of the page."""
-        return f"http://{ADDRESS}:{self.server.server_port}/"
+        return f"http://{ADDRESS}:{self.server.server_port}/{self.token}/"
 
     def __enter__(self) -> Self:
         self.thread.start()
@@ -127,15 +135,19 @@ class Watch:
         }
 
     def picture(self) -> bytes:
-        """The last picture as JPEG; a grey pixel before there is one."""
+        """The last picture as JPEG, encoded once; a grey pixel before there is one."""
         with self.lock:
-            image = self.image
+            image, number, (known, data) = self.image, self.pictures, self._jpeg
+        if number == known:
+            return data
         if image is None:
             image = torch.full((3, 1, 1), 0.5)
         if max(image.shape) > LONGEST:
             image = resize(image[None], fit((image.shape[-2], image.shape[-1]), LONGEST))[0]
         file = io.BytesIO()
         to_pil(image).save(file, "JPEG", quality=85)
+        with self.lock:
+            self._jpeg = number, file.getvalue()
         return file.getvalue()
 
 
@@ -146,29 +158,47 @@ def local_hosts(port: int) -> tuple[str, ...]:
     return (*plain, *(f"{name}:{port}" for name in names))
 
 
+def _cut(connection: socket.socket) -> None:
+    """End a connection; the thread that reads from it wakes up, and closes it."""
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 4 * CONNECTIONS
     # Else a port is taken for a minute after a run. On Windows it would let others share the port.
     allow_reuse_address = os.name == "posix"
     watch: Watch
 
     def __init__(self, *arguments: Any) -> None:
-        self.places = threading.BoundedSemaphore(CONNECTIONS)
+        self.connections: dict[socket.socket, float] = {}  # and when each began, in order
+        self.guard = threading.Lock()
         super().__init__(*arguments)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Answer in a new thread, or not at all where too many connections are open."""
-        if self.places.acquire(blocking=False):
-            super().process_request(request, client_address)
-        else:
-            self.shutdown_request(request)
+        """Answer in a new thread; the oldest connection ends where too many are open."""
+        with self.guard:
+            self.connections[request] = time.monotonic()
+            for oldest in list(self.connections)[:-CONNECTIONS]:
+                _cut(oldest)
+        super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Free the place afterwards."""
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self.places.release()
+            with self.guard:
+                self.connections.pop(request, None)
+
+    def service_actions(self) -> None:
+        """End every connection that takes too long in all: each byte would prolong a timeout."""
+        with self.guard:
+            for request, began in self.connections.items():
+                if time.monotonic() - began <= PATIENCE:
+                    break  # those after it are younger
+                _cut(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore a connection that breaks."""
@@ -182,11 +212,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer one of the known paths."""
-        hosts = self.headers.get_all("Host") or []
-        if len(hosts) != 1 or hosts[0] not in local_hosts(self.server.server_port):
+        token, slash, name = self.path.partition("?")[0].removeprefix("/").partition("/")
+        known = hmac.compare_digest(token.encode(), self.server.watch.token.encode())
+        if not (known and slash and self._is_ours()):
             self._refuse(403)
             return
-        path = self.path.partition("?")[0]
+        path = f"/{name}"
         if path in _FILES:
             name, kind = _FILES[path]
             self._send((_PAGES / name).read_bytes(), kind)
@@ -196,6 +227,19 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(self.server.watch.picture(), "image/jpeg")
         else:
             self._refuse(404)
+
+    def _is_ours(self) -> bool:
+        """Whether a request is for this page by name, and no other site's page has sent it."""
+        hosts = local_hosts(self.server.server_port)
+        named = self.headers.get_all("Host") or []
+        origins = self.headers.get_all("Origin") or []
+        sites = self.headers.get_all("Sec-Fetch-Site") or []
+        return (
+            len(named) == 1
+            and named[0] in hosts
+            and all(origin in [f"http://{host}" for host in hosts] for origin in origins)
+            and all(site in ("same-origin", "none") for site in sites)
+        )
 
     def _send(self, data: bytes, kind: str) -> None:
         self.send_response(200)

@@ -26,13 +26,13 @@ function plot(points) {
 
 async function refresh() {
   try {
-    const state = await (await fetch("/state.json", { cache: "no-store" })).json();
+    const state = await (await fetch("state.json", { cache: "no-store" })).json();
     byId("where").textContent = state.where;
     byId("done").value = state.fraction;
     plot(state.losses);
     if (state.picture !== shown) {
       shown = state.picture;
-      byId("picture").src = `/picture.jpg?${shown}`;
+      byId("picture").src = `picture.jpg?${shown}`;
       byId("picture").className = state.width < 400 ? "small" : "";
     }
     if (state.finished) return;

@@ -21,6 +21,7 @@ from stylecli.pipeline.checkpoint import (
 )
 from stylecli.pipeline.preflight import check_job
 from stylecli.pipeline.session import JobResult, Prepared, Session
+from stylecli.quoting import pasted_command
 from stylecli.tensor_file import MALFORMED_DATA_ERRORS
 from stylecli.transfer.results import (
     Preparation,
@@ -71,7 +72,7 @@ def run_job(
     prepared = session.prepare(job)
     if resume is not None:
         check_inputs(resume, prepared.inputs.hashes)
-    encoder = session.encoder(job.settings)
+    encoder = session.encoder(job)
     if resume is not None:
         check_encoder(resume, encoder.sha256)
     session.say("Stylising" if resume is None else "Going on")
@@ -102,7 +103,7 @@ def plan_job(
     session = Session(on_message=on_message, on_download=on_download)
     check_job(job)
     request = session.prepare(job).request
-    return transfer.plan_run(request, job.compute, session.encoder(job.settings))
+    return transfer.plan_run(request, job.compute, session.encoder(job))
 
 
 def _make(
@@ -137,6 +138,13 @@ def _make(
     return result
 
 
+def _how_to_resume(path: Path) -> str:
+    command = pasted_command(["stylize", "resume", path])
+    if command is None:  # it holds what a terminal would act on
+        return "go on with 'stylize resume' and the checkpoint beside the output."
+    return f"go on with: {command}"
+
+
 class _CheckpointWriter:
     """Progress callback that writes checkpoints, and raises `Halted` where `stop` says so.
 
@@ -157,4 +165,4 @@ class _CheckpointWriter:
         save_checkpoint(path, job, hashes, self.encoder, progress.state())
         self.saved = time.monotonic()
         if stop:
-            raise Halted(f"what was done is kept: go on with 'stylize resume {path}'.")
+            raise Halted(f"what was done is kept; {_how_to_resume(path)}")

@@ -1,5 +1,6 @@
 """Replay: the job that a picture's embedded recipe describes."""
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,11 +11,12 @@ from stylecli.encoder.cache import missing, status_of
 from stylecli.encoder.registry import ENCODERS, is_path, spec_of_hash
 from stylecli.errors import InputError, WeightsError
 from stylecli.images import read_recipe
-from stylecli.images.input_bytes import digest_of
-from stylecli.job import NAMED_STARTS, Job
+from stylecli.job import NAMED_STARTS, Job, files_named_by
 from stylecli.messages import escaped
+from stylecli.provenance.hashing import Digests
 from stylecli.provenance.recipe import Ingredient, Recipe, parse_recipe
 from stylecli.settings import QUALITY_ENCODERS, Compute, Precision, Settings
+from stylecli.transfer.compute.device import has_native_bf16, resolve_device
 
 
 @dataclass(frozen=True)
@@ -37,18 +39,24 @@ def borrowed_settings(picture: Path) -> tuple[Settings, str]:
     """The settings in a picture for another one, and a note where its encoder is another now.
 
     An encoder that goes with the quality is left to it, so that another quality may have its own.
-    Raises `InputError`.
+    A picture to start from and a weights file are left out, and told: a recipe comes with a
+    picture from anywhere, and names no file to read. Raises `InputError`.
     """
     recipe = recipe_in(picture)
-    recorded, settings, note = recipe.encoder, recipe.settings, ""
+    recorded, settings, notes = recipe.encoder, recipe.settings, []
     spec = spec_of_hash(recorded.sha256)
     if spec is not None and ENCODERS.get(spec.name) == spec:
         settings = replace(settings, encoder=spec.name)
     elif recorded.name in ENCODERS:
-        note = f"the encoder {recorded.name} is another one than {escaped(picture)} was made with"
+        notes.append(
+            f"the encoder {recorded.name} is another one than {escaped(picture)} was made with"
+        )
+    for name in files_named_by(settings):
+        notes.append(f"the {name} of {escaped(picture)} is a file, and left out: add --{name} PATH")
+        settings = replace(settings, **{name: getattr(Settings(), name)})
     if settings.encoder == QUALITY_ENCODERS[settings.quality]:
         settings = replace(settings, encoder=None)
-    return settings, note
+    return settings, "; ".join(notes)
 
 
 def replay_of(
@@ -61,35 +69,45 @@ def replay_of(
 ) -> Replay:
     """The job that made a picture, for another output.
 
-    Its inputs are looked for by name: among `moved`, beside the picture, and in the current
-    folder, first those with the recorded hash. Raises `InputError` for one that is not found.
+    Its inputs are those with the recorded hash: among `moved`, and by name beside the picture and
+    in the current folder. One of `moved` is taken by its name as well, with a note, since it was
+    given by hand. Raises `InputError` for one that is not found.
     """
-    recipe = recipe_in(picture)
+    recipe, digests = recipe_in(picture), Digests()
     folders = (picture.absolute().parent, Path.cwd())
     notes: list[str] = []
 
     def find(ingredient: Ingredient, role: str) -> Path:
-        path, same = _find(ingredient, moved, folders)
+        path, same = _find(ingredient, moved, folders, digests)
         if path is None:
             raise InputError(
                 f"cannot find {role} {escaped(ingredient.name)} of {escaped(picture)}: "
                 "add --input PATH."
             )
+        if not same and path not in moved:
+            raise InputError(
+                f"{role} {escaped(path)} is not the file that {escaped(picture)} was made from: "
+                "add --input PATH of the right one, or of this one to take it all the same."
+            )
         if not same:
             notes.append(f"{role} {escaped(path)} has changed since the picture was made")
         return path
 
-    settings = replace(recipe.settings, encoder=_encoder(picture, recipe, moved, folders, notes))
+    encoder = _encoder(picture, recipe, moved, folders, notes, digests)
+    settings = replace(recipe.settings, encoder=encoder)
     if recipe.init is not None and settings.init not in NAMED_STARTS:
         settings = replace(settings, init=str(find(recipe.init, "the start")))
     if recipe.version != __version__:
         notes.append(f"the picture was made by version {recipe.version}, this is {__version__}")
+    compute = compute or Compute(precision=_precision(recipe))
+    if compute.precision == "bf16" and not has_native_bf16(resolve_device(compute.device)):
+        notes.append("the picture was made in bf16, which this machine only emulates, slowly")
     job = Job(
         content=find(recipe.content, "the content"),
         styles=tuple(find(style, "the style") for style in recipe.styles),
         output=output,
         settings=settings,
-        compute=compute or Compute(precision=_precision(recipe)),
+        compute=compute,
         output_options=recipe.output,
         force=force,
         mask=None if recipe.mask is None else find(recipe.mask, "the mask"),
@@ -105,6 +123,7 @@ def _encoder(
     moved: Iterable[Path],
     folders: Iterable[Path],
     notes: list[str],
+    digests: Digests,
 ) -> str:
     """The name or file of the very encoder that a recipe records.
 
@@ -115,13 +134,13 @@ def _encoder(
     spec = spec_of_hash(recorded.sha256)
     current = spec is not None and ENCODERS.get(spec.name) == spec
     if spec is not None and current and not is_path(recorded.name):
-        if not status_of(spec).usable:
+        if not status_of(spec).present:
             raise missing(spec)
         if spec.name != recorded.name:
             notes.append(f"the encoder {escaped(recorded.name)} is called {spec.name} now")
         return spec.name
     named = replace(recorded, name=spec.file_name) if spec and not current else recorded
-    path, same = _find(named, moved, folders)
+    path, same = _find(named, moved, folders, digests)
     if path is not None and same:
         return str(path)
     former = "a former version of " if recorded.name in ENCODERS else ""
@@ -139,16 +158,18 @@ def _precision(recipe: Recipe) -> Precision:
 
 
 def _find(
-    ingredient: Ingredient, moved: Iterable[Path], folders: Iterable[Path]
+    ingredient: Ingredient, moved: Iterable[Path], folders: Iterable[Path], digests: Digests
 ) -> tuple[Path | None, bool]:
     """A file for an ingredient, and whether it is the very one."""
     name = Path(ingredient.name).name  # a forged recipe must not lead anywhere else
-    places = [*moved, *(folder / name for folder in folders)]
+    # macOS writes accents as letters of their own (NFD); elsewhere that is another name.
+    names = dict.fromkeys((name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))))
+    places = [*moved, *(folder / one for folder in folders for one in names)]
     files = [path for path in places if _is_file(path)]
     for path in files:
-        if _digest(path) == ingredient.sha256:
+        if _digest(path, digests) == ingredient.sha256:
             return path, True
-    named = [path for path in files if path.name == name]
+    named = [path for path in files if path.name in names]
     return (named[0], False) if named else (None, False)
 
 
@@ -160,8 +181,9 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _digest(path: Path) -> str:
+def _digest(path: Path, digests: Digests) -> str:
+    """SHA-256 of a file, read once however many inputs a recipe lists."""
     try:
-        return digest_of(path)
+        return digests.of(path)
     except InputError:
         return ""

@@ -13,8 +13,20 @@ from typing import Any, Final, Literal, Self, get_args
 
 from stylecli.errors import SettingsError
 from stylecli.messages import did_you_mean, short_repr
-from stylecli.settings.parsing import LayerWeights, check_layer_weights, format_layers, parse_layers
-from stylecli.settings.validation import check_choice, check_integer, check_range, check_text
+from stylecli.settings.parsing import (
+    MAX_NUMBERS,
+    LayerWeights,
+    check_layer_weights,
+    format_layers,
+    parse_layers,
+)
+from stylecli.settings.validation import (
+    check_choice,
+    check_integer,
+    check_range,
+    check_text,
+    plain_number,
+)
 
 LossKind = Literal["relative", "gatys"]
 Pooling = Literal["max", "average"]
@@ -47,7 +59,7 @@ GATYS_RATIO: Final = 1e7
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The recipe of a picture: objective, size and optimisation.
+    """The recipe of a picture: objective, size and optimization.
 
     `encoder` is a name or a weights file; `None` the one that goes with `quality`.
     `strength` in [0, 1] stands for `alpha` and `beta`, and excludes them. Layers are
@@ -57,7 +69,7 @@ class Settings:
     then the same at every size. `iterations` counts over all scales.
     `style_weights` are the shares of several styles, in any unit; `style_scale` the size of
     their strokes, one for all or one each; `style_size` the long side in pixels at which styles
-    are looked at, instead of the output's. `color` says whose colours the picture has.
+    are looked at, instead of the output's. `color` says whose colors the picture has.
 
     Raises `SettingsError` for values out of range.
     """
@@ -87,6 +99,8 @@ class Settings:
     color: Color = "style"
 
     def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            object.__setattr__(self, field.name, _plain(getattr(self, field.name)))
         if self.strength is not None and (self.alpha is not None or self.beta is not None):
             raise SettingsError(
                 "strength cannot be combined with alpha or beta: it stands for both; "
@@ -113,7 +127,7 @@ class Settings:
             if getattr(self, field.name) is None and field.default is not None:
                 raise SettingsError(f"{field.name} needs a value.")
         if self.loss_weights() == (0.0, 0.0):
-            raise SettingsError("alpha and beta are both 0: there is nothing to optimise.")
+            raise SettingsError("alpha and beta are both 0: there is nothing to optimize.")
 
     @property
     def encoder_name(self) -> str:
@@ -243,11 +257,19 @@ _CHOICES: Final = {
 }
 
 
+def _plain(value: Any) -> Any:
+    """A value with Python's own numbers, those of layers and styles included."""
+    return tuple(map(_plain, value)) if isinstance(value, tuple) else plain_number(value)
+
+
 def _check_numbers(name: str, values: Any, low: float, high: float) -> None:
     if values is None:
         return
-    if not isinstance(values, tuple) or not values:
-        raise SettingsError(f"{name} must be at least one number, got {short_repr(values)}.")
+    if not isinstance(values, tuple) or not 1 <= len(values) <= MAX_NUMBERS:
+        raise SettingsError(
+            f"{name} must be at least one number, and at most {MAX_NUMBERS}, "
+            f"got {short_repr(values)}."
+        )
     for value in values:
         if value is None:
             raise SettingsError(f"{name} must be numbers, got {short_repr(values)}.")

@@ -1,8 +1,8 @@
 """Settings as a TOML file: `--save-recipe` writes it, `--config` reads it; and from a picture."""
 
-import json
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -10,24 +10,35 @@ from typing import Any, Final
 from stylecli.atomic import replace_file
 from stylecli.errors import InputError, OutputError, SettingsError
 from stylecli.messages import escaped, reason
+from stylecli.quoting import toml_value
 from stylecli.settings import Settings
+from stylecli.settings.parsing import decode_text
+from stylecli.system import on_windows
 
-MAX_BYTES: Final = 1_000_000
+MAX_BYTES: Final = 2**16
+_MARKS: Final = re.compile(r"[=,\[\]{}\n#]")
+_QUOTED: Final = re.compile(r'"(?:[^"\\\n]|\\.){0,200}"|\'[^\'\n]{0,200}\'')
+MAX_DOTS: Final = 16  # between two marks of a line; settings have no nested keys
 
 
-def write_settings(path: Path, settings: Settings) -> None:
-    """Write every setting that is not at `None`, and the encoder. Raises `OutputError`."""
+def write_settings(path: Path, settings: Settings, files: Collection[str] = ()) -> None:
+    """Write every setting that is not at `None`, and the encoder. Raises `OutputError`.
+
+    `files` are the settings that name a file: they are left to the command line, as `--config`
+    leaves them, and no folder of this machine is given away.
+    """
     values = replace(settings, encoder=settings.encoder_name).to_dict()
-    lines = [f"{name} = {_toml(value)}\n" for name, value in values.items()]
-    text = "# stylize --config " + json.dumps(path.name) + "\n" + "".join(lines)
+    if on_windows():  # whose backslashes no other system reads as folders, but all read slashes
+        values |= {name: values[name].replace("\\", "/") for name in ("encoder", "init")}
+    lines = ["# settings for stylize --config\n"]
+    lines += [f"# and --{name}, which names a file\n" for name in files]
     try:
-        data = text.encode()
+        lines += [f"{n} = {toml_value(v)}\n" for n, v in values.items() if n not in files]
     except UnicodeEncodeError as error:
         raise OutputError(
-            f"cannot write {escaped(path)}: TOML has no way to write a file name that is not "
-            "Unicode."
+            f"cannot write {escaped(path)}: TOML has no way to write a name that is not Unicode."
         ) from error
-    replace_file(path, data)
+    replace_file(path, "".join(lines).encode())
 
 
 def read_settings(path: Path) -> Mapping[str, Any]:
@@ -40,7 +51,7 @@ def read_settings(path: Path) -> Mapping[str, Any]:
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise ValueError("it is too long for settings")
-        values = tomllib.loads(data.decode("utf-8"))
+        values = tomllib.loads(_flat(decode_text(data)))
     except OSError as error:
         raise InputError(f"cannot read {escaped(path)}: {reason(error)}.") from error
     except (ValueError, RecursionError) as error:
@@ -52,16 +63,18 @@ def read_settings(path: Path) -> Mapping[str, Any]:
         raise SettingsError(f"in {escaped(path)}: {error}") from error
 
 
+def _flat(text: str) -> str:
+    """The text, without keys of very many parts: the parser takes the square of their number.
+
+    Raises `ValueError`.
+    """
+    for part in _MARKS.split(_QUOTED.sub("", text)):
+        if part.count(".") > MAX_DOTS:
+            raise ValueError("its keys are nested")
+    return text
+
+
 def checked(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values as `Settings` holds them. Raises `SettingsError`."""
     settings = Settings.from_dict(values)
     return {name: getattr(settings, name) for name in values}
-
-
-def _toml(value: Any) -> str:
-    """A text, number, truth value or list of them, as TOML writes it."""
-    if isinstance(value, list):
-        return f"[{', '.join(map(_toml, value))}]"
-    # The same in both languages for numbers, true and false, and nearly so for texts: TOML knows
-    # no pairs of surrogates, and wants DEL escaped.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

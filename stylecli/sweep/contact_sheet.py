@@ -10,6 +10,8 @@ from stylecli.images.fonts import font
 
 SIDE: Final = 320  # pixels of a cell's picture, at most
 WIDEST: Final = 12_000  # pixels of the sheet
+LONGEST_NAME: Final = 60  # characters of the name of a row or a column
+LONGEST_TITLE: Final = 120
 _SMALLEST: Final = 48
 _GAP, _LINE = 12, 20
 _FONT, _SMALL = 17, 14
@@ -31,6 +33,8 @@ def draw_sheet(
     title: str,
 ) -> Image.Image:
     """A sheet of `cells` by (row, column), with names left and above."""
+    rows, columns = [_cut(name) for name in rows], [_cut(name) for name in columns]
+    title = _cut(title, LONGEST_TITLE)
     side = cell_side(len(rows), len(columns))
     shapes = [_fitted(cell.picture, side) for cell in cells.values() if cell.picture is not None]
     tallest = max((height for _, height in shapes), default=side)
@@ -53,6 +57,11 @@ def draw_sheet(
         place = left + column * step[0], top + row * step[1]
         _draw_cell(sheet, draw, cell, place, (side, widest, tallest))
     return sheet
+
+
+def _cut(name: str, longest: int = LONGEST_NAME) -> str:
+    """A name short enough for the sheet, whose width it would be: files give it."""
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
 def cell_side(rows: int, columns: int) -> int:

@@ -3,7 +3,6 @@
 import base64
 import csv
 import io
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
@@ -16,7 +15,10 @@ from stylecli.atomic import replace_file
 from stylecli.batch.outcome import Outcome
 from stylecli.images import read_picture, to_pil
 from stylecli.images.writing import on_white
+from stylecli.job import Job
+from stylecli.messages import escaped
 from stylecli.provenance.command_line import command_of
+from stylecli.quoting import csv_cell, file_name, script_json
 from stylecli.settings.parsing import text_of
 from stylecli.sweep.axes import label_of
 from stylecli.sweep.contact_sheet import SheetCell, draw_sheet
@@ -29,6 +31,8 @@ TABLE: Final = "cells.csv"
 _THUMB: Final = 320  # pixels of a picture inside the page
 _TEMPLATE: Final = Path(__file__).parent / "sweep.html"
 _LOSSES: Final = ("content", "style", "total")
+NOT_PASTED: Final = "none: a name in it holds characters that cannot safely be pasted"
+MOST_NAMED: Final = 4  # styles in a title
 _DISTANCES: Final = ("content_distance", "style_distance")
 
 
@@ -76,8 +80,10 @@ def _lines(outcome: Outcome) -> tuple[str, ...]:
 
 def _title(plan: SweepPlan) -> str:
     job = plan.cells[0].job
-    styles = " + ".join(style.name for style in job.styles)
-    return f"{job.content.name} in the style of {styles}"
+    styles = " + ".join(style.name for style in job.styles[:MOST_NAMED])
+    others = len(job.styles) - MOST_NAMED
+    rest = f" and {others} more" if others > 0 else ""
+    return escaped(f"{job.content.name} in the style of {styles}{rest}")
 
 
 def _table(plan: SweepPlan, pairs: Sequence[tuple[Cell, Outcome]]) -> str:
@@ -88,13 +94,20 @@ def _table(plan: SweepPlan, pairs: Sequence[tuple[Cell, Outcome]]) -> str:
     writer.writerow(names)
     for cell, outcome in pairs:
         recorded = losses_of(outcome)
-        values = [text_of(cell.values[axis.name]) for axis in axes]
+        values = [_cell_text(axis.name, cell.values[axis.name]) for axis in axes]
         losses = ["" if recorded.get(name) is None else recorded[name] for name in _LOSSES]
         seconds = "" if outcome.seconds is None else round(outcome.seconds, 3)
         distances = [outcome.distances.get(name, "") for name in _DISTANCES]
         name = cell.job.output.name
-        writer.writerow([*values, name, outcome.status, *losses, *distances, seconds])
+        row = [*values, name, outcome.status, *losses, *distances, seconds]
+        writer.writerow(map(csv_cell, row))
     return file.getvalue()
+
+
+def _cell_text(name: str, value: Any) -> str:
+    """A value as its option takes it, of an absolute path the name alone."""
+    names_file = name in ("init", "encoder") and value is not None
+    return str(file_name(Path(value))) if names_file else text_of(value)
 
 
 def _page(
@@ -112,8 +125,8 @@ def _page(
             for (cell, outcome), picture in zip(pairs, pictures, strict=True)
         ],
     }
-    text = json.dumps(data).replace("<", "\\u003c")  # nothing in it can end the script
-    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(data=text)
+    page = Template(_TEMPLATE.read_text(encoding="utf-8"))
+    return page.substitute(data=script_json(data))
 
 
 def _page_cell(cell: Cell, outcome: Outcome, picture: Image.Image | None) -> dict[str, Any]:
@@ -124,12 +137,20 @@ def _page_cell(cell: Cell, outcome: Outcome, picture: Image.Image | None) -> dic
         "name": ", ".join(f"{name} {label_of(value)}" for name, value in cell.values.items()),
         "file": quote(cell.job.output.name),
         "thumb": None if picture is None else _data_url(picture),
-        "error": outcome.error,
+        "error": _without_folders(outcome.error, cell.job),
         "losses": dict(losses_of(outcome)),
         "distances": dict(outcome.distances),
         "settings": settings,
-        "command": command_of(cell.job),
+        "command": command_of(cell.job) or NOT_PASTED,
     }
+
+
+def _without_folders(error: str | None, job: Job) -> str | None:
+    """An error as a page may show it: without the folders of this machine."""
+    for path in (*job.input_files, job.output):
+        if error is not None and path.is_absolute():
+            error = error.replace(str(path), path.name)
+    return error
 
 
 def _data_url(picture: Image.Image) -> str:

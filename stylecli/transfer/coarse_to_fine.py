@@ -1,15 +1,15 @@
 """Coarse-to-fine optimization of B pictures of one size, which can be resumed."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import torch
 
 from stylecli.errors import InputError, MemoryLimitError, is_out_of_memory
-from stylecli.settings import Settings
+from stylecli.settings import MAX_SIZE, Settings
 from stylecli.transfer.compute.cuda_graph import GraphReplay
 from stylecli.transfer.compute.malloc import release_free_memory
-from stylecli.transfer.memory_plan import ScalePlan
+from stylecli.transfer.memory_plan import HISTORY, ScalePlan
 from stylecli.transfer.objective.objective import Objective
 from stylecli.transfer.objective.tiles import StyleTiling
 from stylecli.transfer.optim.adam import DEFAULT_RATE, Adam
@@ -109,7 +109,7 @@ def _descend(
     descent = Descent(start, *_free_parts(run, objective, scale.size, plan.history))
     del start
     if resume is not None:
-        descent.load_state_dict(_moved(resume["descent"], run.device))
+        descent.load_state_dict(resume["descent"])
     report = progress_reporter(run, index, descent, plan, recoveries)
     iterate = GraphReplay(descent.iterate, run.device)
     for iteration in range(done + 1, scale.iterations + 1):
@@ -182,18 +182,17 @@ def _start_of(request: Request, size: Size) -> torch.Tensor:
     if settings.init != "random":
         raise InputError(f"init {settings.init!r} names a picture, but none was given.")
     generator = torch.Generator().manual_seed(settings.seed)  # the CPU's: same on all devices
-    noise = torch.randn((1, 3, *size), generator=generator)
+    noise = torch.randn((1, 3, *size), generator=generator, dtype=torch.float32)
     return (0.5 + NOISE * noise).clamp_(0.0, 1.0).to(device)
 
 
 def _plan_of(resume: State, scale: Scale) -> ScalePlan:
     plan = resume["plan"]
     style_tile = plan.get("style_tile", plan["tile"])  # earlier versions had one for both
-    return ScalePlan(scale.size, int(plan["history"]), plan["tile"], 0, style_tile)
-
-
-def _moved(value: Any, device: torch.device) -> Any:
-    """Every tensor in nested dicts on the device."""
-    if isinstance(value, dict):
-        return {name: _moved(each, device) for name, each in value.items()}
-    return value.to(device) if isinstance(value, torch.Tensor) else value
+    history = plan["history"]
+    if type(history) is not int or not 1 <= history <= HISTORY:
+        raise ValueError(f"no plan has a history of {history!r}")
+    for tile in (plan["tile"], style_tile):
+        if tile is not None and (type(tile) is not int or not 64 <= tile <= MAX_SIZE):
+            raise ValueError(f"no plan has tiles of {tile!r}")
+    return ScalePlan(scale.size, history, plan["tile"], 0, style_tile)

@@ -187,6 +187,9 @@ def memory_limit(device: torch.device, max_memory: int | None) -> int:
         # Blocks that torch's allocator holds, but no tensor uses, are free as well.
         cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int((torch.cuda.mem_get_info(device)[0] + cached) * RESERVE) + PROCESS
+    if device.type == "mps":  # memory is shared with the CPU; past this it is swapped out
+        left = torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+        return int(min(left, free_memory()) * RESERVE) + PROCESS
     # The addresses of `PROCESS` are taken by now, its memory may not be. What is resident beyond
     # them, such as weights and freed blocks of an earlier job, is used again.
     held = max(PROCESS, resident_memory())
@@ -241,7 +244,7 @@ def _advice(
     side = largest_side(extractor, size, tile, limit, inputs)
     if side:
         return f"use --size {side} or"
-    if largest_side(extractor, size, tile, limit - inputs.kept_bytes):
+    if largest_side(extractor, size, tile, limit):
         kept = readable(inputs.kept_bytes)
         return f"the pictures take {kept} as they are; give fewer or smaller ones, or allow"
     return "no size fits, so allow"

@@ -146,12 +146,29 @@ def test_save_recipe_then_config(
     settings_of: Callable[..., Settings], stylize: Run, tmp_path: Path
 ) -> None:
     options = ("--seed", 9, "--style-layers", "relu1_1:2,relu2_1", "--style-scale", "1.5")
-    more = ("--beta", 7.5, "--optimizer", "adam", "--iterations", 3, "--init", "style.png")
+    more = ("--beta", 7.5, "--optimizer", "adam", "--iterations", 3)
     first = settings_of(option=(*options, *more, "--save-recipe", "mine.toml"))
     assert first != Settings() and (tmp_path / "mine.toml").is_file()
     assert settings_of(option=("--config", "mine.toml")) == first
     assert settings_of(option=("--like", "out.png")) == first
     assert settings_of(config=(tmp_path / "mine.toml").read_text()) == first
+
+
+def test_files_are_named_by_hand(
+    settings_of: Callable[..., Settings], stylize: Run, tmp_path: Path
+) -> None:
+    """Neither a settings file nor a recipe names a picture that is read; each says what to add."""
+    start = tmp_path / "style.png"
+    first = settings_of(option=("--init", start, "--save-recipe", "mine.toml"))
+    assert first.init == "style.png"
+    text = (tmp_path / "mine.toml").read_text()
+    assert "--init" in text and str(tmp_path) not in text
+    assert settings_of(option=("--config", "mine.toml")) == Settings()
+    assert settings_of(option=("--config", "mine.toml", "--init", start)) == first
+    settings_of(option=("--init", start))
+    done = stylize(*PICTURES, "-o", "new.png", "--like", "out.png")
+    assert settings_of(option=("--like", "out.png")) == Settings()
+    assert "init of out.png is a file, and left out: add --init PATH" in done.err
 
 
 def test_the_settings_of_a_picture_are_borrowed_alone(
@@ -177,7 +194,8 @@ def test_the_settings_of_a_picture_are_borrowed_alone(
         ("strength = 1\nbeta = 2", 2, "cannot be combined"),
         ('style_layers = "relu9_9"', 2, "relu9_9"),
         ('encoder = "vgg91"', 2, "vgg19"),
-        ('init = "none.png"', 4, "none.png"),
+        ('init = "none.png"', 2, "none.png"),
+        ('encoder = "none.pth"', 2, "add --encoder PATH"),
         ("style_weights = [1, 2]", 2, "for 1 style"),
     ],
 )

@@ -176,7 +176,9 @@ def test_replay_tells_what_has_changed(
     values = {**recipe_in(picture).to_dict(), "version": "0.0.1"}
     write_picture(picture, read_picture(picture).pixels, recipe=json.dumps(values))
     Image.new("RGB", (56, 40), "red").save(style_path)
-    code, _, err = run("replay", picture, "-o", "again.png")
+    ended = run("replay", picture, "-o", "again.png")
+    assert ended[0] == 4 and "add --input PATH" in complaint(ended)
+    code, _, err = run("replay", picture, "-o", "again.png", "--input", style_path)
     assert code == 0
     notes = [line for line in err.splitlines() if line.startswith("Note: ")]
     assert f"Note: the picture was made by version 0.0.1, this is {__version__}." in notes

@@ -1,11 +1,14 @@
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save
 
 from stylecli.encoder import (
-    cache_folder,
+    ENCODERS,
     hub_folder,
     load_encoder,
     pull,
@@ -29,23 +32,19 @@ def test_folder_is_where_torch_hub_keeps_its_files(
     assert str(hub_folder()) == f"{torch.hub.get_dir()}/checkpoints"
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     assert str(hub_folder()) == f"{torch.hub.get_dir()}/checkpoints"
-    assert cache_folder() == tmp_path / "xdg" / "stylecli"
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     assert str(hub_folder()) == f"{torch.hub.get_dir()}/checkpoints"
-    monkeypatch.setenv("STYLECLI_CACHE", str(tmp_path / "own"))
-    assert cache_folder() == tmp_path / "own"
 
 
 def test_status_before_and_after(server: Server) -> None:
     compact, _, before, _ = weights_status()
-    assert (compact.name, compact.usable, compact.spec.url) == ("compact", True, None)
-    assert (before.name, before.present, before.usable) == ("torchvision-vgg19", False, False)
+    assert (compact.name, compact.present, compact.spec.url) == ("compact", True, None)
+    assert (before.name, before.present) == ("torchvision-vgg19", False)
     load_encoder("torchvision-vgg19")
     after = weights_status()[2]
-    assert (after.present, len(after.extracts), after.usable) == (True, 1, True)
+    assert after.present
     after.file.write_bytes(b"cut")
     assert not weights_status()[2].present
-    assert weights_status()[2].usable
 
 
 def test_path_of_weights(published: bytes) -> None:
@@ -73,14 +72,22 @@ def test_pull_replaces_a_damaged_file(server: Server, published: bytes) -> None:
     assert len(server.requests) == 1
 
 
-def test_pull_is_content_with_an_intact_extract(server: Server) -> None:
-    load_encoder("torchvision-vgg19")
-    weights_path("torchvision-vgg19").unlink()
-    (extract,) = weights_status()[2].extracts
-    assert pull("torchvision-vgg19") == extract
-    extract.write_bytes(b"damaged")
-    assert pull("torchvision-vgg19") == weights_path("torchvision-vgg19")
-    assert len(server.requests) == 2
+def test_a_file_named_after_its_own_hash_is_nobodys_weights(
+    server: Server, state: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    """As converted files once lay in a cache that others may write: all zero, and "intact"."""
+    zero = {key.removeprefix("features."): torch.zeros_like(t) for key, t in state.items()}
+    data = save({key: t for key, t in zero.items() if not key.startswith("classifier.")})
+    spec = ENCODERS["torchvision-vgg19"]
+    name = f"{spec.name}-{spec.sha256[:16]}.{hashlib.sha256(data).hexdigest()}.safetensors"
+    for folder in (tmp_path / "cache" / "stylecli", hub_folder()):
+        folder.mkdir(parents=True)
+        (folder / name).write_bytes(data)
+    with pytest.raises(WeightsError, match="are not here"):
+        verify("torchvision-vgg19")
+    with pytest.raises(WeightsError, match="are not here"):
+        load_encoder("torchvision-vgg19", download=False)
+    assert bool(load_encoder("torchvision-vgg19").steps[0].weight.any())
 
 
 def test_pull_of_the_bundled_encoder_only_checks_it() -> None:
@@ -88,15 +95,11 @@ def test_pull_of_the_bundled_encoder_only_checks_it() -> None:
 
 
 def test_verify(server: Server, published: bytes) -> None:
-    assert verify("compact") == (weights_path("compact"),)
+    assert verify("compact") == weights_path("compact")
     with pytest.raises(WeightsError, match="weights of torchvision-vgg19 are not here"):
         verify("torchvision-vgg19")
     load_encoder("torchvision-vgg19")
-    (extract,) = weights_status()[2].extracts
-    assert verify("torchvision-vgg19") == (weights_path("torchvision-vgg19"), extract)
-    extract.write_bytes(extract.read_bytes()[:-1])
-    with pytest.raises(WeightsError, match="delete it"):
-        verify("torchvision-vgg19")
+    assert verify("torchvision-vgg19") == weights_path("torchvision-vgg19")
     weights_path("torchvision-vgg19").write_bytes(published[:-1] + b"!")
     with pytest.raises(WeightsError, match="stylize weights pull torchvision-vgg19"):
         verify("torchvision-vgg19")

@@ -156,14 +156,18 @@ def _change(state: State, change: str) -> Any:
 
 @pytest.mark.parametrize(
     "change",
-    """another network, batch norm, number as key, no layers, list, missing bias, missing layer,
-    transposed, 5x5, grey input, whole numbers, text, sparse, forged size, empty""".replace(
-        "\n    ", " "
-    ).split(", "),
+    """another network, batch norm, number as key, no layers, missing bias, missing layer,
+    transposed, 5x5, grey input, whole numbers, text, empty""".replace("\n    ", " ").split(", "),
 )
 def test_other_networks_and_wrong_shapes(tmp_path: Path, state: State, change: str) -> None:
     torch.save(_change(state, change), tmp_path / "a.pth")
     _refuse(tmp_path / "a.pth", "VGG-19 or VGG-16 with torchvision's keys")
+
+
+@pytest.mark.parametrize("change", ["list", "sparse", "forged size"])
+def test_more_than_plain_tensors(tmp_path: Path, state: State, change: str) -> None:
+    torch.save(_change(state, change), tmp_path / "a.pth")
+    _refuse(tmp_path / "a.pth", "more than plain tensors")
 
 
 def test_message_names_the_layer_and_both_shapes(tmp_path: Path, state: State) -> None:
@@ -176,7 +180,7 @@ def test_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         raise PermissionError(13, "Permission denied")
 
     (tmp_path / "a.pth").write_bytes(b"x")
-    monkeypatch.setattr(torch, "load", fail)
+    monkeypatch.setattr(Path, "open", fail)
     _refuse(tmp_path / "a.pth", "permission denied")
 
 

@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 from stylecli.errors import OutputError
+from stylecli.images import to_pil
 from stylecli.monitor import live_page
 from stylecli.monitor.live_page import ADDRESS, LONGEST, POINTS, Watch, local_hosts
 from stylecli.settings import Settings
@@ -55,7 +56,7 @@ def ask(page: Watch, path: str = "/", method: str = "GET", **headers: str) -> An
     """The status, the headers and the body of an answer."""
     connection = http.client.HTTPConnection(ADDRESS, page.server.server_port, timeout=30)
     try:
-        connection.request(method, path, headers=headers)
+        connection.request(method, f"/{page.token}{path}", headers=headers)
         answer = connection.getresponse()
         return answer.status, answer.headers, answer.read()
     finally:
@@ -88,9 +89,9 @@ def test_known_paths(page: Watch, path: str, query: str) -> None:
 
 def test_the_page_asks_for_known_paths_alone() -> None:
     html = (PAGES / "watch.html").read_text()
-    assert all(f'"{path}"' in html for path in ("/watch.css", "/watch.js"))
+    assert all(f'"{path}"' in html for path in ("watch.css", "watch.js"))
     script = (PAGES / "watch.js").read_text()
-    assert '"/state.json"' in script and "`/picture.jpg?" in script
+    assert '"state.json"' in script and "`picture.jpg?" in script
     assert "http://" not in html and "https://" not in html + script
 
 
@@ -128,19 +129,59 @@ def test_foreign_hosts(page: Watch, host: str) -> None:
         assert (status, body) == (403, b"")
 
 
+@pytest.mark.parametrize("token", ["", "/", "/x", "/{}x", "/{}/..", "/%2e/{}", "/\xe9"])
+def test_who_does_not_know_the_address(page: Watch, token: str) -> None:
+    """Every user of this machine can reach the port, and is given nothing."""
+    host = f"Host: {ADDRESS}:{page.server.server_port}\r\n\r\n"
+    for path in KNOWN:
+        line = f"GET {token.format(page.token)}{path} HTTP/1.1\r\n{host}"
+        answer = send(page, line.encode("latin-1"))
+        assert answer.startswith((b"HTTP/1.0 403 ", b"HTTP/1.0 404 "))
+        assert answer.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "expected"),
+    [
+        ("Sec-Fetch-Site", "cross-site", 403),
+        ("Sec-Fetch-Site", "same-site", 403),
+        ("Sec-Fetch-Site", "none", 200),
+        ("Sec-Fetch-Site", "same-origin", 200),
+        ("Origin", "https://evil.example", 403),
+        ("Origin", "null", 403),
+        ("Origin", "http://127.0.0.1:{}", 200),
+        ("Origin", "http://127.0.0.1:1", 403),
+    ],
+)
+def test_requests_of_other_sites(page: Watch, header: str, value: str, expected: int) -> None:
+    for path in KNOWN:
+        status, _, body = ask(page, path, **{header: value.format(page.server.server_port)})
+        assert status == expected and (expected == 200 or body == b"")
+
+
+def test_a_picture_is_encoded_once(running: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: list[int] = []
+    monkeypatch.setattr(live_page, "to_pil", lambda image: encoded.append(1) or to_pil(image))
+    running(step(4))
+    first = [running.picture() for _ in range(3)]
+    assert len(encoded) == 1 and first[0] == first[2]
+    running(step(4, (9, 9)))
+    assert running.picture() != first[0]
+
+
 def test_own_hosts(page: Watch) -> None:
     assert local_hosts(80) == ("127.0.0.1", "localhost", "127.0.0.1:80", "localhost:80")
     for name in (ADDRESS, "localhost"):
         assert ask(page, Host=f"{name}:{page.server.server_port}")[0] == 200
     own = f"Host: {ADDRESS}:{page.server.server_port}\r\n"
     for hosts in ("", "Host:\r\n", own + own, own + "Host: evil.example\r\n"):
-        answer = send(page, f"GET / HTTP/1.1\r\n{hosts}\r\n".encode())
+        answer = send(page, f"GET /{page.token}/ HTTP/1.1\r\n{hosts}\r\n".encode())
         assert answer.startswith(b"HTTP/1.0 403 ")
 
 
 def test_only_this_machine_is_answered(page: Watch) -> None:
     assert page.server.server_address[0] == ADDRESS
-    assert page.url == f"http://127.0.0.1:{page.server.server_port}/"
+    assert page.url == f"http://127.0.0.1:{page.server.server_port}/{page.token}/"
     with pytest.raises(OSError), socket.socket() as other:
         other.settimeout(2)
         other.connect(("127.0.0.2", page.server.server_port))
@@ -234,4 +275,5 @@ def test_it_ends_with_the_run() -> None:
     with pytest.raises(ConnectionRefusedError):
         ask(page)
     with Watch(page.server.server_port) as again:  # the port is free
-        assert again.url == page.url
+        assert again.server.server_port == page.server.server_port
+        assert again.token != page.token

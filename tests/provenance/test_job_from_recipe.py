@@ -1,6 +1,7 @@
 """A picture again, from the recipe inside it."""
 
 import json
+import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from stylecli.images import OutputOptions, read_picture, write_picture
 from stylecli.images.input_bytes import digest_of
 from stylecli.job import Job
 from stylecli.pipeline.single import run_job
+from stylecli.provenance import job_from_recipe as module
 from stylecli.provenance.job_from_recipe import borrowed_settings, recipe_in, replay_of
 from stylecli.settings import Compute, Settings
 
@@ -172,13 +174,15 @@ def test_the_very_file_goes_before_one_of_its_name(
 def test_a_changed_input_is_told(make: Make, tmp_path: Path, style_path: Path) -> None:
     picture = make()
     Image.new("RGB", (56, 40), "red").save(style_path)
-    found = replay_of(picture, tmp_path / "again.png")
+    with pytest.raises(InputError, match="is not the file that .* was made from: add --input PATH"):
+        replay_of(picture, tmp_path / "again.png")
+    found = replay_of(picture, tmp_path / "again.png", moved=[style_path])
     assert found.notes == (f"the style {style_path} has changed since the picture was made",)
     run_job(found.job)
     other = read_picture(tmp_path / "again.png").pixels
     assert not torch.equal(other, read_picture(picture).pixels)
     style_path.write_bytes(b"")  # it cannot even be read
-    assert replay_of(picture, tmp_path / "again.png").notes == found.notes
+    assert replay_of(picture, tmp_path / "again.png", moved=[style_path]).notes == found.notes
 
 
 def test_another_version_is_told(forge: Any, tmp_path: Path) -> None:
@@ -210,7 +214,7 @@ def test_former_bundled_encoder_is_taken_where_it_is(
     weights.write_bytes(b"the weights")
     real = digest_of
     monkeypatch.setattr(
-        "stylecli.provenance.job_from_recipe.digest_of",
+        "stylecli.provenance.hashing.digest_of",
         lambda path: FORMER_COMPACT.sha256 if path == weights else real(path),
     )
     found = replay_of(picture, tmp_path / "again.png")
@@ -265,6 +269,21 @@ def test_borrowed_settings_leave_the_encoder_to_the_quality(make: Make) -> None:
     assert borrowed_settings(picture)[0].encoder is None
 
 
+def test_borrowed_settings_name_no_file(forge: Any, tmp_path: Path) -> None:
+    """A recipe from anywhere that starts from another's picture, through another's weights."""
+    (tmp_path / "passport.png").write_bytes((tmp_path / "content.png").read_bytes())
+    for start in (str(tmp_path / "passport.png"), "passport.png", "-", "./-", "../x"):
+
+        def change(recipe: dict[str, Any], start: str = start) -> None:
+            recipe["settings"].update(init=start, encoder=str(tmp_path / "x.pth"), strength=0)
+            recipe["init"] = recipe["content"]
+
+        (tmp_path / "out.png").unlink(missing_ok=True)
+        settings, note = borrowed_settings(forge(change))
+        assert (settings.init, settings.encoder, settings.strength) == ("random", None, 0)
+        assert "add --init PATH" in note and "add --encoder PATH" in note
+
+
 @pytest.mark.parametrize("name", ["../secret.png", "/etc/../secret.png", "current/../secret.png"])
 def test_a_forged_name_leads_nowhere(forge: Any, tmp_path: Path, name: str) -> None:
     (tmp_path / "secret.png").write_bytes((tmp_path / "content.png").read_bytes())
@@ -297,3 +316,24 @@ def test_what_holds_no_recipe(content_path: Path, tmp_path: Path, forge: Any) ->
     picture = forge(lambda recipe: recipe.update(format=9))
     with pytest.raises(InputError, match="its format is 9"):
         replay_of(picture, tmp_path / "again.png")
+
+
+def test_a_name_from_macos_is_the_same_elsewhere(
+    make: Make, content_path: Path, tmp_path: Path
+) -> None:
+    """Which writes an accent as a letter of its own."""
+    names = [unicodedata.normalize(form, "photo\u00e9.png") for form in ("NFD", "NFC")]
+    content = content_path.rename(tmp_path / names[0])
+    picture = make(content=content)
+    content.rename(tmp_path / names[1])
+    assert replay_of(picture, tmp_path / "b.png").job.content.name == names[1]
+
+
+def test_bf16_that_is_only_emulated_is_noted(
+    forge: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = forge(lambda values: values.update(precision="bf16"))
+    for native, noted in ((True, False), (False, True)):
+        monkeypatch.setattr(module, "has_native_bf16", lambda _, native=native: native)
+        notes = replay_of(picture, picture.with_name("b.png")).notes
+        assert any("bf16" in note for note in notes) is noted

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stylecli.encoder import cache_folder, download, hub_folder
+from stylecli.encoder import download, hub_folder
 
 from .scale import entries_of
 
@@ -83,4 +83,4 @@ def test_servers(name: str, waits: bool, rude: Any, refused_with: Any) -> None:
     said = refused_with("torchvision-vgg19")
     assert "vgg19-narrow.pth" in said or "over https only" in said
     assert said.isprintable()
-    assert entries_of(hub_folder()) == [] and entries_of(cache_folder()) == []
+    assert entries_of(hub_folder()) == []
