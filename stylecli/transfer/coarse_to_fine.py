@@ -111,7 +111,7 @@ def _descend(
     if resume is not None:
         descent.load_state_dict(resume["descent"])
     report = progress_reporter(run, index, descent, plan, recoveries)
-    iterate = GraphReplay(descent.iterate, run.device)
+    iterate = GraphReplay(descent.iterate, run.device, captures=run.capture)
     for iteration in range(done + 1, scale.iterations + 1):
         if iteration < scale.iterations:
             iterate()

@@ -33,6 +33,7 @@ class Run:
     compute: Compute
     on_progress: ProgressCallback | None = None
     on_preparation: PreparationCallback | None = None
+    capture: bool = True  # of a CUDA graph
     notes: dict[str, None] = field(default_factory=dict)
 
     @property

@@ -35,7 +35,7 @@ def standard_state() -> Iterator[None]:
 
 
 def _float32_convolutions() -> contextlib.AbstractContextManager[None]:
-    """cuDNN without TF32, which rounds float32 to 10 binary digits, and the same every time.
+    """CuDNN without TF32, which rounds float32 to 10 binary digits, and the same every time.
 
     This is global while it lasts: convolutions of other threads are as exact.
     """

@@ -25,11 +25,13 @@ class GraphReplay:
     captured; it is then called each time, which is right as well, but slower.
     """
 
-    def __init__(self, body: Callable[[], None], device: torch.device) -> None:
+    def __init__(
+        self, body: Callable[[], None], device: torch.device, *, captures: bool = True
+    ) -> None:
         self.body = body
         self.device = device
         self.calls = 0
-        self.captures = device.type == "cuda"
+        self.captures = captures and device.type == "cuda"
         self.failure: str | None = None
         self._graph: torch.cuda.CUDAGraph | None = None
         self._stream: torch.cuda.Stream | None = None
