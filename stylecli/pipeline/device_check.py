@@ -22,7 +22,7 @@ from stylecli.encoder import Encoder
 from stylecli.encoder.cache import user_cache
 from stylecli.errors import OutputError, is_out_of_memory
 from stylecli.messages import short_repr
-from stylecli.settings import Compute, Settings
+from stylecli.settings import Compute, Precision, Settings
 from stylecli.transfer import Request, Result, Style, stylize_together
 from stylecli.transfer.compute.device import resolve
 
