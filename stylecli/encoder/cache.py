@@ -38,8 +38,8 @@ class WeightsStatus:
 
 def hub_folder() -> Path:
     """The folder where torch.hub keeps downloaded weights."""
-    home = os.environ.get("TORCH_HOME") or os.path.join(_user_cache(), "torch")
-    return Path(os.path.expanduser(home)) / "hub" / "checkpoints"
+    home = Path(os.environ.get("TORCH_HOME") or user_cache() / "torch")
+    return home.expanduser() / "hub" / "checkpoints"
 
 
 def source_path(spec: EncoderSpec) -> Path:
@@ -141,5 +141,6 @@ def _package_folder(package: str) -> Path:
     return Path(places[0]) if places else Path(package)
 
 
-def _user_cache() -> str:
-    return os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+def user_cache() -> Path:
+    """The user's cache folder."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
