@@ -153,6 +153,8 @@ def open_bytes(data: bytes, name: str) -> ImageFile.ImageFile:
 
 def check_format(head: bytes, name: str) -> None:
     """Raise `InputError` for the first bytes of a file of another format, saying which."""
+    if not head:
+        raise InputError(f"cannot read {name}: it is empty.")
     if not is_readable(head):
         raise InputError(f"cannot read {name}: {what_it_is(head)}.")
 

@@ -226,8 +226,8 @@ class TestRefusals:
         self.refuse(tmp_path, "folder")
 
     def test_empty(self, tmp_path: Path) -> None:
-        (path := tmp_path / "empty.png").touch()
-        self.refuse(path, "empty")
+        (path := tmp_path / "x.png").touch()
+        self.refuse(path, "it is empty")
 
     def test_text(self, tmp_path: Path) -> None:
         (path := tmp_path / "text.jpg").write_text("These are words, not pixels.\n" * 50)
