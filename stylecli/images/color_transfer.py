@@ -1,11 +1,16 @@
 """Whose colours a picture has: formulas of Gatys et al. 2017 (arXiv 1611.07865, section 5).
 
 Pictures are (3, H, W) float32 in [0, 1], sRGB; luminance and chroma are those of YIQ (NTSC).
+Where statistics are taken, each picture may come with weights (1, H, W), such as its alpha.
 """
 
+import functools
 from typing import Final
 
+import numpy as np
 import torch
+
+Weight = torch.Tensor | None
 
 _TO_YIQ: Final = (
     (0.299, 0.587, 0.114),
@@ -20,14 +25,17 @@ def luminance(picture: torch.Tensor) -> torch.Tensor:
     return (_yiq(picture)[:1]).expand(3, -1, -1).contiguous()
 
 
-def match_luminance(style: torch.Tensor, content: torch.Tensor) -> torch.Tensor:
+def match_luminance(
+    style: torch.Tensor, content: torch.Tensor, style_weight: Weight = None, weight: Weight = None
+) -> torch.Tensor:
     """The style in grey, with mean and spread of the content's luminance.
 
     L' = (L − μ_S)·σ_C/σ_S + μ_C (section 5.3), clipped to [0, 1].
     """
-    own, wanted = luminance(style), luminance(content)
-    spread = wanted.std() / own.std().clamp_min(_FLAT**0.5)
-    return ((own - own.mean()) * spread + wanted.mean()).clamp(0.0, 1.0)
+    own = luminance(style)
+    own_mean, own_std = _mean_and_std(own, style_weight)
+    mean, std = _mean_and_std(luminance(content), weight)
+    return ((own - own_mean) * (std / own_std.clamp_min(_FLAT**0.5)) + mean).clamp(0.0, 1.0)
 
 
 def transfer_luminance(result: torch.Tensor, content: torch.Tensor) -> torch.Tensor:
@@ -36,27 +44,35 @@ def transfer_luminance(result: torch.Tensor, content: torch.Tensor) -> torch.Ten
     return _from_yiq(mixed)
 
 
-def match_moments(style: torch.Tensor, content: torch.Tensor) -> torch.Tensor:
+def match_moments(
+    style: torch.Tensor, content: torch.Tensor, style_weight: Weight = None, weight: Weight = None
+) -> torch.Tensor:
     """The style with the content's mean colour and covariance, clipped to [0, 1].
 
     x' = A(x − μ_S) + μ_C with A = Σ_C^½ Σ_S^−½ (section 5.2: symmetric roots, which turn
     colours less than Cholesky factors do).
     """
-    mean_style, root_style = _moments(style)
-    mean_content, root_content = _moments(content)
+    mean_style, root_style = _moments(style, style_weight)
+    mean_content, root_content = _moments(content, weight)
     change = root_content @ torch.linalg.inv(root_style)
     flat = style.flatten(1).double() - mean_style
     matched: torch.Tensor = change @ flat + mean_content
     return matched.view_as(style).to(style.dtype).clamp(0.0, 1.0)
 
 
-def match_histograms(result: torch.Tensor, content: torch.Tensor) -> torch.Tensor:
+def match_histograms(
+    result: torch.Tensor, content: torch.Tensor, weight: Weight = None
+) -> torch.Tensor:
     """The result with the content's distribution of values in each channel of YIQ.
 
-    Each value is replaced by the content's at the same rank, so the sizes may differ.
+    Each value is replaced by the content's at the same rank. With a weight, which counts for
+    both, they have one size; else sizes may differ.
     """
     own, wanted = _yiq(result).flatten(1), _yiq(content).flatten(1)
-    matched = torch.stack([_at_same_rank(a, b) for a, b in zip(own, wanted, strict=True)])
+    at_same_rank = _at_same_rank
+    if weight is not None:
+        at_same_rank = functools.partial(_at_weighted_rank, weight=weight.flatten())
+    matched = torch.stack([at_same_rank(a, b) for a, b in zip(own, wanted, strict=True)])
     return _from_yiq(matched.view_as(result))
 
 
@@ -73,11 +89,43 @@ def _at_same_rank(values: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     return matched
 
 
-def _moments(picture: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _at_weighted_rank(
+    values: torch.Tensor, wanted: torch.Tensor, weight: torch.Tensor
+) -> torch.Tensor:
+    """For each of n values the one of `wanted` (n) at the same rank, where pixels have weights."""
+
+    def ranks(of: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        order = torch.argsort(of, stable=True)
+        own = weight[order].double()
+        return order, own.cumsum(0) - 0.5 * own
+
+    order, places = ranks(values)
+    ranked, known = ranks(wanted)
+    counted = weight[ranked] > 0.0
+    found = np.interp(places, known[counted], wanted[ranked][counted].double())
+    matched = torch.empty_like(values)
+    matched[order] = torch.from_numpy(found).to(values.dtype)
+    return matched
+
+
+def _mean_and_std(channel: torch.Tensor, weight: Weight) -> tuple[torch.Tensor, torch.Tensor]:
+    if weight is None:
+        return channel.mean(), channel.std()
+    share = weight / weight.sum()
+    mean = (channel[:1] * share).sum()
+    return mean, ((channel[:1] - mean).square() * share).sum().sqrt()
+
+
+def _moments(picture: torch.Tensor, weight: Weight) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean colour (3, 1) and symmetric root of the covariance (3, 3), kept off singular."""
     flat = picture.flatten(1).double()
-    mean = flat.mean(1, keepdim=True)
-    covariance = (flat - mean) @ (flat - mean).T / flat.shape[1]
+    if weight is None:
+        mean = flat.mean(1, keepdim=True)
+        covariance = (flat - mean) @ (flat - mean).T / flat.shape[1]
+    else:
+        share = weight.flatten().double() / weight.double().sum()
+        mean = (flat * share).sum(1, keepdim=True)
+        covariance = ((flat - mean) * share) @ (flat - mean).T
     values, vectors = torch.linalg.eigh(covariance)
     return mean, vectors @ torch.diag(values.clamp_min(_FLAT).sqrt()) @ vectors.T
 

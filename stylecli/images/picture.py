@@ -40,6 +40,16 @@ class Picture:
     notes: tuple[str, ...] = ()
 
     @property
+    def visible(self) -> torch.Tensor | None:
+        """Weights of the pixels (1, H, W), which are alpha; `None` where all of it is opaque."""
+        return visible_of(self.alpha)
+
+    @property
+    def planes(self) -> torch.Tensor:
+        """RGB as (3, H, W), or RGBA as (4, H, W) where some of it is not opaque."""
+        return planes_of(self.pixels, self.alpha)
+
+    @property
     def width(self) -> int:
         """Width in pixels."""
         return int(self.pixels.shape[-1])
@@ -48,3 +58,14 @@ class Picture:
     def height(self) -> int:
         """Height in pixels."""
         return int(self.pixels.shape[-2])
+
+
+def visible_of(alpha: torch.Tensor | None) -> torch.Tensor | None:
+    """Weights of pixels (1, H, W), which are their alpha, or `None` where all of it is 1."""
+    return None if alpha is None or float(alpha.min()) == 1.0 else alpha
+
+
+def planes_of(pixels: torch.Tensor, alpha: torch.Tensor | None) -> torch.Tensor:
+    """RGB (3, H, W), or RGBA (4, H, W) where alpha is not 1 throughout."""
+    visible = visible_of(alpha)
+    return pixels if visible is None else torch.cat([pixels, visible])

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stylecli.errors import OutputError
+from stylecli.images.alpha import on_white
 from stylecli.images.embedded_text import KEYWORD, storable, to_comment
 from stylecli.images.exif import build_exif, serialised
 from stylecli.images.formats import DEEP, OutputOptions, check_longest_side, format_of
@@ -80,14 +81,10 @@ def write_picture(
     return tuple(notes)
 
 
-def to_pil(pixels: torch.Tensor) -> Image.Image:
-    """(3, H, W) sRGB in [0, 1] (clamped) as an 8-bit RGB image."""
-    return Image.fromarray(_quantised(pixels.detach().to("cpu", torch.float32), None, 8))
-
-
-def on_white(pixels: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:
-    """(3, H, W) under (1, H, W) of alpha, laid on white."""
-    return pixels * alpha + (1.0 - alpha)
+def to_pil(pixels: torch.Tensor, alpha: torch.Tensor | None = None) -> Image.Image:
+    """(3, H, W) sRGB in [0, 1] (clamped) as an 8-bit RGB image, with (1, H, W) of alpha RGBA."""
+    pixels = pixels.detach().to("cpu", torch.float32)
+    return Image.fromarray(_quantised(pixels, alpha, 8))
 
 
 def _check(pixels: torch.Tensor, alpha: torch.Tensor | None, kind: str, where: str) -> None:

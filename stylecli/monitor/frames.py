@@ -10,6 +10,7 @@ from PIL import Image
 
 from stylecli.errors import UsageError
 from stylecli.images import to_pil, write_picture
+from stylecli.images.alpha import on_white
 from stylecli.messages import escaped
 from stylecli.monitor.side_files import ANIMATED, is_animation
 from stylecli.output_guard import OutputGuard
@@ -37,7 +38,9 @@ class FrameFolder:
             return
         self.written += 1
         name = f"{self.written:04d}_{progress.width}x{progress.height}_{self.count:05d}.png"
-        write_picture(self.folder / name, progress.image(), guard=self.guard)
+        write_picture(
+            self.folder / name, progress.image(), alpha=progress.alpha(), guard=self.guard
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """What a later run needs to go on with the numbers."""
@@ -67,7 +70,9 @@ class Animation:
         self.count += 1
         if self.count % self.every and not progress.is_last:
             return
-        image = progress.image()
+        image, alpha = progress.image(), progress.alpha()
+        if alpha is not None:  # GIF has no soft edges, and readers of WebP show black
+            image = on_white(image, alpha)
         self.size = (progress.height, progress.width)
         if max(self.size) > LONGEST:
             self.size = fit(self.size, LONGEST)

@@ -26,6 +26,7 @@ import torch
 
 from stylecli.errors import OutputError
 from stylecli.images import to_pil
+from stylecli.images.alpha import on_white
 from stylecli.messages import reason
 from stylecli.provenance.recipe import finite
 from stylecli.transfer.resample import fit, resize
@@ -106,6 +107,8 @@ class Watch:
         last = progress.scale == progress.scales and progress.iteration == progress.iterations
         due = last or (now - self.taken >= FRESH and now - self.last_request <= WATCHED)
         image = progress.image() if due else None
+        if image is not None and (alpha := progress.alpha()) is not None:
+            image = on_white(image, alpha)
         with self.lock:
             self.progress = progress
             self.losses.append((losses.total, losses.content, losses.style))

@@ -31,6 +31,7 @@ class Preview:
         if now - self.written < self.every and not progress.is_last:
             return
         options = OutputOptions(quality=PREVIEW_QUALITY)
-        write_picture(self.path, progress.image(), options=options, guard=self.guard)
+        image, alpha = progress.image(), progress.alpha()
+        write_picture(self.path, image, alpha=alpha, options=options, guard=self.guard)
         self.guard.claim(self.path)
         self.written = time.monotonic()

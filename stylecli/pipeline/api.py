@@ -11,7 +11,6 @@ from stylecli.encoder.vgg import Encoder
 from stylecli.errors import InputError
 from stylecli.images.formats import OutputOptions
 from stylecli.job import NAMED_STARTS, Job
-from stylecli.pipeline.request_builder import recolor
 from stylecli.pipeline.session import Session, recipe_of
 from stylecli.pipeline.sources import Source, SourceReader
 from stylecli.provenance.recipe import Recipe
@@ -97,7 +96,8 @@ class Stylizer:
         A picture is a path, bytes, a stream, a Pillow image, a tensor (3, H, W) or an array
         (H, W, 3); tensors and arrays are sRGB, floating point in [0, 1] or uint8 in 0..255. `init`
         is "random", "content" or a picture. The result holds the picture as `.image`, (3, H, W)
-        float32 in [0, 1], as `.to_pil()`, and writes it by `.save`.
+        float32 in [0, 1], its alpha as `.alpha`, (1, H, W) or `None`, both as `.to_pil()`, and
+        writes them by `.save`.
 
         Raises `SettingsError`, `UsageError`, `InputError`, `WeightsError` or `MemoryLimitError`.
         """
@@ -136,7 +136,6 @@ class Stylizer:
         recipe = recipe_of(job, inputs, result)
         return replace(
             result,
-            image=recolor(job.settings, result.image, inputs.content.pixels),
             notes=(*inputs.notes, *result.notes),
             meta=inputs.content.meta,
             recipe=functools.partial(_recipe_text, recipe),

@@ -10,9 +10,11 @@ import torch
 from stylecli import images
 from stylecli.bounded_cache import BoundedCache
 from stylecli.images import masks
+from stylecli.images.alpha import without_hidden_colors
 from stylecli.images.discovery import STREAM
 from stylecli.images.picture import Picture
 from stylecli.job import Job
+from stylecli.messages import escaped
 from stylecli.system import free_memory
 from stylecli.transfer.resample import Size, fit, resize
 from stylecli.transfer.schedule import output_size, style_scales
@@ -49,7 +51,7 @@ class Reader:
     def read(self, job: Job) -> Inputs:
         """Everything the job names. Raises `InputError`."""
         limits = job.accept_damaged, job.compute.max_bytes
-        content = self.read_one(job.content, limits)
+        content = self.read_visible(job.content, limits)
         shape = content.height, content.width
         size = output_size(shape, job.settings)
         scales = style_scales(job.settings, shape, len(job.styles))
@@ -59,10 +61,12 @@ class Reader:
             for path, scale in zip(job.styles, scales, strict=True)
         )
         init = (
-            None if job.init_path is None else _reduced(self.read_one(job.init_path, limits), size)
+            None
+            if job.init_path is None
+            else _reduced(self.read_visible(job.init_path, limits), size)
         )
-        mask = None if job.mask is None else self.read_one(job.mask, limits)
-        style_masks = tuple(self.read_one(mask, limits) for mask in job.style_masks)
+        mask = None if job.mask is None else self.read_visible(job.mask, limits)
+        style_masks = tuple(self.read_visible(mask, limits) for mask in job.style_masks)
         named = [(job.content, content), *zip(job.styles, styles, strict=True)]
         named += [(job.init_path, init)] if job.init_path and init else []
         named += [(job.mask, mask)] if job.mask and mask else []
@@ -73,8 +77,8 @@ class Reader:
             content,
             styles,
             init,
-            None if mask is None else masks.mask_of(mask),
-            tuple(map(masks.mask_of, style_masks)),
+            None if mask is None else masks.mask_of(mask, str(job.mask)),
+            tuple(map(masks.mask_of, style_masks, map(str, job.style_masks))),
             hashes,
             tuple(dict.fromkeys(notes)),
         )
@@ -83,11 +87,15 @@ class Reader:
         """A picture from its file or standard input. Raises `InputError`."""
         return _read(path, limits)
 
+    def read_visible(self, path: Path, limits: Limits) -> Picture:
+        """A picture without the colors that its alpha hides. Raises `InputError`."""
+        return without_hidden_colors(self.read_one(path, limits), escaped(name_of(path)))
+
     def read_style(self, path: Path, side: int, scale: float, limits: Limits) -> Picture:
         """A style to be looked at beside a picture of a long side; distances are at scale 1."""
 
         def read() -> Picture:
-            picture = self.read_one(path, limits)
+            picture = self.read_visible(path, limits)
             long_side = max(1, round(side * max(1.0, scale)))
             return _reduced(picture, fit((picture.height, picture.width), long_side))
 
@@ -96,7 +104,7 @@ class Reader:
         try:
             status = path.stat()
         except OSError:
-            return self.read_one(path, limits)  # raises the error
+            return self.read_visible(path, limits)  # raises the error
         key = path, status.st_mtime_ns, status.st_size, side, scale, limits
         return self.styles.get_or_make(key, read)
 

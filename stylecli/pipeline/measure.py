@@ -25,7 +25,7 @@ class Meter:
     def measure(
         self, encoder: Encoder, job: Job, inputs: Inputs, image: torch.Tensor
     ) -> dict[str, float]:
-        """Content and style distance of an image (3, H, W) that a job came to.
+        """Content and style distance of an image (3 or 4, H, W) that a job came to.
 
         With several styles the mean over them, by their weights.
         """
@@ -37,7 +37,7 @@ class Meter:
         for path, picture, weight in zip(job.styles, inputs.styles, weights, strict=True):
             grams = self._style(encoder, metric, inputs.hashes[path], picture, side)
             style += weight * metric.style_distance(image_grams, grams) / sum(weights)
-        content = metric.content_distance(inputs.content.pixels, image, side)
+        content = metric.content_distance(inputs.content.planes, image, side)
         return {"content_distance": content, "style_distance": style}
 
     def _metric(self, encoder: Encoder, device: str) -> PerceptualMetric:
@@ -49,4 +49,4 @@ class Meter:
         self, encoder: Encoder, metric: PerceptualMetric, digest: str, picture: Picture, side: int
     ) -> list[Grams]:
         key = id(encoder), digest, side
-        return self._grams.get_or_make(key, lambda: metric.grams(picture.pixels, side))
+        return self._grams.get_or_make(key, lambda: metric.grams(picture.planes, side))

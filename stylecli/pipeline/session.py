@@ -15,22 +15,22 @@ from stylecli.errors import OutputError, is_out_of_memory
 from stylecli.file_names import spare_name
 from stylecli.images.discovery import STREAM
 from stylecli.images.formats import format_of
-from stylecli.images.picture import Picture
+from stylecli.images.picture import Metadata
 from stylecli.job import Job
 from stylecli.messages import reason
 from stylecli.output_guard import follow_link
 from stylecli.pipeline.device_check import Approval, approve, maker
+from stylecli.pipeline.finishing import Finishing, finished_progress, finishing_of
 from stylecli.pipeline.inputs import Inputs, Reader
 from stylecli.pipeline.measure import Meter
 from stylecli.pipeline.out_of_memory import memory_guard
 from stylecli.pipeline.preflight import guard_of
-from stylecli.pipeline.request_builder import Masks, compose, recolor
+from stylecli.pipeline.request_builder import Masks, compose
 from stylecli.provenance.hashing import Digests
 from stylecli.provenance.recipe import Ingredient, Recipe, finite, named_settings
 from stylecli.settings import Compute, Settings
 from stylecli.transfer import Request
 from stylecli.transfer.objective.targets import Targets
-from stylecli.transfer.resample import resize_mask
 from stylecli.transfer.results import PreparationCallback, ProgressCallback, Result
 
 
@@ -55,6 +55,7 @@ class Prepared:
     job: Job
     inputs: Inputs
     request: Request
+    finishing: Finishing
 
 
 class Session:
@@ -83,14 +84,14 @@ class Session:
     def prepare(self, job: Job) -> Prepared:
         """Read a job's pictures. Raises `InputError`."""
         inputs = self.reader.read(job)
-        styles = [style.pixels for style in inputs.styles]
-        init = None if inputs.init is None else inputs.init.pixels
         divided = None
         if inputs.mask is not None:
             names = [mask.name for mask in job.style_masks]
             divided = Masks(inputs.mask, inputs.style_masks, str(job.mask), names)
-        request = compose(job.settings, inputs.content.pixels, styles, init, divided)
-        return Prepared(job, inputs, request)
+        request = compose(job.settings, inputs.content, inputs.styles, inputs.init, divided)
+        keep_alpha = job.output_options.keep_alpha
+        finishing = finishing_of(request, inputs.content, keep_alpha=keep_alpha)
+        return Prepared(job, inputs, request, finishing)
 
     def encoder(self, job: Job) -> encoders.Encoder:
         """The encoder of a job, loaded once. Raises `WeightsError`."""
@@ -123,9 +124,12 @@ class Session:
     ) -> list[Result]:
         """Make pictures that can be made together (`Request.can_batch_with`), of one output size.
 
-        Raises `InputError`, `WeightsError`, `UsageError` or `MemoryLimitError`.
+        They are finished, in the results as in every progress report. Raises `InputError`,
+        `WeightsError`, `UsageError` or `MemoryLimitError`.
         """
-        first = prepared[0].job
+        first, finishings = prepared[0].job, [one.finishing for one in prepared]
+        if on_progress is not None:
+            on_progress = finished_progress(on_progress, finishings)
         encoder = self.encoder(first)
         with memory_guard(prepared[0].inputs.content.pixels.shape, first.settings):
             approval = self._approve(first.compute, encoder)
@@ -140,13 +144,15 @@ class Session:
                 capture=approval.capture,
             )
         notes = (approval.note,) if approval.note else ()
-        return [replace(result, notes=(*notes, *result.notes)) for result in results]
+        pairs = zip(finishings, results, strict=True)
+        finished = [finishing.result(result) for finishing, result in pairs]
+        return [replace(result, notes=(*notes, *result.notes)) for result in finished]
 
     def measure(self, prepared: Prepared, result: Result) -> dict[str, float]:
         """Content and style distance of a result; none where memory is too short for that."""
         encoder = self.encoder(prepared.job)
         try:
-            return self.meter.measure(encoder, prepared.job, prepared.inputs, result.image)
+            return self.meter.measure(encoder, prepared.job, prepared.inputs, result.planes)
         except Exception as error:  # a finished picture is not lost to its measurement
             if is_out_of_memory(error):
                 return {}
@@ -156,8 +162,7 @@ class Session:
         """Write a picture with its recipe inside, complete or not at all. Raises `OutputError`."""
         job, inputs = prepared.job, prepared.inputs
         recipe = recipe_of(job, inputs, result)
-        pixels = recolor(job.settings, result.image, inputs.content.pixels)
-        written = _write(job, inputs.content, pixels, recipe)
+        written = _write(job, inputs.content.meta, result, recipe)
         notes = (*inputs.notes, *result.notes, *(f"{job.output.name}: {note}" for note in written))
         smallest = min(max(style.width, style.height) for style in inputs.styles)
         return JobResult(job.output, result, recipe.to_dict(), notes, smallest)
@@ -206,18 +211,17 @@ def recipe_of(job: Job, inputs: Inputs, result: Result) -> Recipe:
     )
 
 
-def _write(job: Job, content: Picture, pixels: torch.Tensor, recipe: Recipe) -> tuple[str, ...]:
+def _write(job: Job, meta: Metadata, result: Result, recipe: Recipe) -> tuple[str, ...]:
     """Write a picture; returns notes on what the format could not hold."""
     stream = sys.stdout.buffer if job.output == STREAM else None
-    alpha = _alpha_for(content, pixels) if job.output_options.keep_alpha else None
     kind = None if stream else format_of(job.output)  # a link's own suffix counts
 
     def write_to(target: Path | BinaryIO) -> tuple[str, ...]:
         return images.write_picture(
             target,
-            pixels,
-            alpha=alpha,
-            meta=content.meta,
+            result.image,
+            alpha=result.alpha,
+            meta=meta,
             options=job.output_options,
             recipe=recipe.to_json(),
             kind=kind,
@@ -259,14 +263,6 @@ def _flush(stream: BinaryIO) -> None:
         stream.flush()
     except OSError as error:
         raise OutputError(f"cannot write standard output: {reason(error)}.") from error
-
-
-def _alpha_for(content: Picture, image: torch.Tensor) -> torch.Tensor | None:
-    """The content's alpha (1, H, W), resized where the output (3, H, W) has another size."""
-    if content.alpha is None:
-        return None
-    size = (int(image.shape[-2]), int(image.shape[-1]))
-    return resize_mask(content.alpha[None], size)[0].clamp(0, 1)
 
 
 def _ignore(_: str) -> None:

@@ -76,7 +76,7 @@ class SourceReader(Reader):
             return picture
         key = picture.meta.sha256, side, scale
         cached = self.styles.get_or_make(key, lambda: picture)
-        return replace(picture, pixels=cached.pixels)
+        return replace(picture, pixels=cached.pixels, alpha=cached.alpha)
 
 
 def _checked(tensor: torch.Tensor, name: str) -> torch.Tensor:

@@ -11,6 +11,7 @@ import torch
 from stylecli import encoder as encoders
 from stylecli.errors import InputError, UsageError
 from stylecli.images import read_picture
+from stylecli.images.alpha import without_hidden_colors
 from stylecli.images.discovery import OnNote, find_pictures, ignore_note
 from stylecli.images.picture import Picture
 from stylecli.messages import escaped
@@ -50,7 +51,7 @@ def compare_files(
     a: Path, b: Path, metric: PerceptualMetric, long_side: int = LONG_SIDE
 ) -> Distances:
     """Perceptual distances of two pictures. Raises `InputError`."""
-    return metric.distances(read_picture(a).pixels, read_picture(b).pixels, long_side)
+    return metric.distances(_planes(a), _planes(b), long_side)
 
 
 def pictures_in(gallery: Path, on_note: OnNote = ignore_note) -> Labeled:
@@ -82,7 +83,7 @@ def build_gallery(
     names, codes = [], []
     for number, (path, name) in enumerate(pictures, 1):
         try:
-            codes.append(metric.code(read_picture(path).pixels))
+            codes.append(metric.code(_planes(path)))
             names.append(name)
         except InputError as error:
             if number == len(pictures) and not codes:
@@ -115,7 +116,7 @@ def train_gallery(
     generator = torch.Generator().manual_seed(seed)
     for number, (path, name) in enumerate(pictures, 1):
         with contextlib.suppress(InputError):  # left out above
-            samples.take(read_picture(path).pixels, names.index(name), metric, generator)
+            samples.take(_planes(path), names.index(name), metric, generator)
         on_fraction(0.2 + 0.7 * number / len(pictures))
     report = held_out(samples, seed=seed)
     on_fraction(1.0)
@@ -203,8 +204,7 @@ def match_picture(
     else:
         pictures = pictures_in(gallery, on_note)
         known = build_gallery(pictures, metric, encoder, lambda _: None, on_note)
-    picture = picture if isinstance(picture, Picture) else read_picture(picture)
-    code = metric.code(picture.pixels)
+    code = metric.code(_planes(picture))
     if code.shape[0] != known.codes.shape[1]:
         raise InputError(
             f"the codes in {escaped(gallery)} do not fit this encoder: build it again."
@@ -219,7 +219,16 @@ def crops_of(picture: torch.Tensor, generator: torch.Generator) -> Iterator[torc
     for _ in range(CROPS):
         side = min(_below(SIDES[1] - SIDES[0] + 1, generator) + SIDES[0], *size)
         y, x = (_below(each - side + 1, generator) for each in size)
-        yield resized[:, y : y + side, x : x + side]
+        crop = resized[:, y : y + side, x : x + side]
+        if bool(crop[3:].any()) or len(crop) == 3:  # else there is nothing to see
+            yield crop
+
+
+def _planes(source: Path | Picture) -> torch.Tensor:
+    """A picture as RGB (3, H, W), or RGBA (4, H, W) where some of it is not opaque."""
+    if isinstance(source, Picture):
+        return without_hidden_colors(source, "the picture").planes
+    return without_hidden_colors(read_picture(source), escaped(source)).planes
 
 
 def _below(bound: int, generator: torch.Generator) -> int:

@@ -4,6 +4,7 @@ A siamese comparison: one network encodes both pictures, and the distance is tha
 Distances are 0 for the same picture, symmetric, and at most 2.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,13 +16,15 @@ from stylecli.encoder.feature_extractor import FeatureExtractor
 from stylecli.settings import Settings
 from stylecli.settings.parsing import LayerWeights
 from stylecli.transfer.compute.device import wide_device
-from stylecli.transfer.objective.losses import gram
+from stylecli.transfer.objective.gram_loss import guides_of
+from stylecli.transfer.objective.losses import gram, gram_sum
 from stylecli.transfer.objective.octaves import SMALLEST_OCTAVE
 from stylecli.transfer.objective.targets import weights_of
-from stylecli.transfer.resample import Size, fit, halve, reductions, resize
+from stylecli.transfer.resample import Size, fit, halve, reductions, resize_mask, resize_visible
 
 LONG_SIDE: Final = 512  # pixels at which pictures are compared, at most
 OCTAVES: Final = 3
+FARTHEST: Final = 2.0  # what distances are at most
 
 Grams = dict[str, torch.Tensor]  # (C, C) by layer
 
@@ -38,7 +41,8 @@ class Distances:
 class PerceptualMetric:
     """Perceptual distances of pictures (3, H, W) in [0, 1], from an encoder in float32.
 
-    The layers are the encoder's own, whatever a picture was made with.
+    Of pictures with alpha, (4, H, W), positions count by it. The layers are the encoder's own,
+    whatever a picture was made with.
     """
 
     def __init__(self, encoder: Encoder, device: torch.device) -> None:
@@ -68,12 +72,12 @@ class PerceptualMetric:
         self, picture: torch.Tensor, long_side: int = LONG_SIDE, octaves: int = OCTAVES
     ) -> list[Grams]:
         """Gram matrices by layer at a size, its half, its quarter, as far as layers reach."""
-        image = self._resized(picture, long_side)
+        image, alpha = self._resized(picture, self._size_at(picture, long_side))
         smallest = max(SMALLEST_OCTAVE, self.style_extractor.smallest_side)
-        levels = [self._grams(image)]
+        levels = [self._grams(image, alpha)]
         for _ in reductions(_size(image), octaves, smallest)[1:]:
-            image = halve(image)
-            levels.append(self._grams(image))
+            image, alpha = halve(image), None if alpha is None else halve(alpha)
+            levels.append(self._grams(image, alpha))
         return levels
 
     def code(self, picture: torch.Tensor, long_side: int = LONG_SIDE) -> torch.Tensor:
@@ -83,10 +87,21 @@ class PerceptualMetric:
 
     @torch.no_grad()
     def content_distance(self, a: torch.Tensor, b: torch.Tensor, long_side: int) -> float:
-        """Distance of features at the same places, of two pictures brought to one shape."""
+        """Distance of features at the same places, of two pictures brought to one shape.
+
+        Places count as far as both pictures show something there; without any it is 2.
+        """
         size = self._common_size(a, b, long_side)
+        (first, alpha), (second, other_alpha) = (self._resized(x, size) for x in (a, b))
+        one, other = self._features(first), self._features(second)
+        alphas = [known for known in (alpha, other_alpha) if known is not None]
+        if alphas:
+            steps, names = self.content_extractor.steps, [name for name, _ in self.content]
+            guides, _ = guides_of(functools.reduce(torch.mul, alphas), names, steps, 0)
+            if not any(bool(guide.any()) for guide in guides.values()):
+                return FARTHEST
+            one, other = ({k: x[k] * guides[k] for k in names} for x in (one, other))
         total = weight_sum = 0.0
-        one, other = (self._features(resize(x[None].to(self.device), size)) for x in (a, b))
         for name, weight in self.content:
             total += weight * symmetric_distance(one[name], other[name])
             weight_sum += weight
@@ -95,13 +110,20 @@ class PerceptualMetric:
     def _weighted(self, layers: Mapping[str, float]) -> float:
         return sum(weight * layers[name] for name, weight in self.style)  # shares of 1
 
-    def _resized(self, picture: torch.Tensor, long_side: int) -> torch.Tensor:
-        """(1, 3, h, w) at a size, a very long one raised to the least height."""
-        size = fit(_size(picture), long_side)
+    def _size_at(self, picture: torch.Tensor, long_side: int) -> Size:
+        """The size with a long side, of a very long picture raised to the least height."""
+        height, width = fit(_size(picture), long_side)
         least = self.style_extractor.smallest_side
-        if min(size) < least:
-            size = (max(size[0], least), max(size[1], least))
-        return resize(picture[None].to(self.device), size).clamp(0.0, 1.0)
+        return max(height, least), max(width, least)
+
+    def _resized(
+        self, picture: torch.Tensor, size: Size
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Colors (1, 3, h, w) and alpha (1, 1, h, w), or `None`, of a picture at a size."""
+        planes = picture[None].to(self.device)
+        color, alpha = planes[:, :3], planes[:, 3:] if len(picture) == 4 else None
+        resized = resize_visible(color, alpha, size).clamp(0.0, 1.0)
+        return resized, None if alpha is None else resize_mask(alpha, size)
 
     def _common_size(self, a: torch.Tensor, b: torch.Tensor, long_side: int) -> Size:
         """One size for both: the long side, and the geometric mean of their aspects."""
@@ -113,9 +135,15 @@ class PerceptualMetric:
     def _features(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
         return self.content_extractor.forward(image, keep=False).features
 
-    def _grams(self, image: torch.Tensor) -> Grams:
+    def _grams(self, image: torch.Tensor, alpha: torch.Tensor | None) -> Grams:
         features = self.style_extractor.forward(image, keep=False).features
-        return {name: gram(features[name])[0] for name, _ in self.style}
+        names = [name for name, _ in self.style]
+        if alpha is None:
+            return {name: gram(features[name])[0] for name in names}
+        guides, positions = guides_of(alpha, names, self.style_extractor.steps, 0)
+        return {
+            name: gram_sum(features[name] * guides[name])[0] / positions[name] for name in names
+        }
 
 
 def style_distances(a: Sequence[Grams], b: Sequence[Grams]) -> dict[str, float]:

@@ -14,7 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from stylecli.batch.outcome import Outcome
 from stylecli.images import read_picture, to_pil
-from stylecli.images.writing import on_white
+from stylecli.images.alpha import on_white
 from stylecli.job import Job
 from stylecli.messages import escaped
 from stylecli.provenance.command_line import command_of

@@ -136,8 +136,7 @@ def _enlarge(run: Run, image: torch.Tensor, size: Size) -> torch.Tensor:
     starts = list(torch.split(resize(image, size), 1))
     for index, request in enumerate(run.requests):
         if request.settings.loss_weights()[0] > 0.0:  # α
-            content = request.content[None]
-            detail = resize(content, size) - resize(resize(content, before), size)
+            detail = request.content_at(size) - resize(request.content_at(before), size)
             starts[index] = (starts[index] + detail).clamp_(0.0, 1.0)
     return torch.cat(starts)
 
@@ -178,12 +177,14 @@ def _start_of(request: Request, size: Size) -> torch.Tensor:
     if request.init is not None:
         return resize(request.init[None], size).clamp(0.0, 1.0)
     if settings.init == "content":
-        return resize(request.content[None], size).clamp(0.0, 1.0)
+        return request.content_at(size).clamp(0.0, 1.0)
     if settings.init != "random":
         raise InputError(f"init {settings.init!r} names a picture, but none was given.")
     generator = torch.Generator().manual_seed(settings.seed)  # the CPU's: same on all devices
     noise = torch.randn((1, 3, *size), generator=generator, dtype=torch.float32)
-    return (0.5 + NOISE * noise).clamp_(0.0, 1.0).to(device)
+    noise = (0.5 + NOISE * noise).clamp_(0.0, 1.0).to(device)
+    visible = request.visible_at(size)  # what is not seen has no loss, and stays as it starts
+    return noise if visible is None else torch.lerp(request.content_at(size), noise, visible)
 
 
 def _plan_of(resume: State, scale: Scale) -> ScalePlan:

@@ -49,10 +49,11 @@ def pyramid_of(
     finished, and a report is not worth losing it.
     """
     size = image.shape[-2], image.shape[-1]
-    content = resize(request.content[None], size)[0]
+    content, visible = request.content_at(size)[0], request.visible_at(size)
+    visible = None if visible is None else visible[0]
     styles = [_resized(style, style.size_beside(size)) for style in request.styles]
     kept = tensor_bytes(request)
-    request = replace(request, content=content, styles=styles)
+    request = replace(request, content=content, styles=styles, visible=visible)
     limit = memory_limit(targets.extractor.device, compute.max_bytes)
     pyramid: list[tuple[float, float]] = []
     while len(pyramid) < REPORTED_OCTAVES and min(size) >= targets.size_needed:
@@ -94,7 +95,10 @@ def _halved(request: Request) -> Request:
         for style in request.styles
     ]
     regions = [_half_of(mask) for mask in request.regions]
-    return replace(request, content=_half_of(request.content), styles=styles, regions=regions)
+    visible = None if request.visible is None else _half_of(request.visible)
+    return replace(
+        request, content=_half_of(request.content), styles=styles, regions=regions, visible=visible
+    )
 
 
 def _half_of(picture: torch.Tensor) -> torch.Tensor:

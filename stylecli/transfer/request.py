@@ -9,7 +9,7 @@ import torch
 from stylecli.errors import InputError
 from stylecli.settings import LossKind, Settings
 from stylecli.settings.parsing import LayerWeights
-from stylecli.transfer.resample import Size, fit, resize, resize_mask
+from stylecli.transfer.resample import Size, fit, resize_mask, resize_visible
 
 # Most pixels of a style, in those of the picture, at scale 1: a square style beside a panorama of
 # 4:1. A style has the picture's long side, and beside a strip of 16500x20 it would have 800 times
@@ -104,7 +104,8 @@ class Request:
     """One picture to be made. Tensors are (3, H, W) or, for masks, (1, H, W), in [0, 1].
 
     `regions` are masks on the content, which add up to 1 at every pixel; without them the whole
-    picture is one region. A region that no style names keeps the content as it is.
+    picture is one region. A region that no style names keeps the content as it is. `visible`
+    (1, H, W), its alpha, weights the content's pixels in all losses; without it all count.
     """
 
     content: torch.Tensor
@@ -112,6 +113,7 @@ class Request:
     settings: Settings
     init: torch.Tensor | None = None
     regions: Sequence[torch.Tensor] = ()
+    visible: torch.Tensor | None = None
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -147,7 +149,18 @@ class Request:
         _check_blends(self)
         content = _picture_to(device, self.content, copies)
         init = None if self.init is None else _picture_to(device, self.init, copies)
-        return replace(self, content=content, styles=styles, init=init, regions=regions)
+        visible = None if self.visible is None else _mask_to(device, self.visible, self.content)
+        return replace(
+            self, content=content, styles=styles, init=init, regions=regions, visible=visible
+        )
+
+    def content_at(self, size: Size) -> torch.Tensor:
+        """The content resized, (1, 3, *size)."""
+        return resize_visible(self.content[None], _batch(self.visible), size)
+
+    def visible_at(self, size: Size) -> torch.Tensor | None:
+        """Weights of the content's pixels resized, (1, 1, *size), or `None` where all are 1."""
+        return None if self.visible is None else resize_mask(self.visible[None], size)
 
     def keep_content(self, image: torch.Tensor) -> torch.Tensor:
         """The image (1, 3, H, W) with the content where it has to stay."""
@@ -155,13 +168,14 @@ class Request:
         if free is None:
             return image
         size: Size = (image.shape[-2], image.shape[-1])
-        return torch.lerp(resize(self.content[None], size), image, resize_mask(free[None], size))
+        return torch.lerp(self.content_at(size), image, resize_mask(free[None], size))
 
     def can_batch_with(self, other: "Request") -> bool:
         """Whether two requests of one output size can be one batch."""
         return (
-            not self.regions
-            and not other.regions
+            not (self.regions or other.regions)
+            and self.visible is None
+            and other.visible is None
             and common_settings(self.settings) == common_settings(other.settings)
         )
 
@@ -209,6 +223,10 @@ def _check_blends(request: Request) -> None:
             raise InputError(
                 f"styles that are blended need weights from 0 up, not all of them 0, got {weights}."
             )
+
+
+def _batch(mask: torch.Tensor | None) -> torch.Tensor | None:
+    return None if mask is None else mask[None]
 
 
 def _picture_to(device: torch.device, picture: torch.Tensor, copies: Copies) -> torch.Tensor:

@@ -5,10 +5,14 @@ that a pyramid needs, with `resize_mask`'s triangle filter, some ten times as fa
 transpose on a CPU.
 """
 
+from typing import Final
+
 import torch
 from torch.nn import functional as F
 
 Size = tuple[int, int]  # height, width
+
+LEAST_ALPHA: Final = 1 / 16  # that colors are divided by; under it, they are resized as they are
 
 
 def resize_mask(image: torch.Tensor, size: Size) -> torch.Tensor:
@@ -114,6 +118,21 @@ def resize(image: torch.Tensor, size: Size) -> torch.Tensor:
         return image
     resized = F.interpolate(image, size, mode="bicubic", antialias=True, align_corners=False)
     return resized.clamp(0.0, 1.0)
+
+
+def resize_visible(image: torch.Tensor, alpha: torch.Tensor | None, size: Size) -> torch.Tensor:
+    """Resize (B, 3, H, W) under `alpha` (B, 1, H, W), with premultiplied colors.
+
+    So what cannot be seen leaves no fringe (Porter & Duff 1984). Without alpha as `resize`.
+    """
+    plain = resize(image, size)
+    if alpha is None or plain is image:
+        return plain
+    planes = torch.cat([image * alpha, alpha], 1)
+    planes = F.interpolate(planes, size, mode="bicubic", antialias=True, align_corners=False)
+    weight = planes[:, 3:]
+    color = (planes[:, :3] / weight.clamp_min(LEAST_ALPHA)).clamp(0.0, 1.0)
+    return torch.where(weight > LEAST_ALPHA, color, plain)
 
 
 def _gather_pairs(x: torch.Tensor, dim: int) -> torch.Tensor:

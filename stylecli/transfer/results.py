@@ -10,8 +10,9 @@ import torch
 
 from stylecli import images
 from stylecli.errors import OutputError
+from stylecli.images.alpha import on_white
 from stylecli.images.formats import OutputOptions
-from stylecli.images.picture import Metadata
+from stylecli.images.picture import Metadata, planes_of
 from stylecli.messages import escaped
 from stylecli.output_guard import OutputGuard
 from stylecli.settings import Settings
@@ -30,6 +31,10 @@ class Losses:
     total_variation: float = 0.0
 
 
+def _opaque(_: int = 0) -> None:
+    """The alpha of a picture that has none."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """Progress report after an iteration; scales and iterations count from 1.
@@ -37,9 +42,10 @@ class Progress:
     `fraction` in [0, 1] is the share of the whole work done, weighted by pixels, so that time
     left = elapsed · (1 − fraction) / fraction. `image()` gives the best picture so far as a
     (3, H, W) float32 tensor in [0, 1] on the CPU; it costs a copy, so ask for it rarely.
+    `alpha()` gives its alpha (1, H, W), or `None` for an opaque picture.
     `state()` is all that a later run needs to go on from here, in plain tensors and numbers.
     Where several pictures are made together, `losses` are the first one's, `every` holds those
-    of each, and `image(n)` is the n-th picture.
+    of each, and `image(n)` and `alpha(n)` are the n-th picture's.
     """
 
     scale: int
@@ -53,6 +59,7 @@ class Progress:
     image: Callable[..., torch.Tensor]
     every: tuple[Losses, ...] = ()
     state: Callable[[], dict[str, Any]] = dict
+    alpha: Callable[..., torch.Tensor | None] = _opaque
 
     @property
     def is_last(self) -> bool:
@@ -85,6 +92,7 @@ OnFraction = Callable[[float], None]  # the share of some work that is done, in 
 class Result:
     """A finished picture, (3, H, W) float32 in [0, 1] on the CPU, and how it came about.
 
+    `alpha` (1, H, W) is the content's, or `None` where the picture is opaque.
     `pyramid` holds content and style loss of the picture at full, half and quarter size,
     measured with the relative losses whatever the run was optimized for.
     `notes` are plain sentences a user should see, such as a recovery from divergence.
@@ -103,10 +111,16 @@ class Result:
     notes: tuple[str, ...] = ()
     meta: Metadata | None = None
     recipe: Callable[[OutputOptions], str] | None = None
+    alpha: torch.Tensor | None = None
+
+    @property
+    def planes(self) -> torch.Tensor:
+        """RGB as (3, H, W), or RGBA as (4, H, W) where some of it is not opaque."""
+        return planes_of(self.image, self.alpha)
 
     def to_pil(self) -> Any:
-        """The picture as an 8-bit RGB Pillow image."""
-        return images.to_pil(self.image)
+        """The picture as an 8-bit Pillow image, RGB, or RGBA where it has alpha."""
+        return images.to_pil(self.image, self.alpha)
 
     def save(
         self, path: str | os.PathLike[str], *, force: bool = False, **options: Any
@@ -120,9 +134,13 @@ class Result:
         if os.path.exists(path) and not force:
             raise OutputError(f"{escaped(path)} exists already: add force=True to replace it.")
         chosen = OutputOptions(**options)
+        image, alpha = self.image, self.alpha
+        if alpha is not None and not chosen.keep_alpha:
+            image, alpha = on_white(image, alpha), None
         return images.write_picture(
             os.fspath(path),
-            self.image,
+            image,
+            alpha=alpha,
             meta=self.meta,
             options=chosen,
             recipe=None if self.recipe is None else self.recipe(chosen),

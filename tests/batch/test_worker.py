@@ -18,7 +18,7 @@ from stylecli.pipeline.session import Session
 from stylecli.provenance import up_to_date
 from stylecli.provenance.hashing import Digests
 from stylecli.settings import Settings
-from stylecli.transfer.results import Losses, Result
+from stylecli.transfer.results import Losses, Progress, Result
 
 SHA = "e" * 64
 
@@ -34,8 +34,8 @@ class Core:
         self.together.append(len(requests))
         if len(requests) in self.raises:
             raise self.raises[len(requests)]
-        on_progress(type("Progress", (), {"fraction": 0.5}))
         losses = Losses(1.0, 0.5, 0.05)
+        on_progress(Progress(1, 1, 8, 6, 1, 2, 0.5, losses, lambda: requests[0].content))
         more = {"pyramid": (), "encoder_sha256": SHA, "device": "cpu", "precision": "fp32"}
         more |= {"iterations": 4, "seconds": 1.25, "notes": ("It was easy.",)}
         return [Result(each.content, losses, settings=each.settings, **more) for each in requests]

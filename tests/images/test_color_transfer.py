@@ -197,3 +197,35 @@ def test_colours_stay_in_range_and_pictures_as_they_are(
     found = change(style, content)
     assert float(found.min()) >= 0.0 and float(found.max()) <= 1.0
     assert torch.equal(content, before[0]) and torch.equal(style, before[1])
+
+
+def half_seen(picture: torch.Tensor) -> torch.Tensor:
+    """Weights that leave the left half, an odd number of columns."""
+    weight = torch.zeros_like(picture[:1])
+    weight[..., : picture.shape[-1] // 2] = 1.0
+    return weight
+
+
+def test_statistics_are_those_of_what_is_seen() -> None:
+    style, content = mild(16, 22, seed=1), mild(16, 22)
+    left = slice(0, 11)
+    weights = half_seen(style), half_seen(content)
+    for match in (match_luminance, match_moments):
+        found = match(style, content, *weights)[..., left]
+        expected = match(style[..., left], content[..., left])
+        torch.testing.assert_close(found, expected, rtol=0, atol=2e-4)  # n or n − 1 pixels
+    found = match_histograms(style, content, weights[0])[..., left]
+    expected = match_histograms(style[..., left], content[..., left])
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-9)
+
+
+def test_partial_weights_count_in_part() -> None:
+    """A pixel of weight 1/2 counts half, so two of them are one."""
+    once, twice = grays(0.2, 0.6), grays(0.2, 0.2, 0.6)
+    weight = torch.tensor([0.5, 0.5, 1.0], dtype=torch.float64).view(1, 1, 3)
+    one = match_moments(mild(6, 6), once)
+    other = match_moments(mild(6, 6), twice, None, weight)
+    torch.testing.assert_close(one, other)
+    own = grays(0.0, 0.5, 1.0)
+    found = match_histograms(own, own, weight)
+    torch.testing.assert_close(found, own)

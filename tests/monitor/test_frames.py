@@ -1,5 +1,6 @@
 """Pictures from the middle of a run: folders, animations, and a preview that is always whole."""
 
+import dataclasses
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -215,3 +216,28 @@ def test_a_real_run(tmp_path: Path, content: torch.Tensor, style: torch.Tensor) 
     assert sum(times_of(tmp_path / "m.webp")) == 5 * MILLISECONDS + REST
     for path in (tmp_path / "steps" / frames[-1], tmp_path / "p.png"):
         assert torch.allclose(read_picture(path).pixels, result.image, atol=0.51 / 255)
+
+
+def clear_step(number: int, last: bool = False) -> Progress:
+    """An iteration whose picture is transparent on the left."""
+    alpha = torch.ones(1, 24, 32)
+    alpha[..., :16] = 0.0
+    return dataclasses.replace(step(number, last=last), alpha=lambda: alpha)
+
+
+def test_transparency_is_kept_or_laid_on_white(tmp_path: Path) -> None:
+    listeners = [
+        FrameFolder(tmp_path / "frames", 1),
+        Preview(tmp_path / "now.jpg"),
+        *(animations := [Animation(tmp_path / f"moving{kind}", 1) for kind in (".webp", ".gif")]),
+    ]
+    for listener in listeners:
+        for number in (2, 4):
+            listener(clear_step(number, last=number == 4))
+    for animation in animations:
+        animation.close()
+    frame = read_picture(next((tmp_path / "frames").iterdir()))
+    assert frame.alpha is not None and float(frame.alpha[..., :16].max()) == 0.0
+    for name in ("now.jpg", "moving.gif", "moving.webp"):
+        with Image.open(tmp_path / name) as image:
+            assert min(image.convert("RGB").getpixel((4, 12))) > 250  # type: ignore[arg-type]

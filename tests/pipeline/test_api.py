@@ -51,14 +51,20 @@ def test_an_encoder_loaded_before(core: Any, loaded: Any, content: torch.Tensor)
     assert core.asked["settings"] == expected
 
 
-def test_init(core: Any, loaded: Any, content: torch.Tensor, style_path: Path) -> None:
+def test_init(
+    core: Any, loaded: Any, content: torch.Tensor, content_path: Path, style_path: Path
+) -> None:
     stylize(content, content, init="content")
     assert core.asked["init_image"] is None
     assert core.asked["settings"].init == "content"
     stylize(content, content, init=content)
     assert torch.equal(core.asked["init_image"], content)
-    stylize(content, content, init=style_path)
-    assert core.asked["settings"].init == str(style_path)
+    stylize(content, content, init=content_path)
+    assert core.asked["settings"].init == str(content_path)
+    with pytest.raises(
+        InputError, match="^the start picture is 56x40 pixels and the content is 64x48"
+    ):
+        stylize(content, content, init=style_path)
 
 
 @pytest.mark.parametrize(
@@ -98,3 +104,24 @@ def test_memory(core: Any, loaded: Any, content: torch.Tensor) -> None:
     core.error = MemoryError()
     with pytest.raises(MemoryLimitError, match="64 pixels: try size 32"):
         stylize(content, content)
+
+
+def test_alpha_is_kept_and_hidden_colors_are_not(
+    core: Any, loaded: Any, content: torch.Tensor
+) -> None:
+    planes = torch.cat([content, torch.ones(1, 48, 64)])
+    planes[3, :, :32] = 0.0
+    found = []
+    for hidden in (0.0, 1.0):
+        planes[:3, :, :32] = hidden
+        array = (planes * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
+        clear = Image.fromarray(array)
+        image = stylize(clear, clear).to_pil()
+        assert image.mode == "RGBA"
+        assert image.getchannel("A").tobytes() == clear.getchannel("A").tobytes()
+        request = core.asked["request"]
+        assert torch.equal(request.visible, planes[3:])
+        assert torch.equal(request.styles[0].mask, planes[3:])
+        found.append(request.content)
+    assert torch.equal(*found)
+    assert stylize(content, content).to_pil().mode == "RGB"

@@ -125,7 +125,7 @@ def test_stopped_whatever_the_job(
         gradient = Image.linear_gradient("L").resize((64, 48))
         gradient.point(lambda v: 255 * (v > 99)).save(changes["mask"])
     if kind == "start":
-        changes["settings"] = replace(SMALL, init=str(style_path))
+        changes["settings"] = replace(SMALL, init=str(content_path))
     job = make(**changes)
     expected = unstopped(job)
     assert go_on(stop_after(job, 2)) == expected
@@ -180,10 +180,10 @@ def test_not_saved_before_its_time(make: MakeJob, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("which", ["content", "style", "start", "encoder"])
-def test_changed_inputs(make: MakeJob, tmp_path: Path, style_path: Path, which: str) -> None:
+def test_changed_inputs(make: MakeJob, tmp_path: Path, content_path: Path, which: str) -> None:
     weights, start = tmp_path / "small.safetensors", tmp_path / "start.png"
     weights.write_bytes(next(BUNDLED.glob("*.safetensors")).read_bytes())
-    start.write_bytes(style_path.read_bytes())
+    start.write_bytes(content_path.read_bytes())
     path = stop_after(make(replace(SMALL, init=str(start), encoder=str(weights))), 1)
     found = load_checkpoint(path)
     if which == "encoder":

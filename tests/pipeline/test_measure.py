@@ -87,7 +87,7 @@ def test_short_memory_costs_the_distances_alone(monkeypatch: pytest.MonkeyPatch)
         job = type("", (), {"settings": Settings()})
         inputs = None
 
-    result: Any = type("", (), {"image": None})
+    result: Any = type("", (), {"planes": None})
     monkeypatch.setattr(Meter, "measure", fail)
     monkeypatch.setattr(Session, "encoder", lambda *_: None)
     prepared: Any = Prepared

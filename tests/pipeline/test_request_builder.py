@@ -3,10 +3,11 @@ import torch
 
 from stylecli.errors import InputError
 from stylecli.images import color_transfer
-from stylecli.pipeline.request_builder import Masks, compose, recolor
-from stylecli.settings import Color, Settings
+from stylecli.images.picture import Metadata, Picture
+from stylecli.pipeline import request_builder
+from stylecli.pipeline.request_builder import Masks
+from stylecli.settings import Settings
 from stylecli.transfer import Request
-from stylecli.transfer.resample import resize
 
 RED, BLUE = (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)
 
@@ -20,6 +21,23 @@ def halves(
     for columns, plain in ((slice(0, middle), left), (slice(middle, None), right)):
         mask[..., columns] = torch.tensor(plain)[:, None, None]
     return mask
+
+
+def opaque(pixels: torch.Tensor) -> Picture:
+    return Picture(pixels=pixels, alpha=None, meta=Metadata())
+
+
+def compose(
+    settings: Settings,
+    content: torch.Tensor,
+    styles: list[torch.Tensor],
+    init: torch.Tensor | None = None,
+    divided: Masks | None = None,
+) -> Request:
+    """A request for opaque pictures."""
+    start = None if init is None else opaque(init)
+    pictures = [opaque(style) for style in styles]
+    return request_builder.compose(settings, opaque(content), pictures, start, divided)
 
 
 def white(picture: torch.Tensor) -> torch.Tensor:
@@ -40,7 +58,7 @@ def filled(request: Request) -> list[tuple[int, bool]]:
 
 
 def test_a_plain_request(content: torch.Tensor, style: torch.Tensor) -> None:
-    init = torch.rand(3, 4, 4)
+    init = torch.rand(3, 24, 32)
     request = compose(Settings(), content, [style], init)
     assert request.content is content and request.init is init and not request.regions
     (only,) = request.styles
@@ -80,22 +98,6 @@ def test_a_style_recoloured_before(content: torch.Tensor, style: torch.Tensor) -
     request = compose(Settings(color="match"), content, [style])
     assert request.content is content
     assert torch.equal(request.styles[0].picture, color_transfer.match_moments(style, content))
-
-
-@pytest.mark.parametrize("color", ["style", "match"])
-def test_a_finished_image_keeps_its_colours(content: torch.Tensor, color: Color) -> None:
-    image = torch.rand(3, 12, 16)
-    assert recolor(Settings(color=color), image, content) is image
-
-
-def test_a_finished_image_takes_the_contents_colours(content: torch.Tensor) -> None:
-    """Of another size than the content."""
-    image = torch.rand(3, 24, 32, generator=torch.Generator().manual_seed(0))
-    small = resize(content[None], (24, 32))[0]
-    found = recolor(Settings(color="content"), image, content)
-    assert torch.equal(found, color_transfer.transfer_luminance(image, small))
-    found = recolor(Settings(color="histogram"), image, content)
-    assert torch.equal(found, color_transfer.match_histograms(image, small))
 
 
 def test_white_takes_the_style(content: torch.Tensor, style: torch.Tensor) -> None:
@@ -207,3 +209,34 @@ def test_names_are_shown_without_control_characters(
     divided = Masks(1.0 - white(content), [], "a\x1bmask.png", [])
     with pytest.raises(InputError, match=r"^a\\x1bmask.png leaves no region"):
         compose(Settings(), content, [style], None, divided)
+
+
+def test_a_region_that_cannot_be_seen_is_not_painted(
+    content: torch.Tensor, style: torch.Tensor
+) -> None:
+    alpha = torch.ones_like(content[:1])
+    alpha[..., : content.shape[-1] // 2] = 0.0
+    clear = Picture(pixels=content, alpha=alpha, meta=Metadata())
+    with pytest.raises(InputError, match="leaves no region to paint"):
+        request_builder.compose(
+            Settings(), clear, [opaque(style)], None, masked(gray_left(content))
+        )
+
+
+def test_statistics_of_colors_leave_out_what_is_hidden(
+    content: torch.Tensor, style: torch.Tensor
+) -> None:
+    alpha = torch.ones_like(content[:1])
+    alpha[..., 40:] = 0.0
+    other = content.clone()
+    other[..., 40:] = 0.0
+    for color in ("match", "content"):
+        one, two = (
+            request_builder.compose(
+                Settings(color=color),
+                Picture(pixels=pixels, alpha=alpha, meta=Metadata()),
+                [opaque(style)],
+            ).styles[0]
+            for pixels in (content, other)
+        )
+        assert torch.equal(one.picture, two.picture)

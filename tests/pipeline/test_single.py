@@ -12,12 +12,13 @@ from PIL import Image
 
 from stylecli import atomic
 from stylecli.errors import InputError, MemoryLimitError, OutputError, UsageError
-from stylecli.images import OutputOptions, read_picture, read_recipe
+from stylecli.images import OutputOptions, read_picture, read_recipe, write_picture
 from stylecli.images.discovery import STREAM
 from stylecli.job import Job
 from stylecli.pipeline.single import run_job
 from stylecli.provenance.recipe import parse_recipe
 from stylecli.settings import Compute, Settings
+from stylecli.transfer.results import Losses, Progress
 
 
 @pytest.fixture
@@ -42,8 +43,11 @@ def test_the_core_gets_what_the_files_hold(
     assert core.asked["settings"] is settings
     assert core.asked["compute"] is compute
     assert core.asked["encoder"] == "the encoder"
-    core.asked["on_progress"]("an iteration")
-    assert heard == ["an iteration"]
+    image = torch.rand(3, 6, 8)
+    progress = Progress(1, 1, 8, 6, 1, 9, 0.5, Losses(1.0, 0.5, 0.1), lambda _=0: image)
+    core.asked["on_progress"](progress)
+    (told,) = heard
+    assert told.fraction == 0.5 and told.image() is image and told.alpha() is None
     assert core.asked["init_image"] is None
     ((arguments, keywords),) = loaded
     assert arguments == ("vgg19",)
@@ -71,10 +75,12 @@ def test_the_same_job_gives_the_same_bytes(core: Any, job: Any, tmp_path: Path) 
     assert (tmp_path / "out.png").read_bytes() == (tmp_path / "again.png").read_bytes()
 
 
-def test_init_is_read(core: Any, job: Any, style_path: Path, style: torch.Tensor) -> None:
-    done = run_job(job(settings=Settings(init=str(style_path))))
-    assert torch.allclose(core.asked["init_image"], style, atol=1 / 255)
-    assert done.recipe["init"]["name"] == "style.png"
+def test_init_is_read(core: Any, job: Any, tmp_path: Path, style: torch.Tensor) -> None:
+    start = style[:, :36, :48]  # of the content's shape
+    write_picture(tmp_path / "start.png", start)
+    done = run_job(job(settings=Settings(init=str(tmp_path / "start.png"))))
+    assert torch.allclose(core.asked["init_image"], start, atol=1 / 255)
+    assert done.recipe["init"]["name"] == "start.png"
 
 
 @pytest.mark.parametrize("size", [(48, 64), (24, 32), (96, 128)])

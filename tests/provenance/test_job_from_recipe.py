@@ -101,11 +101,12 @@ def test_with_everything_that_a_job_can_name(
     mask, weights = tmp_path / "mask.png", tmp_path / "small.safetensors"
     with Image.open(content_path) as image:
         image.convert("L").point(lambda v: 255 * (v > 128)).save(mask)
-    style_mask = tmp_path / "style_mask.png"
+    style_mask, start = tmp_path / "style_mask.png", tmp_path / "start.png"
     Image.new("L", (56, 40), 255).save(style_mask)
+    Image.new("L", (64, 48), 99).save(start)
     weights.write_bytes(next(BUNDLED.glob("*.safetensors")).read_bytes())
     picture = make(
-        settings=replace(FEW, init=str(style_path), encoder=str(weights), style_scale=(2.0,)),
+        settings=replace(FEW, init=str(start), encoder=str(weights), style_scale=(2.0,)),
         styles=(style_path, content_path),
         mask=mask,
         style_masks=(style_mask, mask),
@@ -114,7 +115,7 @@ def test_with_everything_that_a_job_can_name(
     assert (job.content, job.styles, job.init_path) == (
         content_path,
         (style_path, content_path),
-        style_path,
+        start,
     )
     assert (job.mask, job.style_masks) == (mask, (style_mask, mask))
     assert job.settings.encoder == str(weights)
@@ -122,7 +123,7 @@ def test_with_everything_that_a_job_can_name(
     for path, role in (
         (mask, "the mask mask.png"),
         (style_mask, "the style mask style"),
-        (style_path, "the start style.png"),
+        (start, "the start start.png"),
     ):
         kept = path.read_bytes()
         path.unlink()

@@ -99,11 +99,13 @@ def test_other_roles(job: Job, tmp_path: Path) -> None:
 
 
 def test_a_picture_to_start_from(job: Job, tmp_path: Path) -> None:
-    settings = replace(FAST, init=str(job.styles[0]))
+    start = tmp_path / "start.png"
+    shutil.copy(job.content, start)
+    settings = replace(FAST, init=str(start))
     other = replace(job, settings=settings, output=tmp_path / "other.png")
     run_job(other)
     assert is_there(other) and not is_there(replace(other, settings=FAST))
-    shutil.copy(job.content, job.styles[0])
+    shutil.copy(job.styles[0], start)
     assert not is_there(other)
 
 

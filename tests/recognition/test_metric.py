@@ -95,3 +95,22 @@ def test_codes_do_not_depend_on_brightness_of_all(
     grams = metric.grams(style, 56, octaves=1)[0]
     louder = {name: 9.0 * gram for name, gram in grams.items()}
     torch.testing.assert_close(style_descriptor(grams), style_descriptor(louder))
+
+
+def test_what_is_transparent_does_not_count(
+    metric: PerceptualMetric, content: torch.Tensor, style: torch.Tensor
+) -> None:
+    alpha = torch.zeros(1, 48, 64)
+    alpha[..., :32] = 1.0
+    picture, opaque = torch.cat([content, alpha]), torch.cat([content, torch.ones(1, 48, 64)])
+    assert metric.distances(picture, picture.clone()).style == 0.0
+    left, right = metric.grams(picture, 64)[0], metric.grams(torch.cat([content, 1 - alpha]), 64)[0]
+    whole = metric.grams(content, 64)[0]
+    for name in ("relu1_1", "relu2_1"):
+        both = (left[name] + right[name]) / 2
+        torch.testing.assert_close(both, whole[name], rtol=1e-4, atol=1e-4)
+    found = metric.grams(opaque, 64)[0]
+    torch.testing.assert_close(found, whole, rtol=1e-4, atol=1e-4)
+    apart = metric.distances(picture, torch.cat([content.flip(0), 1 - alpha]))
+    assert apart.content == 2.0  # no place is seen in both
+    assert metric.content_distance(picture, content, 64) == pytest.approx(0.0, abs=1e-9)

@@ -13,6 +13,7 @@ from stylecli.transfer.resample import (
     mirror_transposed,
     resize,
     resize_mask,
+    resize_visible,
 )
 
 from .naive import continued
@@ -136,3 +137,15 @@ def test_fit_is_nowhere_more_than_half_a_pixel_off() -> None:
             assert max(found) == long_side
             assert abs(min(found) - exact) <= 0.5
             assert (found[0] >= found[1]) == (height >= width)
+
+
+def test_colors_under_alpha_leave_no_fringe() -> None:
+    """White beside black that is hardly seen is white, and not grey, where they meet."""
+    image, alpha = torch.ones(1, 3, 32, 32), torch.ones(1, 1, 32, 32)
+    image[..., 15:], alpha[..., 15:] = 0.0, 0.1
+    found = resize_visible(image, alpha, (8, 8))
+    weight = resize_mask(alpha, (8, 8))
+    on_white = (found * weight + 1.0 - weight)[..., 3:5]
+    expected = resize_mask(image * alpha + 1.0 - alpha, (8, 8))[..., 3:5]
+    assert float((on_white - expected).abs().max()) < 0.05
+    assert torch.equal(resize_visible(image, None, (8, 8)), resize(image, (8, 8)))

@@ -30,7 +30,8 @@ _STRIP: Final = 2**20  # pixels whose total variation is computed at a time
 class Objective:
     """The objective of B pictures of one size, with value and gradient in one call.
 
-    `weights` are one for each picture; their layers and kind of losses are the same.
+    `weights` are one for each picture; their layers and kind of losses are the same. `guides`
+    are maps (1, 1, h, w) by content layer that its features are multiplied with.
     """
 
     def __init__(
@@ -41,13 +42,14 @@ class Objective:
         content: Mapping[str, Target],
         octaves: Sequence[Octave],
         tile: int | None = None,
+        guides: Mapping[str, torch.Tensor] | None = None,
     ) -> None:
         self.extractor = extractor
         self.style_extractor = (
             style_extractor  # stops at the deepest style layer: all a small octave needs
         )
         self.kind, self.content_layers = weights[0].kind, weights[0].content
-        self.content = content
+        self.content, self.guides = content, guides
         self.octaves = tuple(octaves)
         self.tile = tile  # owned pixels a side; None: one tile for all
         self.alpha = extractor.std.new_tensor([w.alpha for w in weights])
@@ -142,12 +144,17 @@ class Objective:
             target, features = self.content[name], tape.features[name]
             value = tile.interior(target.value, stride[name])
             difference = tile.owned(features, stride[name]) - value
+            guide = None if self.guides is None else tile.interior(self.guides[name], stride[name])
+            if guide is not None:
+                difference *= guide
             scale = torch.full_like(target.squared_norm, 0.5 * weight)
             if self.kind == "relative":
                 scale = weight / (shares * target.squared_norm)
             total = total + losses.squared_sum(difference) * scale
             factor = (2.0 * self.alpha * scale).view(-1, 1, 1, 1)
             gradient = difference.mul_(factor.to(difference.dtype))
+            if guide is not None:
+                gradient *= guide
             placed = _place(gradient, features, tile, stride[name])
             wanted[name] = functools.partial(_sum, placed, wanted.get(name))
         return total

@@ -25,7 +25,8 @@ from stylecli.transfer.objective.gram_loss import (
 from stylecli.transfer.objective.objective import Objective
 from stylecli.transfer.objective.octaves import Level, level_at, levels, octave_weights
 from stylecli.transfer.objective.tiles import StyleTiling, strides, tiles_of
-from stylecli.transfer.objective.types import Octave, Region, Target, target_of
+from stylecli.transfer.objective.types import Octave, Region, target_of
+from stylecli.transfer.objective.whole_picture import content_targets
 from stylecli.transfer.request import Part, Request, Style, Weights
 from stylecli.transfer.resample import Size, fit, halve, mirror, resize, resize_mask
 
@@ -117,10 +118,13 @@ class Targets:
         style_tiling: StyleTiling | None,
     ) -> Objective:
         check_smallest_size(sizes[0].size, self.size_needed, "the picture at its smallest scale")
-        content = self._content(requests, sizes[0].size, tile, weights[0].content)
+        visible = requests[0].visible_at(sizes[0].size)  # such a request is in no batch
+        pictures = torch.cat([request.content_at(sizes[0].size) for request in requests])
+        names = [name for name, _ in weights[0].content]
+        content, guides = content_targets(self.extractor, pictures, visible, names, tile)
         tiling = style_tiling or StyleTiling(tile)
         regions = [
-            self._regions([request.parts[index] for request in requests], sizes, tiling)
+            self._regions([request.parts[index] for request in requests], visible, sizes, tiling)
             for index in range(len(requests[0].parts))
         ]
         octaves = [
@@ -129,30 +133,32 @@ class Targets:
                 zip(sizes, octave_weights(len(sizes)), strict=True)
             )
         ]
-        return Objective(self.extractor, self.style_extractor, weights, content, octaves, tile)
-
-    def _content(
-        self, requests: Sequence[Request], size: Size, tile: int | None, layers: LayerWeights
-    ) -> dict[str, Target]:
-        names = [name for name, _ in layers]
-        pictures = torch.cat([resize(request.content[None], size) for request in requests])
-        features = tiled_features(self.extractor, pictures, names, tile)
-        return {name: target_of(value) for name, value in features.items()}
+        return Objective(
+            self.extractor, self.style_extractor, weights, content, octaves, tile, guides
+        )
 
     def _regions(
-        self, parts: Sequence[Part], sizes: Sequence[Level], tiling: StyleTiling
+        self,
+        parts: Sequence[Part],
+        visible: torch.Tensor | None,
+        sizes: Sequence[Level],
+        tiling: StyleTiling,
     ) -> list[Region]:
-        """The same part of every request as one region, at each level."""
+        """The same part of every request as one region, at each level.
+
+        Of a content with alpha, `visible` (1, 1, H, W), it is the part that can be seen.
+        """
         blended = [self._blended(part, sizes, tiling) for part in parts]
         grams = [
             {name: target_of(torch.cat([one[level][name] for one in blended])) for name in names}
             for level, names in enumerate(blended[0])
         ]
         mask = parts[0].mask
-        if mask is None:
+        if mask is None and visible is None:
             return [Region(one) for one in grams]
-        mask = resize_mask(mask[None], sizes[0].size)
-        share, regions = float(mask.mean()), []
+        whole = torch.ones(()) if visible is None else visible
+        mask = whole if mask is None else whole * resize_mask(mask[None], sizes[0].size)
+        share, regions = float(mask.mean() / whole.mean().clamp_min(1e-8)), []
         for one, level in zip(grams, sizes, strict=True):
             regions.append(Region(one, share, *self._guides(mask, level.margin)))
             mask = halve(mask)
@@ -231,27 +237,6 @@ class Targets:
     ) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
         names = [name for name, _ in self.style_layers]
         return guides_of(mask, names, self.style_extractor.steps, margin)
-
-
-@torch.no_grad()
-def tiled_features(
-    extractor: FeatureExtractor, picture: torch.Tensor, names: Sequence[str], tile: int | None
-) -> dict[str, torch.Tensor]:
-    """Features of pictures (B, 3, H, W) by layer, one tile at a time, channels last."""
-    stride = strides(extractor.steps)
-    size = (picture.shape[-2], picture.shape[-1])
-    whole: dict[str, torch.Tensor] = {}
-    for piece in tiles_of(size, tile, extractor.steps):
-        features = extractor.forward(piece.cut(picture), keep=False).features
-        for name in names:
-            owned = piece.owned(features[name], stride[name])
-            if name not in whole:
-                place = (size[0] // stride[name], size[1] // stride[name])
-                whole[name] = owned.new_empty((*owned.shape[:2], *place)).contiguous(
-                    memory_format=torch.channels_last
-                )
-            piece.interior(whole[name], stride[name]).copy_(owned)
-    return whole
 
 
 def weights_of(encoder: Encoder, settings: Settings) -> Weights:

@@ -230,3 +230,46 @@ def test_a_region_of_almost_nothing_gives_numbers(build: Build, pixels: int) -> 
     parts = (Part((Style(style),), spot), Part((Style(style, 1.0, 1.0, spot),), 1.0 - spot))
     terms, gradient = objective_of(build(), parts)(random(1, 3, *SIZE))
     assert bool(torch.isfinite(terms.total).all() & torch.isfinite(gradient).all())
+
+
+@pytest.mark.parametrize("kind", ["relative", "gatys"])
+@pytest.mark.parametrize("tile", [None, 24])
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_contents_alpha_weights_both_losses(
+    build: Build, kind: LossKind, tile: int | None, masked: bool
+) -> None:
+    """‖T(F − P)‖² / ‖TP‖² for the content; the regions are the parts that can be seen."""
+    layers = (("relu2_1", 2.0), ("relu3_1", 1.0))
+    settings = replace(PLAIN, tv=0.0, chroma_tv=0.0, losses=kind, content_layers=layers, **EVEN)
+    content, visible = random(3, *SIZE, seed=1), soft_mask(*SIZE)
+    whole = torch.ones_like(visible)
+    parts = parts_of() if masked else (Part(parts_of()[0].styles, whole),)
+    styles = [replace(s, region=n) for n, part in enumerate(parts) for s in part.styles]
+    regions = [part.mask for part in parts if part.mask is not None] if masked else []
+    request = Request(content, styles, settings, None, regions, visible)
+    encoder = build()
+    targets = Targets(encoder, settings, dtype=torch.float64, device=CPU)
+    image = random(1, 3, *SIZE)
+    terms, found = targets.objective([request], SIZE, tile)(image)
+
+    variable = image.clone().requires_grad_()
+    seen = tuple(
+        replace(part, mask=resize_mask(part.mask[None], SIZE)[0] * visible)
+        for part in parts
+        if part.mask is not None
+    )
+    style = naive_style(encoder, seen, variable, kind) / visible.mean()
+    total = torch.zeros((), dtype=torch.float64)
+    for name, weight in layers:
+        own = encoder(variable, [name])[name]
+        wanted = encoder(content[None], [name])[name]
+        guide = torch.nn.functional.avg_pool2d(visible[None], STRIDE[name])
+        if kind == "relative":
+            share = weight / sum(each for _, each in layers)
+            total = total + share * losses.relative_distance(own * guide, wanted * guide)
+        else:
+            total = total + weight * losses.gatys_content(own * guide, wanted * guide)
+    expected = 1.5 * total + 7.0 * style
+    (gradient,) = torch.autograd.grad(expected.sum(), variable)
+    torch.testing.assert_close(terms.total, expected.detach(), rtol=1e-9, atol=0)
+    assert float((found - gradient).norm() / gradient.norm()) < 1e-9
