@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import stat
+import sys
 import time
 import zlib
 from collections.abc import Callable
@@ -179,7 +180,7 @@ def _mode_of(path: Path) -> int | None:
         status = os.lstat(path)
     except OSError:
         return None
-    is_ours = not on_windows() and status.st_uid == os.geteuid()
+    is_ours = sys.platform != "win32" and status.st_uid == os.geteuid()
     return status.st_mode & 0o777 if is_ours and stat.S_ISREG(status.st_mode) else None
 
 

@@ -25,6 +25,7 @@ def fake_stylize(
     targets: Any,
     on_progress: Any = None,
     on_preparation: Any = None,
+    capture: bool = True,
     resume: Any = None,
 ) -> list[Result]:
     """The content itself, resized where a size is asked for, after four iterations."""
