@@ -11,6 +11,7 @@ import math
 import os
 import platform
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final

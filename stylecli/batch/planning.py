@@ -149,9 +149,12 @@ def _of_line(line: Line, styles: list[Path], request: BatchRequest) -> list[Draf
     if line.settings:
         kept = settings.set_aside(line.settings)
         settings = Settings.from_dict({**kept.to_dict(), **line.settings})
-        for name, file in files_named_by(settings).items():
-            if name in line.settings:
-                settings = replace(settings, **{name: str(_within(request.root, Path(file)))})
+        files = {
+            name: str(_within(request.root, Path(file)))
+            for name, file in files_named_by(settings).items()
+            if name in line.settings
+        }
+        settings = Settings.from_dict({**settings.to_dict(), **files})
     content = _within(request.root, line.content)
     own_styles = tuple(_within(request.root, style) for style in line.styles)
     draft = Draft(content, own_styles, settings, output=line.output)

@@ -117,7 +117,7 @@ def _stored(path: Path, view: View, starts: dict[Storage, int]) -> StoredTensor:
     elements = 1
     for side in shape:
         elements *= side
-    if offset + extent > storage.count or elements > extent:  # a stride of 0 repeats elements
+    if offset + extent > storage.length or elements > extent:  # a stride of 0 repeats elements
         raise ValueError("its tensors are larger than the file")
     start = starts[storage] + offset * storage.dtype.itemsize
     return StoredTensor(path, storage.dtype, shape, strides, start, extent)
@@ -125,7 +125,7 @@ def _stored(path: Path, view: View, starts: dict[Storage, int]) -> StoredTensor:
 
 def _archive(file: _Bounded) -> tuple[Any, dict[Storage, int]]:
     """What the pickle of an archive describes, and where each storage begins."""
-    with zipfile.ZipFile(file) as archive:  # type: ignore[call-overload]  # it is a binary file
+    with zipfile.ZipFile(file) as archive:
         entries = {entry.filename: entry for entry in archive.infolist()}
         plain = (
             e.compress_type == zipfile.ZIP_STORED and not e.flag_bits & 1 for e in entries.values()
@@ -146,7 +146,7 @@ def _archive(file: _Bounded) -> tuple[Any, dict[Storage, int]]:
         file.seek(entry.header_offset)
         mark, name, extra = _LOCAL_ENTRY.unpack(file.read(_LOCAL_ENTRY.size))
         starts[storage] = entry.header_offset + _LOCAL_ENTRY.size + name + extra
-        size = storage.count * storage.dtype.itemsize
+        size = storage.length * storage.dtype.itemsize
         if mark != b"PK\3\4" or size > entry.file_size or starts[storage] + size > file.size:
             raise ValueError("it is truncated")
     return state, starts
@@ -165,10 +165,10 @@ def _sequence(file: _Bounded) -> tuple[Any, dict[Storage, int]]:
     for key in keys:
         storage = header.storages[key]
         file.seek(place)
-        if struct.unpack("<q", file.read(8)) != (storage.count,):
+        if struct.unpack("<q", file.read(8)) != (storage.length,):
             raise ValueError("its sizes do not fit")
         starts[storage] = place + 8
-        place += 8 + storage.count * storage.dtype.itemsize
+        place += 8 + storage.length * storage.dtype.itemsize
         if place > file.size:
             raise ValueError("it is truncated")
     return state, starts

@@ -24,7 +24,7 @@ class Storage(NamedTuple):
 
     dtype: torch.dtype
     key: str
-    count: int
+    length: int
 
 
 class View(NamedTuple):
