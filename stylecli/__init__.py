@@ -12,6 +12,7 @@ from stylecli._version import __version__
 from stylecli.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from stylecli.encoder.loading import load_encoder
     from stylecli.errors import (
         InputError,
         MemoryLimitError,
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
         UsageError,
         WeightsError,
     )
-    from stylecli.pipeline.api import stylize
+    from stylecli.pipeline.api import Stylizer, stylize
+    from stylecli.pipeline.comparison import compare, match
     from stylecli.settings import Compute, Settings
     from stylecli.transfer.results import Losses, Progress, Result
 
@@ -36,9 +38,13 @@ __all__ = [
     "Settings",
     "SettingsError",
     "StylecliError",
+    "Stylizer",
     "UsageError",
     "WeightsError",
     "__version__",
+    "compare",
+    "load_encoder",
+    "match",
     "stylize",
 ]
 
@@ -48,6 +54,10 @@ _HOMES: Final = {
     "Progress": "transfer.results",
     "Result": "transfer.results",
     "Settings": "settings",
+    "Stylizer": "pipeline.api",
+    "compare": "pipeline.comparison",
+    "load_encoder": "encoder.loading",
+    "match": "pipeline.comparison",
     "stylize": "pipeline.api",
     **dict.fromkeys((name for name in __all__ if name.endswith("Error")), "errors"),
 }

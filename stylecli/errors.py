@@ -62,17 +62,18 @@ class Halted(StylecliError):
     exit_code = 130
 
 
-# torch's CPU allocator raises a plain RuntimeError, with any of these in its text; so do oneDNN,
-# which does not say why it could not, and Python, where there is no room for a thread's stack.
+# torch's CPU allocator raises a plain RuntimeError, with any of these in its text; so does Python,
+# where there is no room for a thread's stack.
 _CPU_WORDS = (
     "can't allocate memory",
     "not enough memory",
     "Cannot allocate memory",
-    "could not create a primitive",
-    "could not create a memory",
     "can't start new thread",
     "std::bad_alloc",
 )
+# oneDNN does not say why it could not: for tensors that do not fit together, or for memory. The
+# latter is refused only where addresses are limited (ulimit -v); elsewhere the system overcommits.
+_VAGUE_WORDS = ("could not create a primitive", "could not create a memory")
 # The system's loader, where a library does not fit into the address space (ulimit -v).
 _LOADER_WORDS = ("failed to map segment", "annot allocate memory", "cannot create shared object")
 
@@ -88,4 +89,15 @@ def is_out_of_memory(error: BaseException) -> bool:
         return any(word in str(error) for word in _LOADER_WORDS)
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
-    return isinstance(error, RuntimeError) and any(word in str(error) for word in _CPU_WORDS)
+    if not isinstance(error, RuntimeError):
+        return False
+    words = (*_CPU_WORDS, *_VAGUE_WORDS) if _addresses_are_limited() else _CPU_WORDS
+    return any(word in str(error) for word in words)
+
+
+def _addresses_are_limited() -> bool:
+    try:
+        import resource
+    except ImportError:  # Windows, which does not overcommit
+        return True
+    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY

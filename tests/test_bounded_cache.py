@@ -31,3 +31,14 @@ def test_a_value_is_replaced() -> None:
     cache.put("a", 3)
     cache.put("c", 4)
     assert (cache.get("a"), cache.get("b"), len(cache)) == (3, None, 2)
+
+
+def test_entries_that_are_weighed() -> None:
+    cache: BoundedCache[str, str] = BoundedCache(5, len)
+    for key in ("aa", "bbb"):
+        cache.put(key, key)
+    assert len(cache) == 2
+    cache.put("c", "c")
+    assert cache.get("aa") is None and len(cache) == 2
+    cache.put("heavy", "heavier")  # the newest one is kept
+    assert cache.get("heavy") == "heavier" and len(cache) == 1

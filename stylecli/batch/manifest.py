@@ -44,7 +44,7 @@ class Manifest:
         Raises `OutputError`.
         """
         try:
-            if outcome.status == "kept" and outcome.output in self._made():
+            if outcome.status == "kept" and self._name_of(str(outcome.output)) in self._made():
                 return
             self.path.parent.mkdir(parents=True, exist_ok=True)
             text = json.dumps(outcome.to_dict(), allow_nan=False) + "\n"
@@ -61,7 +61,7 @@ class Manifest:
             finally:
                 os.close(descriptor)
             if outcome.status != "failed" and outcome.output is not None:
-                self._made()[outcome.output] = outcome.distances
+                self._made()[self._name_of(outcome.output)] = outcome.distances
         except OSError as error:
             raise OutputError(f"cannot write {escaped(self.path)}: {reason(error)}.") from error
 
@@ -77,7 +77,27 @@ class Manifest:
 
         Raises `OutputError`.
         """
-        return self._made().get(str(output), {})
+        return self._made().get(self._name_of(str(output)), {})
+
+    @property
+    def files(self) -> set[Path]:
+        """The absolute paths of the outputs that some line records as made."""
+        folder = Path(os.path.abspath(self.path.parent))
+        return {folder / name for name in self._made()}
+
+    def _name_of(self, output: str) -> str:
+        """An output's name in the folder; a line's may be relative to another working folder.
+
+        The folder is then known by the end of its own path.
+        """
+        folder, path = (Path(os.path.abspath(name)) for name in (self.path.parent, output))
+        if path.is_relative_to(folder) and (path.exists() or path.parent == folder):
+            return str(path.relative_to(folder))
+        parts = [part for part in Path(output).parts if part != ".."]
+        for count in range(len(parts) - 1, 0, -1):
+            if tuple(parts[:count]) == folder.parts[-count:]:
+                return os.path.join(*parts[count:])
+        return os.path.join(*parts) if parts else output
 
     def _made(self) -> dict[str, Mapping[str, float]]:
         """Outputs that some line records as made, with their distances; read on first use."""
@@ -85,7 +105,8 @@ class Manifest:
             self._recorded = {}
             for line in self._lines():
                 if line.get("status") != "failed":
-                    output, distances = str(line.get("output")), line.get("distances")
+                    distances = line.get("distances")
+                    output = self._name_of(str(line.get("output")))
                     known = self._recorded.get(output, {})
                     self._recorded[output] = _numbers(distances) or known
         return self._recorded

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 from stylecli.errors import UsageError
 from stylecli.file_names import FORBIDDEN, is_device, leads_out, name_key, windows_fault
@@ -70,13 +70,17 @@ class Naming:
 
 @dataclass(frozen=True)
 class Draft:
-    """A job before its output has a name; `folder` is the subfolder that is mirrored."""
+    """A job before its output has a name; `folder` is the subfolder that is mirrored.
+
+    `options` are fields of `JobOptions` that are the job's own.
+    """
 
     content: Path
     styles: tuple[Path, ...]
     settings: Settings = field(default_factory=Settings)
     folder: PurePosixPath = PurePosixPath()
     output: Path | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def name_outputs(naming: Naming, drafts: Sequence[Draft]) -> list[Path]:

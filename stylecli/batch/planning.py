@@ -5,15 +5,16 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from stylecli.batch.job_list import BadLine, Line, read_lines
+from stylecli.batch.manifest import Manifest
 from stylecli.batch.outcome import Outcome
 from stylecli.batch.output_names import Draft, Naming, name_outputs
 from stylecli.errors import InputError, StylecliError, UsageError
 from stylecli.file_names import leads_out, name_key
-from stylecli.images.discovery import STREAM, find_pictures
-from stylecli.images.formats import check_output_suffix
+from stylecli.images.discovery import STREAM, find_pictures, natural_key
+from stylecli.images.formats import check_local, check_output_suffix
 from stylecli.job import Job, JobOptions, files_named_by
 from stylecli.messages import escaped
 from stylecli.settings import Settings
@@ -62,6 +63,7 @@ def plan_batch(request: BatchRequest) -> BatchPlan:
     Raises `UsageError` for a pairing or a template that makes no sense, `InputError` where there
     is nothing to do. A line that is no job is a failure of its own.
     """
+    check_local(request.folder)
     failures: list[Outcome] = []
     notes: list[str] = []
     drafts = [*_from_names(request, notes), *_from_lines(request, failures, notes)]
@@ -94,7 +96,10 @@ def _from_names(request: BatchRequest, notes: list[str]) -> list[Draft]:
                 f"--pair zip needs as many styles as contents, got {len(styles)} for "
                 f"{len(contents)}."
             )
-        pairs = [(content, (style,)) for content, style in zip(contents, styles, strict=True)]
+        ordered = list(contents)
+        if len(request.styles) < len(styles) and ordered == sorted(ordered):
+            ordered.sort(key=natural_key)  # a shell's pattern, beside a folder in natural order
+        pairs = [(content, (style,)) for content, style in zip(ordered, styles, strict=True)]
     elif request.pairing == "blend":
         pairs = [(content, tuple(styles)) for content in contents]
     else:
@@ -106,17 +111,31 @@ def _from_names(request: BatchRequest, notes: list[str]) -> list[Draft]:
 
 
 def _contents(request: BatchRequest, notes: list[str]) -> dict[Path, Path | None]:
-    """Content pictures with their subfolders, without earlier outputs in the output folder."""
-    folder = request.folder.absolute()
+    """Content pictures with their subfolders, without earlier outputs in the output folder.
+
+    These are all below an output folder that is below a folder of contents; where both are the
+    same, and for files, those that the manifest records, unless there are no others.
+    """
+    folder = Path(os.path.abspath(request.folder))
     pictures = find_pictures(request.contents, recursive=request.recursive, on_note=notes.append)
     contents = {
         path: subfolder
         for path, subfolder in pictures.items()
-        if subfolder is None or folder not in path.absolute().parents
+        if subfolder is None or folder not in _below(path, subfolder)
     }
     if not contents:
         raise InputError(f"all pictures are in the output folder {escaped(request.folder)} itself.")
-    return contents
+    made = Manifest(request.folder).files
+    others = {path: contents[path] for path in contents if Path(os.path.abspath(path)) not in made}
+    if others and len(others) < len(contents):
+        count = len(contents) - len(others)
+        notes.append(f"{count} picture(s) that an earlier batch wrote here are left out.")
+    return others or contents
+
+
+def _below(path: Path, subfolder: Path) -> Sequence[Path]:
+    """The folders that a picture lies in, below the one that was named."""
+    return Path(os.path.abspath(path)).parents[: len(subfolder.parts)]
 
 
 def _styles(request: BatchRequest, notes: list[str]) -> list[Path]:
@@ -157,7 +176,8 @@ def _of_line(line: Line, styles: list[Path], request: BatchRequest) -> list[Draf
         settings = Settings.from_dict({**settings.to_dict(), **files})
     content = _within(request.root, line.content)
     own_styles = tuple(_within(request.root, style) for style in line.styles)
-    draft = Draft(content, own_styles, settings, output=line.output)
+    options = _own_options(line, request)
+    draft = Draft(content, own_styles, settings, output=line.output, options=options)
     if line.styles:
         return [draft]
     if request.pairing == "zip":
@@ -186,6 +206,19 @@ def _within(root: Path, path: Path) -> Path:
     return file
 
 
+def _own_options(line: Line, request: BatchRequest) -> dict[str, Any]:
+    """The fields of `JobOptions` that a line sets. Raises `SettingsError`."""
+    options: dict[str, Any] = {}
+    style_masks = tuple(_within(request.root, mask) for mask in line.style_masks)
+    if line.mask is not None:
+        options |= {"mask": _within(request.root, line.mask), "style_masks": style_masks}
+    elif line.style_masks:
+        options["style_masks"] = style_masks
+    if line.output_options:
+        options["output_options"] = replace(request.output_options, **line.output_options)
+    return options
+
+
 def _job(draft: Draft, output: Path, request: BatchRequest) -> Job:
     if draft.output is not None:
         if leads_out(draft.output):
@@ -195,5 +228,5 @@ def _job(draft: Draft, output: Path, request: BatchRequest) -> Job:
         content=draft.content,
         styles=draft.styles,
         output=output,
-        **{**request.as_keywords, "settings": draft.settings},
+        **{**request.as_keywords, "settings": draft.settings, **draft.options},
     )

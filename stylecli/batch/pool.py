@@ -22,6 +22,7 @@ from stylecli.batch.worker import Existing, work
 from stylecli.batch.worker_count import count_workers, threads_each, with_share
 from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.errors import MemoryLimitError, StylecliError
+from stylecli.messages import reason
 from stylecli.pipeline.session import Session
 from stylecli.transfer.results import OnFraction
 
@@ -59,11 +60,13 @@ class PoolEngine:
     """Runs groups in a pool of processes with an equal share of the cores each.
 
     A process that dies (killed for memory, say) costs the group it was working on an attempt,
-    and the other groups nothing.
+    and the other groups nothing. Where none can be started (again), as many as there are go on; the
+    last of the groups are then made in this process, by `session`.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, session: Session | None = None) -> None:
         self.workers = min(workers, most_workers())
+        self.session = session or Session()
 
     def run(self, groups: Sequence[Group], *, existing: Existing, on_fraction: OnFraction) -> Ended:
         """Groups as they end."""
@@ -72,6 +75,9 @@ class PoolEngine:
         try:
             while queue.waiting or any(worker.task for worker in running):
                 self._start_workers(running, len(queue.waiting))
+                if not running:
+                    yield from self._work_here(queue, on_fraction)
+                    return
                 for worker in running:
                     if worker.task is None and queue.waiting:
                         worker.begin(*queue.take())
@@ -92,8 +98,31 @@ class PoolEngine:
     def _start_workers(self, running: list["_Worker"], waiting: int) -> None:
         """Start as many workers as there are groups waiting, up to the number of workers."""
         idle = sum(worker.task is None for worker in running)
+        threads = threads_each(self.workers)
         for _ in range(min(waiting - idle, self.workers - len(running))):
-            running.append(_Worker(threads_each(self.workers)))
+            try:
+                running.append(_Worker(threads))
+            except (OSError, EOFError) as error:  # no process or memory left, or no fork server
+                self.workers = len(running)
+                why = reason(error) if isinstance(error, OSError) else "its server has ended"
+                where = f"{len(running)} worker(s)" if running else "one process"
+                self.session.say(
+                    f"Note: no worker process can be started ({why}): going on in {where}."
+                )
+                return
+
+    def _work_here(self, queue: Queue, on_fraction: OnFraction) -> Ended:
+        while queue.waiting:
+            task, existing = queue.take()
+
+            def report(share: float, task: Task = task) -> None:
+                task.share = share
+                on_fraction(queue.fraction)
+
+            yield queue.finish(
+                task, work(self.session, task.group, existing=existing, on_fraction=report)
+            )
+            on_fraction(queue.fraction)
 
 
 class LocalEngine:
@@ -108,7 +137,8 @@ class LocalEngine:
         if workers == 1:
             return self.serial.run(groups, existing=existing, on_fraction=on_fraction)
         self._fetch_encoders(groups)
-        return PoolEngine(workers).run(groups, existing=existing, on_fraction=on_fraction)
+        engine = PoolEngine(workers, self.serial.session)
+        return engine.run(groups, existing=existing, on_fraction=on_fraction)
 
     def _fetch_encoders(self, groups: Sequence[Group]) -> None:
         """Download encoders here, with progress, not in every worker; errors come from workers."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
+from stylecli.batch.job_list import split_list
 from stylecli.batch.manifest import Manifest
 from stylecli.batch.output_names import DEFAULT_TEMPLATE, FIELDS, Naming
 from stylecli.batch.planning import TOGETHER, BatchPlan, BatchRequest, Pairing, plan_batch
@@ -228,8 +229,7 @@ def _lines(name: str | None) -> Iterator[str]:
         raise InputError(f"cannot read {escaped(name)}: {reason(error)}.") from error
     if len(data) > MAX_BYTES:
         raise InputError(f"cannot read {escaped(name)}: it is longer than 64 MB: split it.")
-    # A byte order mark is what spreadsheets begin with; file names may be in any encoding.
-    yield from data.decode("utf-8-sig", "surrogateescape").split("\n")
+    yield from split_list(data)
 
 
 def _print_plan(plan: BatchPlan, options: ParsedOptions) -> int:

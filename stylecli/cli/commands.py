@@ -1,9 +1,12 @@
-"""The Typer program: stylising is its default command, and near misses are suggested.
+"""The Typer program: stylizing is its default command, and near misses are suggested.
 
-A first word that names a command is that command; anything else is a picture to stylise. A
+A first word that names a command is that command; anything else is a picture to stylize. A
 picture named like a command is given as `./weights`.
 """
 
+import os
+import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -15,6 +18,7 @@ from stylecli._version import __version__
 from stylecli.cli.batch import run_many
 from stylecli.cli.compare import compare_pictures
 from stylecli.cli.doctor import run_doctor
+from stylecli.cli.environment import OptionsCommand
 from stylecli.cli.match import match_style
 from stylecli.cli.replay import replay_picture
 from stylecli.cli.resume import resume_run
@@ -22,10 +26,13 @@ from stylecli.cli.stylize import paint_picture
 from stylecli.cli.sweep import run_sweep
 from stylecli.cli.weights import weights_app
 from stylecli.errors import UsageError
-from stylecli.messages import did_you_mean
+from stylecli.messages import did_you_mean, short_repr
 
 DEFAULT: Final = "picture"  # the hidden name of the command that has none
 HELP: Final = ("-h", "--help")
+COMPLETION: Final = ("--show-completion", "--install-completion")
+SHELLS: Final = ("bash", "zsh", "fish", "powershell", "pwsh")
+NARROWEST: Final = 60  # columns of a help page, whatever the terminal has
 EPILOG: Final = (
     "Every option has an environment variable: STYLECLI_SIZE=512 stands for --size 512; the "
     "option itself goes first.\n\n"
@@ -42,10 +49,22 @@ class DefaultGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the default command's name in front where no command is named."""
+        self._complete_for(ctx, args)
         named = bool(args) and args[0] in self.commands and args[0] != DEFAULT
         if not named:
             args = self._defaulted(ctx, args)
         return super().parse_args(ctx, args)
+
+    def _complete_for(self, ctx: Any, args: list[str]) -> None:
+        """Completion for the shell that is named: Typer's options know the running one alone."""
+        option, equals, shell = args[0].partition("=") if args else ("", "", "")
+        if option not in COMPLETION or not (equals or len(args) > 1):
+            return
+        shell = shell or args[-1]
+        if shell not in SHELLS:
+            raise UsageError(f"{option} knows the shells {', '.join(SHELLS)}, got {shell!r}.")
+        param: Any = next(param for param in self.params if option in param.opts)
+        param.callback(ctx, param, shell)
 
     def _defaulted(self, ctx: Any, args: list[str]) -> list[str]:
         if ctx.resilient_parsing:  # completion: with nothing typed yet, commands fit as well
@@ -122,20 +141,25 @@ def stylize(
     """
 
 
-app.command(DEFAULT, hidden=True)(paint_picture)
+app.command(DEFAULT, cls=OptionsCommand, hidden=True)(paint_picture)
 app.add_typer(weights_app, name="weights")
-app.command("doctor")(run_doctor)
-app.command("batch")(run_many)
-app.command("sweep")(run_sweep)
-app.command("compare")(compare_pictures)
-app.command("match")(match_style)
-app.command("resume")(resume_run)
-app.command("replay")(replay_picture)
+for name, function in {
+    "doctor": run_doctor,
+    "batch": run_many,
+    "sweep": run_sweep,
+    "compare": compare_pictures,
+    "match": match_style,
+    "resume": resume_run,
+    "replay": replay_picture,
+}.items():
+    app.command(name, cls=OptionsCommand)(function)
 
 
 def run_program(arguments: Sequence[str]) -> int:
     """Parse and run; returns the exit code, raises `UsageError` for what Typer refuses."""
     command = typer.main.get_command(app)
+    if shutil.get_terminal_size().columns < NARROWEST:  # else the texts would have no room at all
+        os.environ.setdefault("TERMINAL_WIDTH", str(NARROWEST))
     try:
         code = command.main(list(arguments), prog_name="stylize", standalone_mode=False)
     except Exception as error:
@@ -148,6 +172,8 @@ def run_program(arguments: Sequence[str]) -> int:
 def _sentence(error: Any) -> str:
     """Typer's message as one sentence of ours, with the near miss and where help is."""
     message = " ".join(error.format_message().split()).rstrip(".").replace("Value error, ", "")
+    message = re.sub(r"Input should (be .*?)(, unable to .*)?$", r"it should \1", message)
+    message += _value_of(error)
     near = getattr(error, "possibilities", None)
     if near and "id you mean" not in error.message:
         message = f"{error.message.rstrip('.')}; did you mean {near[0]}?"
@@ -155,3 +181,15 @@ def _sentence(error: Any) -> str:
     command = str(path).removesuffix(f" {DEFAULT}")
     end = "" if message.endswith("?") else "."
     return f"{message[:1].lower()}{message[1:]}{end} Try '{command} --help'."
+
+
+def _value_of(error: Any) -> str:
+    """The value that was refused, with its variable where it comes from one."""
+    refusals = getattr(error.__cause__, "errors", None)  # Pydantic's, which tell no value
+    value = f", got {short_repr(refusals()[0]['input'])}" if refusals else ""
+    option: Any = getattr(error, "param", None)
+    if option is not None and error.ctx is not None:
+        source = error.ctx.get_parameter_source(option.name)
+        if source is not None and source.name == "ENVIRONMENT":
+            return f"{value} (from {option.envvar})"
+    return value

@@ -60,10 +60,10 @@ def compare_pictures(
             raise UsageError("compare reads its pictures from files: - is none.")
     with open_screen(quiet=json) as screen:
         screen.say("Loading PyTorch")
-        from stylecli.recognition.matching import THRESHOLDS, compare, open_metric
+        from stylecli.recognition.matching import THRESHOLDS, compare_files, open_metric
 
         metric, _ = open_metric(encoder, Compute(device=device))
-        distances = compare(a, b, metric, size)
+        distances = compare_files(a, b, metric, size)
     limit = THRESHOLDS[by] if threshold is None else threshold
     distance = distances.style if by == "style" else distances.content
     same = distance <= limit

@@ -3,12 +3,10 @@
 import os
 import platform
 from pathlib import Path
-from typing import Annotated, Any, Final
-
-import typer
+from typing import Any, Final
 
 from stylecli._version import __version__
-from stylecli.cli.options import Json
+from stylecli.cli.options import Json, Quiet
 from stylecli.cli.output import print_json, print_line
 from stylecli.cli.progress import open_screen
 from stylecli.cli.weights import state_of
@@ -46,12 +44,7 @@ SIMD: Final = (
 VARIABLES: Final = ("TORCH_HOME", "XDG_CACHE_HOME", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
 
 
-def run_doctor(
-    json: Json = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print nothing but the findings.")
-    ] = False,
-) -> None:
+def run_doctor(json: Json = False, quiet: Quiet = False) -> None:
     """Print versions, machine, device and encoders: what a bug report needs."""
     with open_screen(quiet=quiet or json) as screen:
         screen.say("Loading PyTorch")
@@ -122,7 +115,7 @@ def device() -> dict[str, Any]:
 
 
 def encoders() -> dict[str, str]:
-    """State, place, source and licence of each encoder's weights; installed ones are verified."""
+    """State, place, source and license of each encoder's weights; installed ones are verified."""
     states = {}
     for row in weights_status():
         states[row.name] = f"{state_of(row)}, {row.file} ({row.spec.source}; {row.spec.license})"

@@ -18,6 +18,7 @@ from stylecli.cli.options import Json
 from stylecli.cli.output import print_json, print_line
 from stylecli.cli.progress import Screen, open_screen
 from stylecli.errors import OutputError, UsageError
+from stylecli.images.formats import check_local
 from stylecli.settings import MAX_SEED, Compute
 from stylecli.settings.validation import check_range
 
@@ -101,6 +102,7 @@ def _make(
 
     if output is None or output.suffix != SUFFIX:
         raise UsageError(f"say where to write the gallery: add -o GALLERY{SUFFIX}.")
+    check_local(output)
     if output.exists() and not force:
         raise OutputError(f"{output} exists already: add --force to replace it.")
     screen.say("Loading PyTorch")

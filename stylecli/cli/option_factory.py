@@ -1,4 +1,4 @@
-"""How an option is declared: a parameter for Typer, with its environment variable and panel."""
+"""How an option is declared: a parameter for Typer, with its panel."""
 
 import copy
 import inspect
@@ -12,8 +12,8 @@ from stylecli.settings import LAYER_FIELDS, NUMBER_FIELDS, Compute, Settings
 
 OBJECTIVE: Final = "Objective"
 SIZE: Final = "Size"
-STYLE: Final = "Style and colour"
-OPTIMIZER: Final = "Optimiser"
+STYLE: Final = "Style and color"
+OPTIMIZER: Final = "Optimizer"
 OUTPUT: Final = "Output"
 ENCODER: Final = "Encoder"
 DEVICE: Final = "Device"
@@ -35,16 +35,14 @@ def option(
     low: int | None = None,
     high: int | None = None,
 ) -> inspect.Parameter:
-    """One option as a parameter for Typer: `--name`, the short `flags`, `STYLECLI_NAME`."""
+    """One option as a parameter for Typer: `--name`, the short `flags`."""
     flag = f"--{name.replace('_', '-')}"
     paired = any(text.startswith(f"{flag}/") for text in flags)
     about = typer.Option(
         *(() if paired else (flag,)),
         *flags,
         help=text,
-        envvar=f"STYLECLI_{name.upper()}",
         rich_help_panel=panel,
-        show_envvar=False,  # said once, below the help: a line for each would double the page
         show_default=show_default,
         metavar=metavar,
         min=low,
@@ -83,13 +81,13 @@ def declared(name: str, panel: str, text: str, *flags: str, **extra: Any) -> Any
         f"--{name.replace('_', '-')}",
         *flags,
         help=text,
-        envvar=f"STYLECLI_{name.upper()}",
-        show_envvar=False,
         rich_help_panel=panel,
         **extra,
     )
 
 
-def switch(name: str, text: str, *flags: str) -> inspect.Parameter:
-    """An option without a value, off unless given."""
-    return option(name, bool, OUTPUT, text, *flags, default=False, show_default=False)
+def switch(name: str, annotation: Any) -> inspect.Parameter:
+    """An option that is declared for `Annotated`, as a parameter that is off unless given."""
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation
+    )

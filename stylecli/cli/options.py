@@ -8,8 +8,6 @@ import inspect
 from pathlib import Path
 from typing import Annotated, Final
 
-import typer
-
 from stylecli.cli.option_factory import (
     DEVICE,
     ENCODER,
@@ -20,6 +18,7 @@ from stylecli.cli.option_factory import (
     OUTPUT,
     SIZE,
     STYLE,
+    declared,
     field_option,
     option,
     switch,
@@ -27,17 +26,13 @@ from stylecli.cli.option_factory import (
 from stylecli.images.formats import OutputOptions
 from stylecli.settings import DEFAULT_STRENGTH, Compute, Settings
 
-Json = Annotated[
+# Also of commands that make no picture.
+Json = Annotated[bool, declared("json", OUTPUT, "Print the result as JSON on standard output.")]
+Quiet = Annotated[bool, declared("quiet", OUTPUT, "Print nothing but errors.", "-q")]
+Verbose = Annotated[
     bool,
-    typer.Option(
-        "--json",
-        envvar="STYLECLI_JSON",
-        show_envvar=False,
-        help="Print the result as JSON on standard output.",
-        rich_help_panel=OUTPUT,
-    ),
+    declared("verbose", OUTPUT, "Print more, and a traceback where something fails.", "-v"),
 ]
-
 
 _setting = functools.partial(field_option, Settings)
 _computing = functools.partial(field_option, Compute)
@@ -53,7 +48,7 @@ PARAMETERS: Final[tuple[inspect.Parameter, ...]] = (
     _setting("alpha", OBJECTIVE, "Weight of the content loss, instead of --strength."),
     _setting("beta", OBJECTIVE, "Weight of the style loss, instead of --strength."),
     _setting("tv", OBJECTIVE, "Weight of total variation: smooths everything."),
-    _setting("chroma_tv", OBJECTIVE, "Weight of total variation of colour alone."),
+    _setting("chroma_tv", OBJECTIVE, "Weight of total variation of color alone."),
     _setting("losses", OBJECTIVE, "Relative losses, or those of Gatys et al. to the letter."),
     _setting(
         "content_layers",
@@ -100,14 +95,14 @@ PARAMETERS: Final[tuple[inspect.Parameter, ...]] = (
     _setting(
         "color",
         STYLE,
-        "Whose colours: the style's; the content's under the style's brush (content); a style "
-        "recoloured before (match), or the result after (histogram).",
+        "Whose colors: the style's; the content's under the style's brush (content); a style "
+        "recolored before (match), or the result after (histogram).",
     ),
     option(
         "photo",
         bool,
         STYLE,
-        "A preset for photographs: start from the content, keep its shapes, take colours.",
+        "A preset for photographs: start from the content, keep its shapes, take colors.",
         default=False,
         show_default=False,
     ),
@@ -115,7 +110,7 @@ PARAMETERS: Final[tuple[inspect.Parameter, ...]] = (
         "mask",
         Path | None,
         STYLE,
-        "Regions of the content: white takes the style, black stays; or one colour each.",
+        "Regions of the content: white takes the style, black stays; or one color each.",
         metavar="PATH",
     ),
     option(
@@ -129,7 +124,7 @@ PARAMETERS: Final[tuple[inspect.Parameter, ...]] = (
     _setting("quality", OPTIMIZER, "How many iterations, in three steps."),
     _setting("iterations", OPTIMIZER, "Iterations over all scales, instead of --quality."),
     _setting("optimizer", OPTIMIZER, "L-BFGS converges better, Adam needs less memory."),
-    _setting("learning_rate", OPTIMIZER, "Step size.", show_default="the optimiser's"),
+    _setting("learning_rate", OPTIMIZER, "Step size.", show_default="the optimizer's"),
     _setting(
         "init",
         OPTIMIZER,
@@ -173,8 +168,8 @@ PARAMETERS: Final[tuple[inspect.Parameter, ...]] = (
         "--keep-alpha/--no-keep-alpha",
         default=OutputOptions().keep_alpha,
     ),
-    switch("json", "Print the result as JSON on standard output."),
-    switch("quiet", "Print nothing but errors.", "-q"),
+    switch("json", Json),
+    switch("quiet", Quiet),
     option(
         "config",
         Path | None,
@@ -189,7 +184,7 @@ PARAMETERS: Final[tuple[inspect.Parameter, ...]] = (
         "Settings from a picture made by this program.",
         metavar="PICTURE",
     ),
-    switch("verbose", "Print more, and a traceback where something fails.", "-v"),
+    switch("verbose", Verbose),
     _computing("device", DEVICE, "auto, cpu, cuda, cuda:N or mps.", metavar="NAME"),
     _computing("precision", DEVICE, "Precision of the encoder's arithmetic."),
     _computing(

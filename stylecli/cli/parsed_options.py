@@ -14,13 +14,14 @@ from typing import Any, Final
 
 import typer
 
+from stylecli.cli.environment import EXCLUDES
 from stylecli.cli.option_factory import as_axis
 from stylecli.cli.options import PARAMETERS
 from stylecli.errors import SettingsError
 from stylecli.images.formats import OutputOptions
 from stylecli.job import JobOptions, files_named_by
 from stylecli.messages import escaped
-from stylecli.settings import EXCLUDED_BY, LAYER_FIELDS, NUMBER_FIELDS, Compute, Settings
+from stylecli.settings import LAYER_FIELDS, NUMBER_FIELDS, Compute, Settings
 from stylecli.settings.parsing import parse_layers, parse_numbers
 from stylecli.settings.presets import PHOTO
 from stylecli.settings.toml_file import checked, read_settings
@@ -39,8 +40,6 @@ class ParsedOptions(JobOptions):
 
 
 _PLAIN: Final = ("json", "quiet", "verbose", "dry_run", "mask", "accept_damaged")
-# An option on the command line sets aside a file's values of the options it excludes.
-_EXCLUDES: Final = {**EXCLUDED_BY, "quality": ("iterations",)}
 
 
 def takes_options(function: Callable[..., int | None]) -> Callable[..., int | None]:
@@ -150,7 +149,7 @@ def _check_no_file(configured: Mapping[str, Any], path: Path, explicit: set[str]
 
 
 def _without(weaker: Mapping[str, Any], stronger: set[str]) -> dict[str, Any]:
-    excluded = stronger.union(*(_EXCLUDES.get(name, ()) for name in stronger))
+    excluded = stronger.union(*(EXCLUDES.get(name, ()) for name in stronger))
     return {name: value for name, value in weaker.items() if name not in excluded}
 
 

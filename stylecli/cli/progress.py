@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from stylecli.transfer.results import Preparation, Progress
 
 PLAIN_INTERVAL: Final = 10.0  # seconds between plain lines
+NARROWEST: Final = 20  # columns of a terminal that a bar can be drawn on
 _BAR: Final = "{desc} |{bar}| {percentage:3.0f}%{postfix}"
 _DOWNLOAD_BAR: Final = "{desc} |{bar}| {n_fmt} of {total_fmt}B, {remaining} left"
 
@@ -21,7 +22,8 @@ class Screen:
     """Messages and the progress bar of a running command.
 
     `say` is for steps that may take a while, `note` for what a user should know at the end,
-    `step` and `download` are the library's callbacks. With `quiet` all of them are silent.
+    `step` and `download` are the library's callbacks. With `quiet` all of them are silent, and
+    only `announce` is not: it tells what was asked for by an option of its own.
     """
 
     def __init__(
@@ -42,11 +44,14 @@ class Screen:
 
     def say(self, text: str) -> None:
         """One line, at once; what is no letter in a file's name is escaped."""
-        if self._quiet:
-            return
+        if not self._quiet:
+            self.announce(text)
+
+    def announce(self, text: str) -> None:
+        """One line, at once, with `quiet` as well."""
         self.close()
         with contextlib.suppress(OSError, ValueError):  # a closed stderr must not stop the work
-            print(escaped(text), file=self._stream, flush=True)
+            print(escaped(text), file=self._stream or sys.stderr, flush=True)
 
     def note(self, text: str) -> None:
         """A sentence the user should not miss."""
@@ -148,7 +153,7 @@ class Screen:
     def _new_bar(self, **options: Any) -> Any:
         from tqdm import tqdm
 
-        shape = {"dynamic_ncols": True} if _has_size(self._stream) else {"ncols": 80, "nrows": 24}
+        shape = {"dynamic_ncols": True} if _columns(self._stream) else {"ncols": 80, "nrows": 24}
         self._bar = tqdm(file=self._stream, leave=False, **shape, **options)
         return self._bar
 
@@ -164,16 +169,19 @@ def open_screen(*, quiet: bool = False) -> Iterator[Screen]:
 
 
 def is_lively(stream: TextIO) -> bool:
-    """Whether a bar can be redrawn in place."""
-    return stream.isatty() and os.environ.get("TERM", "") != "dumb"
+    """Whether a bar can be redrawn in place: on one line of a terminal that moves its cursor."""
+    columns = _columns(stream)
+    wide = columns is None or columns >= NARROWEST
+    return wide and stream.isatty() and os.environ.get("TERM", "") != "dumb"
 
 
-def _has_size(stream: TextIO) -> bool:
-    """Some terminals claim to have no columns and rows; tqdm would then draw nothing."""
+def _columns(stream: TextIO) -> int | None:
+    """The columns of a terminal; some claim to have none, and tqdm would then draw nothing."""
     try:
-        return min(os.get_terminal_size(stream.fileno())) > 0
+        columns, rows = os.get_terminal_size(stream.fileno())
     except (OSError, ValueError):
-        return False
+        return None
+    return columns if columns > 0 and rows > 0 else None
 
 
 def describe_scale(progress: "Progress | Preparation") -> str:

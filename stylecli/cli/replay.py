@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from stylecli.cli.options import Json
+from stylecli.cli.options import Json, Quiet, Verbose
 from stylecli.cli.output import print_json
 from stylecli.cli.progress import open_screen
-from stylecli.cli.run_options import Force, Quiet, Verbose
+from stylecli.cli.run_options import Force
 from stylecli.cli.stylize import as_dict, make, print_result
 
 

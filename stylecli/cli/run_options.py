@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
-import typer
-
 from stylecli.cli.option_factory import FILES, OUTPUT, RUN, declared
 from stylecli.cli.progress import Screen
 from stylecli.errors import UsageError
@@ -150,14 +148,8 @@ def open_callbacks(
             from stylecli.monitor.live_page import Watch as WatchPage
 
             page = stack.enter_context(WatchPage(watch_port))
-            screen.say(f"Watch it at {page.url}")
+            screen.announce(f"Watch it at {page.url}")
             callbacks.append(page)
         yield callbacks
     for close in closing:
         close()
-
-
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
-
-
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print more.")]

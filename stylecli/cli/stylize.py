@@ -29,6 +29,7 @@ from stylecli.cli.signals import stop_now, stop_when_safe
 from stylecli.errors import Halted, UsageError
 from stylecli.images.discovery import STREAM, path_of
 from stylecli.job import Job, files_named_by
+from stylecli.messages import escaped
 from stylecli.pipeline.preflight import check_job
 from stylecli.provenance.recipe import finite
 from stylecli.settings.toml_file import write_settings
@@ -50,8 +51,6 @@ Output = Annotated[
         "--output",
         "-o",
         metavar="OUT",
-        envvar="STYLECLI_OUTPUT",
-        show_envvar=False,
         help="Where to write: .png, .jpg, .webp, .tif or .avif; - is standard output (PNG).",
         rich_help_panel=OUTPUT,
         show_default=False,
@@ -91,6 +90,7 @@ def paint_picture(
         _print_plan(job, options)
         return
     with open_screen(quiet=options.quiet) as screen:
+        _note_blend(screen, job)
         screen.say("Loading PyTorch")
         opened = open_callbacks(
             screen,
@@ -109,6 +109,15 @@ def paint_picture(
         print_result(screen, done, verbose=options.verbose)
     if options.json:
         print_json(as_dict(done))
+
+
+def _note_blend(screen: Screen, job: Job) -> None:
+    """Say that several styles are blended, unless an option of blends shows that it is meant."""
+    if len(job.styles) > 1 and job.settings.style_weights is None and job.mask is None:
+        screen.note(
+            f"{escaped(job.content)} is painted in a blend of {len(job.styles)} styles; to paint "
+            "many pictures: stylize batch."
+        )
 
 
 def make(
@@ -144,11 +153,7 @@ def make(
             )
         except Halted as halted:
             stop_now(str(halted))
-    hint = hints.after(
-        max(done.result.image.shape),
-        done.smallest_style,
-        relative=job.settings.losses == "relative",
-    )
+    hint = hints.after(max(done.result.image.shape), done.smallest_style, job.settings)
     return done if hint is None else dataclasses.replace(done, notes=(*done.notes, hint))
 
 

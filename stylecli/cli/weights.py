@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from stylecli.cli.options import Json
+from stylecli.cli.environment import OptionsCommand
+from stylecli.cli.options import Json, Quiet
 from stylecli.cli.output import print_json, print_line
 from stylecli.cli.progress import open_screen
 from stylecli.encoder.cache import WeightsStatus, pull, verify, weights_path, weights_status
@@ -27,12 +28,11 @@ Names = Annotated[
         autocompletion=_complete_names,
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
 
-@weights_app.command("list")
+@weights_app.command("list", cls=OptionsCommand)
 def list_weights(json: Json = False) -> None:
-    """List the encoders: whether their weights are here, whose they are, their licence."""
+    """List the encoders: whether their weights are here, whose they are, their license."""
     rows = weights_status()
     if json:
         print_json([_as_dict(row) for row in rows])
@@ -43,7 +43,7 @@ def list_weights(json: Json = False) -> None:
         print_line(f"{'':<17} {spec.source}; {spec.license}")
 
 
-@weights_app.command("pull")
+@weights_app.command("pull", cls=OptionsCommand)
 def pull_weights(name: Name, quiet: Quiet = False) -> None:
     """Download an encoder's weights, unless they are here, and print where they are."""
     with open_screen(quiet=quiet) as screen:
@@ -51,7 +51,7 @@ def pull_weights(name: Name, quiet: Quiet = False) -> None:
     print_line(str(path))
 
 
-@weights_app.command("verify")
+@weights_app.command("verify", cls=OptionsCommand)
 def verify_weights(names: Names = None, quiet: Quiet = False) -> None:
     """Read weights through and compare their SHA-256 with the pinned one."""
     for name in names or [row.name for row in weights_status() if row.present]:
@@ -60,7 +60,7 @@ def verify_weights(names: Names = None, quiet: Quiet = False) -> None:
             print_line(f"{name}: {file} is intact")
 
 
-@weights_app.command("path")
+@weights_app.command("path", cls=OptionsCommand)
 def print_path(name: Name) -> None:
     """Print where an encoder's weights are, or belong."""
     print_line(str(weights_path(name)))

@@ -58,7 +58,8 @@ class Encoder(nn.Module):
                 frozen = nn.Parameter(weights[f"{index}.{part}"], requires_grad=False)
                 self.register_parameter(f"{name}_{part}", frozen)
         for name, values in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD)):
-            self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
+            buffer = torch.tensor(values, dtype=torch.float32).view(1, 3, 1, 1)
+            self.register_buffer(name, buffer, persistent=False)
         self.eval()
 
     @property

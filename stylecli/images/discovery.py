@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -29,9 +30,10 @@ def find_pictures(
 
     A folder stands for the pictures in it, with `recursive` also below it; a pattern that the
     shell left alone for the files it matches. A picture's subfolder is relative to the folder
-    that was named, `None` for a file. `on_note` is called with a sentence on what a folder holds
-    besides: pictures are told by their suffixes, since opening all of a folder of photographs
-    takes long. Raises `InputError` where a name stands for nothing.
+    that was named, `None` for a file. Folders and patterns are in natural order. `on_note` is
+    called with a sentence on what a folder holds besides: pictures are told by their suffixes,
+    since opening all of a folder of photographs takes long. Raises `InputError` where a name
+    stands for nothing.
     """
     pictures: dict[Path, tuple[Path, Path | None]] = {}
     for name in names:
@@ -53,7 +55,7 @@ def _expand(name: str, recursive: bool, on_note: OnNote) -> Found:
             on_note(f"{escaped(path)}: {note}")
         return [(file, file.parent.relative_to(path)) for file in listing.pictures]
     if not os.path.lexists(path) and glob.has_magic(name):
-        matches = sorted(glob.glob(name, recursive=True))
+        matches = sorted(glob.glob(name, recursive=True), key=natural_key)
         files = [Path(match) for match in matches if not os.path.isdir(match)]
         if not files:
             raise InputError(f"no file matches {escaped(name)}.")
@@ -73,9 +75,10 @@ class _Listing:
         self.linked: list[str] = []
         self.closed: list[str] = []
         for place, folders, files in os.walk(folder, onerror=self._closed):
-            folders[:] = sorted(name for name in folders if recursive and not name.startswith("."))
+            folders[:] = [name for name in folders if recursive and not name.startswith(".")]
+            folders.sort(key=natural_key)
             self.unfollowed += self._links(place, folders)
-            self._sort(place, sorted(files))
+            self._sort(place, sorted(files, key=natural_key))
 
     def _sort(self, place: str, files: Sequence[str]) -> None:
         suffixes = readable_suffixes()
@@ -121,6 +124,12 @@ class _Listing:
 def _listed(names: Sequence[str]) -> str:
     more = len(names) - _MOST_NAMES
     return escaped(", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else ""))
+
+
+def natural_key(name: str | Path) -> tuple[list[tuple[int, str]], str]:
+    """Sort key of natural order, folder by folder: numbers by their value, a2 before a10."""
+    parts = re.split(r"([0-9]+)", str(name).replace(os.sep, "\0"))
+    return [(int(part), "") if part[:1].isdigit() else (-1, part) for part in parts], str(name)
 
 
 def path_of(text: str) -> Path:

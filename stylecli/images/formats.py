@@ -3,10 +3,12 @@
 import functools
 import importlib
 import importlib.util
+import os
+import re
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from stylecli.errors import OutputError, SettingsError
 from stylecli.messages import did_you_mean, escaped
@@ -60,6 +62,9 @@ class OutputOptions:
             )
         if self.bits not in (8, 16):
             raise SettingsError(f"bits must be 8 or 16, got {self.bits!r}.")
+        keep_alpha: Any = self.keep_alpha  # of JSON it may be anything
+        if not isinstance(keep_alpha, bool):
+            raise SettingsError(f"keep_alpha must be true or false, got {keep_alpha!r}.")
 
 
 @functools.cache
@@ -79,8 +84,27 @@ def has_heif() -> bool:
     return importlib.util.find_spec("pillow_heif") is not None
 
 
+def is_address(path: Path) -> bool:
+    """Whether a path is an address such as s3://bucket/a.png, of which `Path` leaves one slash."""
+    return (
+        re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]+:", path.parts[0] if path.parts else "") is not None
+    )
+
+
+def check_local(path: Path) -> None:
+    """Raise `OutputError` for an address: a folder named `s3:` is not what was meant."""
+    if is_address(path):
+        raise OutputError(f"cannot write {escaped(path)}: this is an address; give a path here.")
+
+
 def check_output_suffix(path: Path) -> None:
-    """Raise `OutputError` when the suffix names no format that can be written here."""
+    """Raise `OutputError` for an address, a folder, and a suffix of no format written here."""
+    check_local(path)
+    if os.path.isdir(path):
+        example = escaped(path / "picture.png")
+        raise OutputError(
+            f"cannot write {escaped(path)}: it is a folder; name a picture in it: {example}."
+        )
     kind = format_of(path)
     if kind in _MODULES and find_spec(_MODULES[kind]) is None:
         raise OutputError(

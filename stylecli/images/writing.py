@@ -24,15 +24,16 @@ _JPEG_SEGMENT: Final = 65533  # bytes
 
 
 def write_picture(
-    target: Path | BinaryIO,
+    target: str | Path | BinaryIO,
     pixels: torch.Tensor,
     *,
     alpha: torch.Tensor | None = None,
     meta: Metadata | None = None,
     options: OutputOptions | None = None,
     recipe: str | None = None,
+    kind: str | None = None,
 ) -> tuple[str, ...]:
-    """Write a picture, in the format of the file's suffix, or as PNG to a stream.
+    """Write a picture, in the format `kind`, by default the suffix's, or PNG to a stream.
 
     `pixels` is (3, H, W) sRGB in [0, 1] (clamped), `alpha` (1, H, W) or `None`; JPEG has no
     alpha, so there the picture is laid on white. `meta` gives resolution and EXIF; `recipe` is
@@ -42,7 +43,7 @@ def write_picture(
     options = options or OutputOptions()
     meta = meta or Metadata()
     path = Path(target) if isinstance(target, str | Path) else None
-    kind = format_of(path) if path is not None else "PNG"
+    kind = kind or (format_of(path) if path is not None else "PNG")
     where = escaped(path) if path is not None else "standard output"
     # The optimiser's picture may be on another device than the alpha that came from a file.
     pixels = pixels.detach().to("cpu", torch.float32)
@@ -54,6 +55,8 @@ def write_picture(
     notes = [f"{kind} holds 8 bits a channel, not 16"] if bits != options.bits else []
     if kind in DEEP and bits < meta.bits:
         notes.append("written with 8 bits a channel, and the content has 16: --bits 16 keeps them")
+    if kind in DEEP and options.quality != OutputOptions().quality:
+        notes.append(f"{kind} is lossless: --jpeg-quality changes nothing")
     if alpha is not None and kind == "JPEG":
         if float(alpha.min()) < 1.0:
             notes.append("JPEG has no transparency: the picture was laid on white")

@@ -1,25 +1,164 @@
-"""`stylize` for pictures in memory: the library's entry for notebooks and scripts."""
+"""Style transfer of pictures in memory: the library's entry for notebooks, scripts and servers."""
 
+import functools
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
-import numpy
-import torch
-from PIL import Image
-
-from stylecli import encoder as encoders
-from stylecli import images, transfer
 from stylecli.encoder.vgg import Encoder
 from stylecli.errors import InputError
-from stylecli.job import NAMED_STARTS
-from stylecli.pipeline.out_of_memory import memory_guard
-from stylecli.pipeline.request_builder import compose, recolor
-from stylecli.settings import Compute, Precision, Settings
+from stylecli.images.formats import OutputOptions
+from stylecli.job import NAMED_STARTS, Job
+from stylecli.pipeline.request_builder import recolor
+from stylecli.pipeline.session import Session, recipe_of
+from stylecli.pipeline.sources import Source, SourceReader
+from stylecli.provenance.recipe import Recipe
+from stylecli.settings import (
+    Color,
+    Compute,
+    LossKind,
+    OptimizerName,
+    Padding,
+    Pooling,
+    Precision,
+    Quality,
+    Settings,
+)
+from stylecli.settings.parsing import LayerWeights
+from stylecli.transfer.compute.ambient_state import standard_state
 from stylecli.transfer.results import ProgressCallback, Result
 
-Source = str | Path | Image.Image | torch.Tensor | numpy.ndarray[Any, Any]
+
+class SettingsKeywords(TypedDict, total=False):
+    """Keywords for the fields of `Settings`, but those that a picture or an encoder stands for."""
+
+    strength: float | None
+    alpha: float | None
+    beta: float | None
+    tv: float
+    chroma_tv: float
+    losses: LossKind
+    content_layers: LayerWeights | str | None
+    style_layers: LayerWeights | str | None
+    octaves: int | None
+    pooling: Pooling
+    padding: Padding
+    size: int | None
+    quality: Quality
+    iterations: int | None
+    optimizer: OptimizerName
+    learning_rate: float | None
+    seed: int
+    style_weights: Sequence[float] | None
+    style_scale: Sequence[float] | None
+    style_size: int | None
+    color: Color
+
+
+class Stylizer:
+    """Style transfer with the encoder, style pictures and their Gram matrices kept between calls.
+
+    `encoder` is a name, a weights file, or an encoder loaded before; `None` the one that goes with
+    `quality`. `max_memory` is as `Compute` has it. May be called from several threads, which then
+    take turns. Raises `SettingsError`.
+    """
+
+    def __init__(
+        self,
+        encoder: str | Encoder | None = "compact",
+        *,
+        device: str = "auto",
+        precision: Precision = "auto",
+        max_memory: str | int | None = None,
+    ) -> None:
+        memory = None if max_memory is None else str(max_memory)
+        self.compute = Compute(device=device, precision=precision, max_memory=memory)
+        self._reader = SourceReader()
+        self._session = Session(reader=self._reader)
+        self._lock = threading.RLock()
+        self._encoder = encoder
+
+    def stylize(
+        self,
+        content: Source,
+        styles: Source | Sequence[Source],
+        settings: Settings | None = None,
+        *,
+        mask: Source | None = None,
+        style_masks: Sequence[Source] = (),
+        init: Source | None = None,
+        on_progress: ProgressCallback | None = None,
+        **keywords: Unpack[SettingsKeywords],
+    ) -> Result:
+        """Style transfer: `content` in the style of `styles`, by `settings` changed by keywords.
+
+        A picture is a path, bytes, a stream, a Pillow image, a tensor (3, H, W) or an array
+        (H, W, 3); tensors and arrays are sRGB, floating point in [0, 1] or uint8 in 0..255. `init`
+        is "random", "content" or a picture. The result holds the picture as `.image`, (3, H, W)
+        float32 in [0, 1], as `.to_pil()`, and writes it by `.save`.
+
+        Raises `SettingsError`, `UsageError`, `InputError`, `WeightsError` or `MemoryLimitError`.
+        """
+        listed = _listed(styles)
+        parts = {f"mask of style {n}": one for n, one in enumerate(style_masks, 1)}
+        sources = {
+            "content": content,
+            **{f"style {n}": style for n, style in enumerate(listed, 1)},
+            **({} if init is None else {"init": init}),
+            **({} if mask is None else {"mask": mask}),
+            **parts,
+        }
+        paths = {name: _path(source, name) for name, source in sources.items()}
+        with self._lock, standard_state():
+            job = Job(
+                content=paths["content"],
+                styles=tuple(paths[f"style {n}"] for n in range(1, len(listed) + 1)),
+                mask=paths.get("mask"),
+                style_masks=tuple(paths[name] for name in parts),
+                output=Path("picture.png"),
+                settings=self._settings(settings, init, dict(keywords)),
+                compute=self.compute,
+            )
+            self._reader.sources = {
+                path: sources[name] for name, path in paths.items() if path == Path(name)
+            }
+            try:
+                return self._make(job, on_progress)
+            finally:
+                self._reader.sources = {}
+
+    def _make(self, job: Job, on_progress: ProgressCallback | None) -> Result:
+        prepared = self._session.prepare(job)
+        inputs = prepared.inputs
+        (result,) = self._session.make([prepared], on_progress=on_progress)
+        recipe = recipe_of(job, inputs, result)
+        return replace(
+            result,
+            image=recolor(job.settings, result.image, inputs.content.pixels),
+            notes=(*inputs.notes, *result.notes),
+            meta=inputs.content.meta,
+            recipe=functools.partial(_recipe_text, recipe),
+        )
+
+    def _settings(
+        self, settings: Settings | None, init: Source | None, keywords: dict[str, Any]
+    ) -> Settings:
+        """The settings of a call, with the encoder's own where one was given."""
+        base = settings or Settings()
+        values = {**base.set_aside(keywords).to_dict(), **keywords}
+        if init is not None:
+            named = isinstance(init, str | Path)
+            values["init"] = str(init) if named else "init"
+        encoder = self._encoder
+        if isinstance(encoder, Encoder):
+            self._session.use(encoder)
+            own = {"pooling": encoder.pooling, "padding": encoder.padding}
+            values |= {"encoder": encoder.spec.name, **own}
+        elif encoder is not None:
+            values["encoder"] = encoder
+        return Settings.from_dict(values)
 
 
 def stylize(
@@ -27,90 +166,42 @@ def stylize(
     style: Source | Sequence[Source],
     *,
     encoder: str | Encoder | None = None,
+    mask: Source | None = None,
+    style_masks: Sequence[Source] = (),
     init: Source = "random",
     device: str = "auto",
     precision: Precision = "auto",
+    max_memory: str | int | None = None,
     on_progress: ProgressCallback | None = None,
-    **settings: Any,
+    **settings: Unpack[SettingsKeywords],
 ) -> Result:
-    """Paint `content` in the style of `style`; further keywords are those of `Settings`.
-
-    A picture is a path, a Pillow image, a tensor (3, H, W) or an array (H, W, 3); tensors and
-    arrays are sRGB, floating point in [0, 1] or uint8 in 0..255. `init` is "random", "content"
-    or a picture. `encoder` is a name, a weights file, or an encoder loaded before; without it the
-    one that goes with `quality`. The result holds the picture as `.image`, (3, H, W) float32 in
-    [0, 1], and as `.to_pil()`.
-
-    Raises `SettingsError`, `InputError`, `WeightsError` or `MemoryLimitError`.
-    """
-    named = isinstance(init, str) and init in NAMED_STARTS
-    named_encoder = encoder.spec.name if isinstance(encoder, Encoder) else encoder
-    recipe = Settings.from_dict(
-        {
-            **settings,
-            **({} if named_encoder is None else {"encoder": named_encoder}),
-            "init": str(init) if isinstance(init, str | Path) else "image",
-        }
+    """Style transfer of one picture: see `Stylizer`, which is faster for more than one."""
+    once = Stylizer(encoder, device=device, precision=precision, max_memory=max_memory)
+    return once.stylize(
+        content,
+        style,
+        mask=mask,
+        style_masks=style_masks,
+        init=init,
+        on_progress=on_progress,
+        **settings,
     )
-    compute = Compute(device=device, precision=precision)
-    pixels = pixels_of(content, "content")
-    styles = [pixels_of(source, "style") for source in _listed(style)]
-    start = None if named else pixels_of(init, "init")
-    if not isinstance(encoder, Encoder):
-        encoder = encoders.load_encoder(
-            recipe.encoder_name, pooling=recipe.pooling, padding=recipe.padding
-        )
-    else:
-        recipe = replace(recipe, pooling=encoder.pooling, padding=encoder.padding)
-    with memory_guard(pixels.shape, recipe):
-        (result,) = transfer.stylize_together(
-            [compose(recipe, pixels, styles, start)],
-            compute=compute,
-            encoder=encoder,
-            on_progress=on_progress,
-        )
-    return replace(result, image=recolor(recipe, result.image, pixels))
 
 
-def pixels_of(source: Source, name: str) -> torch.Tensor:
-    """Any kind of picture as (3, H, W) float32 in [0, 1]; raises `InputError`.
-
-    Values outside [0, 1] are refused rather than clipped: they hint at another range.
-    """
-    if isinstance(source, str | Path):
-        return images.read_picture(Path(source)).pixels
-    if isinstance(source, Image.Image):
-        return images.picture_from_pil(source).pixels
-    if isinstance(source, numpy.ndarray):
-        source = torch.from_numpy(numpy.ascontiguousarray(source))
-        source = source.permute(2, 0, 1) if source.ndim == 3 else source
-    if not isinstance(source, torch.Tensor):
-        raise InputError(
-            f"{name} must be a path, a Pillow image, a tensor or an array, "
-            f"got {type(source).__name__}."
-        )
-    return _checked(source, name)
+def _recipe_text(recipe: Recipe, options: OutputOptions) -> str:
+    """The recipe as a file with these options holds it."""
+    return replace(recipe, output=options).to_json()
 
 
-def _checked(tensor: torch.Tensor, name: str) -> torch.Tensor:
-    if tensor.ndim != 3 or tensor.shape[0] != 3 or 0 in tensor.shape:
-        raise InputError(
-            f"{name} must be a tensor (3, H, W) or an array (H, W, 3), "
-            f"got a tensor of shape {tuple(tensor.shape)}."
-        )
-    if tensor.dtype == torch.uint8:
-        return tensor.detach().cpu().float() / 255
-    if not tensor.is_floating_point():
-        raise InputError(f"{name} must be floating point or uint8, got {tensor.dtype}.")
-    pixels = tensor.detach().cpu().float()
-    if not (pixels.isfinite().all() and pixels.amin() >= 0 and pixels.amax() <= 1):
-        raise InputError(f"{name} must lie in [0, 1]: scale it first, or give uint8 in 0..255.")
-    return pixels
+def _path(source: Source, name: str) -> Path:
+    """The path of a source that is one, else its name."""
+    named = name == "init" and isinstance(source, str) and source in NAMED_STARTS
+    return Path(source) if isinstance(source, str | Path) and not named else Path(name)
 
 
-def _listed(style: Source | Sequence[Source]) -> Sequence[Source]:
-    if isinstance(style, list | tuple):
-        if not style:
+def _listed(styles: Source | Sequence[Source]) -> Sequence[Source]:
+    if isinstance(styles, list | tuple):
+        if not styles:
             raise InputError("style is empty: give at least one picture.")
-        return style
-    return [style]  # type: ignore[list-item]  # mypy keeps Sequence[Source] here
+        return styles
+    return [styles]  # type: ignore[list-item]  # mypy keeps Sequence[Source] here

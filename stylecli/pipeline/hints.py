@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from stylecli.settings import Settings
 from stylecli.transfer.results import Progress
 
 # Thresholds from runs of five photos with four paintings, whose losses end between 0.3 and 0.5
@@ -32,23 +33,26 @@ class Hints:
         self.styles.append(progress.losses.style)
         self.contents.append(progress.losses.content)
 
-    def after(self, output: int, style: int, *, relative: bool) -> str | None:
+    def after(self, output: int, style: int, settings: Settings) -> str | None:
         """One sentence, given the long sides of the output and of the smallest style picture.
 
-        What is said of losses holds for `relative` ones alone.
+        What is said of losses holds for relative ones alone, and not of one whose weight is 0.
         """
         if output >= SMALL_STYLE * style:
             return (
                 f"the style picture is {output / style:.0f} times smaller than the output: its "
                 "strokes will look coarse; use a larger one, or a smaller --size."
             )
-        if not relative or not self.styles:
+        if settings.losses != "relative" or not self.styles:
             return None
-        if self.contents[-1] > LOST_CONTENT:
-            return "little of the content is left: try a smaller --strength."
-        if self.styles[-1] > LOST_STYLE:
-            return "little of the style has arrived: try a larger --strength or more --iterations."
-        if self._falling():
+        alpha, beta = settings.loss_weights()
+        knob = "--strength" if settings.alpha is None and settings.beta is None else "--beta"
+        if alpha and self.contents[-1] > LOST_CONTENT:
+            return f"little of the content is left: try a smaller {knob}."
+        if beta and self.styles[-1] > LOST_STYLE:
+            stronger = f"a larger {knob} or " if alpha else ""
+            return f"little of the style has arrived: try {stronger}more --iterations."
+        if beta and self._falling():
             return f"the style loss is still falling: try --iterations {2 * self.iterations}."
         return None
 

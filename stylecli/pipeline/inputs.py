@@ -39,25 +39,27 @@ class Reader:
     """Reads pictures, with a bounded cache of styles, which many jobs share."""
 
     def __init__(self) -> None:
-        self._styles: BoundedCache[tuple[object, ...], Picture] = BoundedCache(
+        self.styles: BoundedCache[tuple[object, ...], Picture] = BoundedCache(
             REMEMBERED, lambda picture: 12 * picture.width * picture.height
         )
 
     def read(self, job: Job) -> Inputs:
         """Everything the job names. Raises `InputError`."""
         accept = job.accept_damaged
-        content = _read(job.content, accept)
+        content = self.read_one(job.content, accept)
         shape = content.height, content.width
         size = output_size(shape, job.settings)
         scales = style_scales(job.settings, shape, len(job.styles))
         content = _reduced(content, size)
         styles = tuple(
-            self._style(path, max(size), scale, accept)
+            self.read_style(path, max(size), scale, accept)
             for path, scale in zip(job.styles, scales, strict=True)
         )
-        init = None if job.init_path is None else _reduced(_read(job.init_path, accept), size)
-        mask = None if job.mask is None else _read(job.mask, accept)
-        style_masks = tuple(_read(mask, accept) for mask in job.style_masks)
+        init = (
+            None if job.init_path is None else _reduced(self.read_one(job.init_path, accept), size)
+        )
+        mask = None if job.mask is None else self.read_one(job.mask, accept)
+        style_masks = tuple(self.read_one(mask, accept) for mask in job.style_masks)
         named = [(job.content, content), *zip(job.styles, styles, strict=True)]
         named += [(job.init_path, init)] if job.init_path and init else []
         named += [(job.mask, mask)] if job.mask and mask else []
@@ -74,11 +76,16 @@ class Reader:
             tuple(dict.fromkeys(notes)),
         )
 
-    def _style(self, path: Path, side: int, scale: float, accept_damaged: bool) -> Picture:
+    def read_one(self, path: Path, accept_damaged: bool) -> Picture:
+        """A picture from its file or standard input. Raises `InputError`."""
+        source, name = (sys.stdin.buffer, name_of(path)) if path == STREAM else (path, None)
+        return images.read_picture(source, name=name, accept_damaged=accept_damaged)
+
+    def read_style(self, path: Path, side: int, scale: float, accept_damaged: bool) -> Picture:
         """A style to be looked at beside a picture of a long side; distances are at scale 1."""
 
         def read() -> Picture:
-            picture = _read(path, accept_damaged)
+            picture = self.read_one(path, accept_damaged)
             long_side = max(1, round(side * max(1.0, scale)))
             return _reduced(picture, fit((picture.height, picture.width), long_side))
 
@@ -87,9 +94,9 @@ class Reader:
         try:
             status = path.stat()
         except OSError:
-            return _read(path, accept_damaged)  # raises the error
+            return self.read_one(path, accept_damaged)  # raises the error
         key = path, status.st_mtime_ns, status.st_size, side, scale, accept_damaged
-        return self._styles.get_or_make(key, read)
+        return self.styles.get_or_make(key, read)
 
 
 def _reduced(picture: Picture, size: Size) -> Picture:
@@ -103,8 +110,3 @@ def _reduced(picture: Picture, size: Size) -> Picture:
 def name_of(path: Path) -> str:
     """A picture's name for messages."""
     return "standard input" if path == STREAM else path.name
-
-
-def _read(path: Path, accept_damaged: bool) -> Picture:
-    source, name = (sys.stdin.buffer, name_of(path)) if path == STREAM else (path, None)
-    return images.read_picture(source, name=name, accept_damaged=accept_damaged)

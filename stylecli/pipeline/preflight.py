@@ -1,5 +1,6 @@
 """Preflight: checks that need no torch, so that a job bound to fail does so at once."""
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Iterable
@@ -9,7 +10,7 @@ from stylecli.encoder.registry import content_layers, get_spec, is_path, style_l
 from stylecli.errors import InputError, OutputError
 from stylecli.file_names import system_fault
 from stylecli.images.discovery import STREAM
-from stylecli.images.formats import check_output_suffix
+from stylecli.images.formats import check_local, check_output_suffix, is_address
 from stylecli.job import Job
 from stylecli.messages import escaped, reason
 from stylecli.settings import Settings
@@ -38,6 +39,7 @@ def check_beside(job: Job, paths: Iterable[Path], *, force: bool = False) -> Non
     seen = {job.output.absolute()}
     for path in paths:
         name = escaped(path)
+        check_local(path)
         if path.absolute() in seen:
             raise OutputError(f"{name} would be written twice: give it another name.")
         seen.add(path.absolute())
@@ -45,7 +47,7 @@ def check_beside(job: Job, paths: Iterable[Path], *, force: bool = False) -> Non
         try:
             if any(_same_file(path, other) for other in job.input_files):
                 raise OutputError(f"{name} is also an input: give it another name.")
-            used = any(path.iterdir()) if path.is_dir() else path.exists()
+            used = any(path.iterdir()) if path.is_dir() else os.path.lexists(path)
             if used and not force:
                 raise OutputError(f"{name} exists already: add --force to replace it.")
             _check_folder(path.parent, name)
@@ -54,8 +56,15 @@ def check_beside(job: Job, paths: Iterable[Path], *, force: bool = False) -> Non
 
 
 def follow_link(output: Path) -> Path:
-    """The file to replace: a link's target, so that the link stays a link."""
-    return output.resolve() if output.is_symlink() else output
+    """The file to replace: a link's target, so that the link stays a link.
+
+    Raises `OSError` for links that lead in a circle.
+    """
+    if not output.is_symlink():
+        return output
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        output.stat()
+    return Path(os.path.realpath(output))
 
 
 def _check_names(settings: Settings) -> None:
@@ -72,7 +81,10 @@ def _check_input(path: Path) -> None:
             raise InputError(f"cannot read {escaped(path)}: it is a folder, not a picture.")
         path.stat()
     except FileNotFoundError as error:
-        raise InputError(f"cannot read {escaped(path)}: there is no such file.") from error
+        why = (
+            "this is an address; download it first" if is_address(path) else "there is no such file"
+        )
+        raise InputError(f"cannot read {escaped(path)}: {why}.") from error
     except OSError as error:
         raise InputError(f"cannot read {escaped(path)}: {reason(error)}.") from error
     except ValueError as error:  # a NUL in the path
@@ -116,7 +128,7 @@ def _same_file(target: Path, path: Path) -> bool:
 def _check_folder(folder: Path, name: str) -> None:
     """A folder that is missing will be created, so the nearest one that exists must allow it."""
     nearest = folder
-    while not nearest.exists() and nearest != nearest.parent:
+    while not os.path.lexists(nearest) and nearest != nearest.parent:
         nearest = nearest.parent
     if not nearest.is_dir():
         raise OutputError(f"cannot write {name}: {escaped(nearest)} is not a folder.")

@@ -14,6 +14,7 @@ from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.errors import OutputError, is_out_of_memory
 from stylecli.file_names import spare_name
 from stylecli.images.discovery import STREAM
+from stylecli.images.formats import format_of
 from stylecli.images.picture import Picture
 from stylecli.job import Job
 from stylecli.messages import reason
@@ -67,10 +68,11 @@ class Session:
         *,
         on_message: MessageCallback | None = None,
         on_download: DownloadCallback | None = None,
+        reader: Reader | None = None,
     ) -> None:
         self.say = on_message or _ignore
         self.on_download = on_download
-        self.reader = Reader()
+        self.reader = reader or Reader()
         self.digests = Digests()
         self.meter = Meter()
         self._encoders: dict[tuple[str, str, str], encoders.Encoder] = {}
@@ -104,6 +106,10 @@ class Session:
                 on_message=self.say,
             )
         return self._encoders[key]
+
+    def use(self, encoder: encoders.Encoder) -> None:
+        """Take an encoder that is loaded already for jobs that name it."""
+        self._encoders[encoder.spec.name, encoder.pooling, encoder.padding] = encoder
 
     def make(
         self,
@@ -192,11 +198,12 @@ def _write(job: Job, content: Picture, pixels: torch.Tensor, recipe: Recipe) -> 
     """Write a picture; returns notes on what the format could not hold."""
     stream = sys.stdout.buffer if job.output == STREAM else None
     alpha = _alpha_for(content, pixels) if job.output_options.keep_alpha else None
+    kind = None if stream else format_of(job.output)  # a link's own suffix counts
 
     def write_to(target: Path | BinaryIO) -> tuple[str, ...]:
         options, text = job.output_options, recipe.to_json()
         return images.write_picture(
-            target, pixels, alpha=alpha, meta=content.meta, options=options, recipe=text
+            target, pixels, alpha=alpha, meta=content.meta, options=options, recipe=text, kind=kind
         )
 
     if stream is not None:

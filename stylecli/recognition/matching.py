@@ -12,6 +12,7 @@ from stylecli import encoder as encoders
 from stylecli.errors import InputError, UsageError
 from stylecli.images import read_picture
 from stylecli.images.discovery import OnNote, find_pictures, ignore_note
+from stylecli.images.picture import Picture
 from stylecli.messages import escaped
 from stylecli.recognition.embedding import fit_embedding
 from stylecli.recognition.gallery import SUFFIX, Gallery, Match, load_gallery
@@ -32,7 +33,7 @@ FEWEST: Final = 4  # styles to train with: some of them are held out
 # for style crops of one painting and of two, for content photos with their results and with
 # those of other photos.
 THRESHOLDS: Final = {"style": 0.59, "content": 0.97}
-Labelled = list[tuple[Path, str]]
+Labeled = list[tuple[Path, str]]
 
 
 def open_metric(name: str, compute: Compute) -> tuple[PerceptualMetric, encoders.Encoder]:
@@ -45,12 +46,14 @@ def open_metric(name: str, compute: Compute) -> tuple[PerceptualMetric, encoders
     return PerceptualMetric(encoder, resolve_device(compute.device)), encoder
 
 
-def compare(a: Path, b: Path, metric: PerceptualMetric, long_side: int = LONG_SIDE) -> Distances:
+def compare_files(
+    a: Path, b: Path, metric: PerceptualMetric, long_side: int = LONG_SIDE
+) -> Distances:
     """Perceptual distances of two pictures. Raises `InputError`."""
     return metric.distances(read_picture(a).pixels, read_picture(b).pixels, long_side)
 
 
-def pictures_in(gallery: Path, on_note: OnNote = ignore_note) -> Labelled:
+def pictures_in(gallery: Path, on_note: OnNote = ignore_note) -> Labeled:
     """The pictures of a folder with the names of their styles.
 
     A picture in the folder is a style of its own, a folder in it a style with several pictures.
@@ -66,7 +69,7 @@ def pictures_in(gallery: Path, on_note: OnNote = ignore_note) -> Labelled:
 
 
 def build_gallery(
-    pictures: Labelled,
+    pictures: Labeled,
     metric: PerceptualMetric,
     encoder: encoders.Encoder,
     on_fraction: OnFraction,
@@ -90,7 +93,7 @@ def build_gallery(
 
 
 def train_gallery(
-    pictures: Labelled,
+    pictures: Labeled,
     metric: PerceptualMetric,
     encoder: encoders.Encoder,
     on_fraction: OnFraction,
@@ -180,7 +183,7 @@ def held_out(samples: Samples, *, seed: int) -> dict[str, Verification]:
 
 
 def match_picture(
-    picture: Path,
+    picture: Path | Picture,
     gallery: Path,
     metric: PerceptualMetric,
     encoder: encoders.Encoder,
@@ -200,7 +203,8 @@ def match_picture(
     else:
         pictures = pictures_in(gallery, on_note)
         known = build_gallery(pictures, metric, encoder, lambda _: None, on_note)
-    code = metric.code(read_picture(picture).pixels)
+    picture = picture if isinstance(picture, Picture) else read_picture(picture)
+    code = metric.code(picture.pixels)
     if code.shape[0] != known.codes.shape[1]:
         raise InputError(
             f"the codes in {escaped(gallery)} do not fit this encoder: build it again."

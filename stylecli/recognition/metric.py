@@ -145,7 +145,8 @@ def style_descriptor(grams: Grams) -> torch.Tensor:
     parts = []
     for layer in grams.values():
         rows, columns = torch.triu_indices(*layer.shape, device=layer.device)
-        upper = layer[rows, columns] * torch.where(rows == columns, 1.0, 2.0**0.5)
+        doubled = torch.where(rows == columns, 1.0, 2.0**0.5).to(layer.dtype)
+        upper = layer[rows, columns] * doubled
         rooted = upper.sign() * upper.abs().sqrt()
         parts.append(rooted / rooted.norm().clamp_min(1e-12))
     code: torch.Tensor = torch.cat(parts) / len(parts) ** 0.5

@@ -20,7 +20,13 @@ from stylecli.settings.parsing import (
     format_layers,
     parse_layers,
 )
-from stylecli.settings.validation import check_choice, check_integer, check_range, check_text
+from stylecli.settings.validation import (
+    check_choice,
+    check_integer,
+    check_range,
+    check_text,
+    plain_number,
+)
 
 LossKind = Literal["relative", "gatys"]
 Pooling = Literal["max", "average"]
@@ -53,7 +59,7 @@ GATYS_RATIO: Final = 1e7
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The recipe of a picture: objective, size and optimisation.
+    """The recipe of a picture: objective, size and optimization.
 
     `encoder` is a name or a weights file; `None` the one that goes with `quality`.
     `strength` in [0, 1] stands for `alpha` and `beta`, and excludes them. Layers are
@@ -63,7 +69,7 @@ class Settings:
     then the same at every size. `iterations` counts over all scales.
     `style_weights` are the shares of several styles, in any unit; `style_scale` the size of
     their strokes, one for all or one each; `style_size` the long side in pixels at which styles
-    are looked at, instead of the output's. `color` says whose colours the picture has.
+    are looked at, instead of the output's. `color` says whose colors the picture has.
 
     Raises `SettingsError` for values out of range.
     """
@@ -93,6 +99,8 @@ class Settings:
     color: Color = "style"
 
     def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            object.__setattr__(self, field.name, _plain(getattr(self, field.name)))
         if self.strength is not None and (self.alpha is not None or self.beta is not None):
             raise SettingsError(
                 "strength cannot be combined with alpha or beta: it stands for both; "
@@ -119,7 +127,7 @@ class Settings:
             if getattr(self, field.name) is None and field.default is not None:
                 raise SettingsError(f"{field.name} needs a value.")
         if self.loss_weights() == (0.0, 0.0):
-            raise SettingsError("alpha and beta are both 0: there is nothing to optimise.")
+            raise SettingsError("alpha and beta are both 0: there is nothing to optimize.")
 
     @property
     def encoder_name(self) -> str:
@@ -247,6 +255,11 @@ _CHOICES: Final = {
     "optimizer": OptimizerName,
     "color": Color,
 }
+
+
+def _plain(value: Any) -> Any:
+    """A value with Python's own numbers, those of layers and styles included."""
+    return tuple(map(_plain, value)) if isinstance(value, tuple) else plain_number(value)
 
 
 def _check_numbers(name: str, values: Any, low: float, high: float) -> None:

@@ -1,5 +1,6 @@
 """Parsing and formatting of settings: layers with weights, numbers, and any value as text."""
 
+import codecs
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
@@ -12,6 +13,17 @@ MAX_LAYERS: Final = 64  # VGG-19 has 43
 LONGEST_NAME: Final = 64  # characters of a layer's name
 MAX_NUMBERS: Final = 1000  # one for each style
 LayerWeights = tuple[tuple[str, float], ...]
+
+
+def decode_text(data: bytes, errors: str = "strict") -> str:
+    """Text from a file: UTF-8, or what a byte order mark says, without the mark.
+
+    Windows PowerShell redirects into UTF-16. Raises `UnicodeDecodeError`.
+    """
+    for mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        if data.startswith(mark):
+            return data.decode("utf-16", "replace" if errors == "surrogateescape" else errors)
+    return data.decode("utf-8-sig", errors)
 
 
 def parse_layers(text: str) -> LayerWeights:

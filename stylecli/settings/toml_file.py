@@ -12,6 +12,7 @@ from stylecli.errors import InputError, OutputError, SettingsError
 from stylecli.messages import escaped, reason
 from stylecli.quoting import toml_value
 from stylecli.settings import Settings
+from stylecli.settings.parsing import decode_text
 
 MAX_BYTES: Final = 2**16
 _MARKS: Final = re.compile(r"[=,\[\]{}\n#]")
@@ -47,7 +48,7 @@ def read_settings(path: Path) -> Mapping[str, Any]:
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise ValueError("it is too long for settings")
-        values = tomllib.loads(_flat(data.decode("utf-8")))
+        values = tomllib.loads(_flat(decode_text(data)))
     except OSError as error:
         raise InputError(f"cannot read {escaped(path)}: {reason(error)}.") from error
     except (ValueError, RecursionError) as error:

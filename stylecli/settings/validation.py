@@ -1,11 +1,21 @@
 """Checks of values from outside, each with a sentence that names the value and its range."""
 
+import numbers
 from typing import Any, Final
 
 from stylecli.errors import SettingsError
 from stylecli.messages import did_you_mean, short_repr
 
 LONGEST_PATH: Final = 4096  # characters, as most systems have it
+
+
+def plain_number(value: Any) -> Any:
+    """A number of numpy's or another library's as Python's own; anything else as it is."""
+    if isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    return float(value) if isinstance(value, numbers.Real) else value
 
 
 def check_range(name: str, value: Any, low: float, high: float) -> None:

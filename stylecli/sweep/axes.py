@@ -47,6 +47,14 @@ def parse_axis(name: str, text: str) -> Axis:
     return Axis(name, values)
 
 
+def spread(axis: Axis, styles: int) -> Axis:
+    """The axis where `--style-scale 0.5,1,2` has more numbers than styles: each is a value."""
+    if axis.name != "style_scale" or all(len(value) in (1, styles) for value in axis.values):
+        return axis
+    numbers = dict.fromkeys((number,) for value in axis.values for number in value)
+    return Axis(axis.name, tuple(numbers))
+
+
 def label_of(value: Any) -> str:
     """A setting's value in few words."""
     if isinstance(value, str) and ("/" in value or "\\" in value):

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from stylecli.batch.output_names import cleaned
 from stylecli.errors import UsageError
+from stylecli.images.formats import check_local
 from stylecli.job import Job, JobOptions
 from stylecli.settings import Settings
 from stylecli.settings.parsing import text_of
-from stylecli.sweep.axes import Axis, cells_of, label_of
+from stylecli.sweep.axes import Axis, cells_of, label_of, spread
 
 MOST_CELLS: Final = 5000
 _LONGEST: Final = 40  # characters of one value in a name
@@ -69,11 +70,13 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
     The longest axis goes across. Raises `UsageError` or `SettingsError`, the latter for a
     combination that makes no sense.
     """
-    count = math.prod(len(axis.values) for axis in request.axes)
+    check_local(request.folder)
+    axes = [spread(axis, len(request.styles)) for axis in request.axes]
+    count = math.prod(len(axis.values) for axis in axes)
     if count > MOST_CELLS:
         raise UsageError(f"the sweep has {count} cells: it takes at most {MOST_CELLS}.")
-    many = [axis for axis in request.axes if len(axis.values) > 1]
-    fixed = {axis.name: axis.values[0] for axis in request.axes if len(axis.values) == 1}
+    many = [axis for axis in axes if len(axis.values) > 1]
+    fixed = {axis.name: axis.values[0] for axis in axes if len(axis.values) == 1}
     across = max(many, key=lambda axis: len(axis.values), default=None)
     down = tuple(axis for axis in many if axis is not across)
     wide = [across] if across else []

@@ -180,7 +180,7 @@ def _start_of(request: Request, size: Size) -> torch.Tensor:
     if settings.init != "random":
         raise InputError(f"init {settings.init!r} names a picture, but none was given.")
     generator = torch.Generator().manual_seed(settings.seed)  # the CPU's: same on all devices
-    noise = torch.randn((1, 3, *size), generator=generator)
+    noise = torch.randn((1, 3, *size), generator=generator, dtype=torch.float32)
     return (0.5 + NOISE * noise).clamp_(0.0, 1.0).to(device)
 
 

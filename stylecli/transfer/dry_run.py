@@ -8,6 +8,7 @@ import torch
 from stylecli.encoder import Encoder
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.coarse_to_fine import make_optimizer
+from stylecli.transfer.compute.ambient_state import standard_state
 from stylecli.transfer.compute.device import precision_name
 from stylecli.transfer.memory_plan import HISTORY, ScalePlan
 from stylecli.transfer.objective.targets import Targets
@@ -43,6 +44,7 @@ class RunPlan:
     scales: tuple[PlannedScale, ...]
 
 
+@standard_state()
 def plan_run(request: Request, compute: Compute, encoder: Encoder) -> RunPlan:
     """The plan for a request; measures one small iteration.
 
@@ -80,7 +82,9 @@ def _planned(
 def _seconds_per_pixel(targets: Targets, settings: Settings) -> float:
     """Seconds of an iteration for each pixel, measured at a small size after a warm-up."""
     generator = torch.Generator().manual_seed(0)
-    image = torch.rand((1, 3, *PROBE), generator=generator).to(targets.extractor.device)
+    image = torch.rand((1, 3, *PROBE), generator=generator, dtype=torch.float32).to(
+        targets.extractor.device
+    )
     request = Request(image[0], [Style(image[0])], settings)
     objective = targets.objective([request], PROBE)
     optimizer = make_optimizer(settings, HISTORY)

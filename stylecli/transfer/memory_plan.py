@@ -239,7 +239,7 @@ def _advice(
     side = largest_side(extractor, size, tile, limit, inputs)
     if side:
         return f"use --size {side} or"
-    if largest_side(extractor, size, tile, limit - inputs.kept_bytes):
+    if largest_side(extractor, size, tile, limit):
         kept = readable(inputs.kept_bytes)
         return f"the pictures take {kept} as they are; give fewer or smaller ones, or allow"
     return "no size fits, so allow"

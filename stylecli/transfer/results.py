@@ -1,5 +1,7 @@
 """Progress reports of a run, and its result."""
 
+import io
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +9,10 @@ from typing import Any
 import torch
 
 from stylecli import images
+from stylecli.errors import OutputError
+from stylecli.images.formats import OutputOptions
+from stylecli.images.picture import Metadata
+from stylecli.messages import escaped
 from stylecli.settings import Settings
 
 
@@ -76,6 +82,7 @@ class Result:
     `pyramid` holds content and style loss of the picture at full, half and quarter size,
     measured with the relative losses whatever the run was optimized for.
     `notes` are plain sentences a user should see, such as a recovery from divergence.
+    `meta` and `recipe` go into its file, where there are any.
     """
 
     image: torch.Tensor
@@ -88,7 +95,35 @@ class Result:
     iterations: int
     seconds: float
     notes: tuple[str, ...] = ()
+    meta: Metadata | None = None
+    recipe: Callable[[OutputOptions], str] | None = None
 
     def to_pil(self) -> Any:
         """The picture as an 8-bit RGB Pillow image."""
         return images.to_pil(self.image)
+
+    def save(
+        self, path: str | os.PathLike[str], *, force: bool = False, **options: Any
+    ) -> tuple[str, ...]:
+        """Write the picture as the command line does, in the format of the suffix.
+
+        `options` are those of `OutputOptions`: `quality`, `bits`, `keep_alpha`. Returns notes on
+        what the format could not hold. Raises `OutputError`, also for a file that is there
+        already, unless `force` is given.
+        """
+        if os.path.exists(path) and not force:
+            raise OutputError(f"{escaped(path)} exists already: add force=True to replace it.")
+        chosen = OutputOptions(**options)
+        return images.write_picture(
+            os.fspath(path),
+            self.image,
+            meta=self.meta,
+            options=chosen,
+            recipe=None if self.recipe is None else self.recipe(chosen),
+        )
+
+    def _repr_png_(self) -> bytes:
+        """The picture as PNG, for notebooks."""
+        stream = io.BytesIO()
+        self.to_pil().save(stream, "PNG")
+        return stream.getvalue()

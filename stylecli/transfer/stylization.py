@@ -11,6 +11,7 @@ from stylecli.encoder import Encoder, load_encoder
 from stylecli.errors import InputError
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.coarse_to_fine import Finished, run_coarse_to_fine
+from stylecli.transfer.compute.ambient_state import standard_state
 from stylecli.transfer.compute.device import precision_name, resolve
 from stylecli.transfer.compute.malloc import tuned_malloc
 from stylecli.transfer.evaluation import pyramid_of
@@ -48,6 +49,7 @@ def stylize(
     return stylize_together([request], compute=compute, encoder=encoder, on_progress=on_progress)[0]
 
 
+@standard_state()
 def stylize_together(
     requests: Sequence[Request],
     *,
@@ -76,7 +78,7 @@ def stylize_together(
         on_progress=on_progress,
         on_preparation=on_preparation,
     )
-    with tuned_malloc(), torch.no_grad():
+    with tuned_malloc():
         finished = run_coarse_to_fine(run, resume)
         pyramids = [
             pyramid_of(targets, request, finished.image[index : index + 1], compute)

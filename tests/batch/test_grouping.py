@@ -13,7 +13,7 @@ from stylecli.settings import Compute, Settings
 
 
 def picture(path: Path, width: int, height: int) -> Path:
-    Image.new("RGB", (width, height), "grey").save(path)
+    Image.new("RGB", (width, height), "gray").save(path)
     return path
 
 

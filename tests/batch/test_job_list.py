@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stylecli.batch.job_list import MAX_LINE, BadLine, Line, read_lines
+from stylecli.batch.job_list import MAX_LINE, BadLine, Line, read_lines, split_list
 
 
 @pytest.fixture(autouse=True)
@@ -90,3 +90,79 @@ def test_a_bad_line_is_told_and_the_others_are_read(line: str) -> None:
     assert isinstance(bad, BadLine)
     assert (first.number, bad.number, last.number) == (1, 2, 3)
     assert bad.why and bad.why.isprintable()
+
+
+TEXT = "one.png,s.png\n{}\n".format('{"content": "ü.png", "size": 8}')
+JOBS = [
+    Line(1, Path("one.png"), (Path("s.png"),)),
+    Line(2, Path("ü.png"), settings={"size": 8}),
+]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        TEXT.encode(),
+        TEXT.encode("utf-8-sig"),
+        b"\xff\xfe" + TEXT.encode("utf-16-le"),
+        b"\xfe\xff" + TEXT.encode("utf-16-be"),
+        b"\xff\xfe" + TEXT.replace("\n", "\r\n").encode("utf-16-le"),
+        TEXT.replace("\n", "\r\n").encode(),
+        TEXT.replace("\n", "\r").encode(),
+        TEXT.replace("\n", "\0").encode(),
+        TEXT.rstrip("\n").replace("\n", "\0").encode(),
+        TEXT.replace("\n", "  \t\n").encode(),
+    ],
+    ids=repr,
+)
+def test_what_writes_lists(data: bytes) -> None:
+    assert list(read_lines(split_list(data))) == JOBS
+
+
+def test_names_from_find() -> None:
+    for name in ("two\nlines.png", "ends in blanks  ", "a,b.png", "\tc.png\r\n"):
+        Path(name).touch()
+    data = b"two\nlines.png\0ends in blanks  \0a,b.png\0\xff.png\0\tc.png\r\n\0"
+    names = ("two\nlines.png", "ends in blanks  ", "a,b.png", "\udcff.png", "\tc.png\r\n")
+    assert list(read_lines(split_list(data))) == [
+        Line(number, Path(name)) for number, name in enumerate(names, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("header", "job"),
+    [
+        ("content,style,output", "one.png,s.png,o.png"),
+        ("Content; Style; Output", "one.png; s.png; o.png"),
+        ('"content"\t"style"\t"output"', "one.png\ts.png\to.png"),
+        ("style,content,output", "s.png,one.png,o.png"),
+        ("# made by hand\n\noutput,style,content", "o.png,s.png,one.png"),
+    ],
+)
+def test_a_header_names_the_columns(header: str, job: str) -> None:
+    read = lines(*f"{header}\n{job}".split("\n"))
+    number = header.count("\n") + 2
+    assert read == [Line(number, Path("one.png"), (Path("s.png"),), Path("o.png"))]
+
+
+def test_what_is_no_header() -> None:
+    assert lines("content") == []
+    assert lines("one.png", "content,style") == [
+        Line(1, Path("one.png")),
+        Line(2, Path("content"), (Path("style"),)),
+    ]
+    assert isinstance(lines("style,content", "s.png")[0], BadLine)
+    Path("content").touch()
+    assert lines("content") == [Line(1, Path("content"))]
+
+
+def test_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("USERPROFILE", "/home/me")
+    Path("~odd.png").touch()
+    home = Path("/home/me/a.png"), (Path("/home/me/s.png"),)
+    assert lines("~/a.png,~/s.png", '{"content": "~/a.png", "style": "~/s.png"}', "~odd.png") == [
+        Line(1, *home),
+        Line(2, *home),
+        Line(3, Path("~odd.png")),
+    ]

@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -145,3 +146,22 @@ def test_several_at_once(tmp_path: Path) -> None:
     lines = (tmp_path / NAME).read_text().splitlines()
     assert {json.loads(line)["output"] for line in lines} == {f"{i}.png" for i in range(80)}
     assert len(lines) == 80
+
+
+@pytest.mark.parametrize("first", [".", "out", "out/deep"])
+@pytest.mark.parametrize("second", [".", "out", "out/deep"])
+def test_one_line_from_whatever_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, second: str
+) -> None:
+    (tmp_path / "out" / "deep").mkdir(parents=True)
+    for name in ("a.png", "deep/b.png"):
+        (tmp_path / "out" / name).touch()
+    for status, here in (("done", first), ("kept", second)):
+        monkeypatch.chdir(tmp_path / here)
+        folder = Path(os.path.relpath(tmp_path / "out"))
+        manifest = Manifest(folder)
+        for name in ("a.png", "deep/b.png"):
+            manifest.record(replace(outcome(str(folder / name), status), distances={"d": 1.0}))
+        assert manifest.distances_of(str(folder / "deep" / "b.png")) == {"d": 1.0}
+        assert manifest.files == {tmp_path / "out" / "a.png", tmp_path / "out" / "deep" / "b.png"}
+    assert [line["status"] for line in read_manifest(manifest.path)] == ["done", "done"]

@@ -1,5 +1,6 @@
 """From what a batch is given to its jobs."""
 
+import json
 import re
 import unicodedata
 from pathlib import Path
@@ -7,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from stylecli.batch.manifest import Manifest
+from stylecli.batch.outcome import Outcome
 from stylecli.batch.output_names import Naming
 from stylecli.batch.planning import BatchPlan, BatchRequest, plan_batch
-from stylecli.errors import InputError, StylecliError, UsageError
+from stylecli.errors import InputError, OutputError, StylecliError, UsageError
 from stylecli.images.formats import OutputOptions
 from stylecli.settings import Compute, Settings
 
@@ -100,8 +103,79 @@ def test_what_all_jobs_are_given() -> None:
 def test_pictures_of_earlier_batches_are_left_out() -> None:
     found = plan("p", recursive=True, folder=Path("p/deep"))
     assert {str(job.content) for job in found.jobs} == {"p/a.png", "p/b.png"}
-    with pytest.raises(InputError, match="in the output folder p itself"):
-        plan("p", folder=Path("p"))
+    Path("q/deep").mkdir(parents=True)
+    Path("q/deep/a.png").touch()
+    with pytest.raises(InputError, match="in the output folder q/deep itself"):
+        plan("q", recursive=True, folder=Path("q/deep"))
+
+
+@pytest.mark.parametrize("contents", [("p",), ("p/*.png",), ("p/a.png", "p/b.png")])
+def test_the_same_folder_in_and_out(contents: tuple[str, ...]) -> None:
+    """A folder, its pattern and its files are alike; what a batch made is no content again."""
+    for _ in range(2):
+        found = plan(*contents, styles=["s/x.png"], folder=Path("p"))
+        assert [job.output for job in found.jobs] == [Path("p/a_x.png"), Path("p/b_x.png")]
+        for job in found.jobs:
+            job.output.touch()
+            Manifest(Path("p")).record(Outcome.of(job, "done"))
+        contents = (*contents, "p/a_x.png")
+    assert "an earlier batch wrote here are left out." in found.notes[-1]
+    again = plan("p/a_x.png", styles=["s/x.png"], folder=Path("p"))  # nothing else: meant so
+    assert [job.output for job in again.jobs] == [Path("p/a_x_x.png")] and not again.notes
+
+
+def test_zip_in_natural_order() -> None:
+    for i in (1, 2, 10):
+        for name in (f"f/f{i:02}.png", f"g/f{i}.png", f"t/s{i}.png"):
+            Path(name).parent.mkdir(exist_ok=True)
+            Path(name).touch()
+    shell = tuple(sorted(f"g/f{i}.png" for i in (1, 2, 10)))  # f1 f10 f2
+    for contents in (("f",), ("g",), ("g/*",), shell):
+        for styles in (["t"], ["t/*.png"]):
+            found = plan(*contents, styles=styles, pairing="zip")
+            pairs = [(job.content.stem, job.styles[0].stem) for job in found.jobs]
+            numbers = [(int(content[1:]), int(style[1:])) for content, style in pairs]
+            assert numbers == [(1, 1), (2, 2), (10, 10)]
+    named = [f"t/s{i}.png" for i in (2, 1, 10)]  # one by one: the order that was given
+    found = plan(*shell, styles=named, pairing="zip")
+    assert [job.styles[0].stem for job in found.jobs] == ["s2", "s1", "s10"]
+    assert [job.content.stem for job in found.jobs] == ["f1", "f10", "f2"]
+
+
+def test_lines_with_options_of_their_own() -> None:
+    line = {"content": "p/a.png", "style": "s/x.png", "mask": "m.png", "style_mask": "n.png"}
+    options = {"jpeg_quality": 50, "bits": 16, "keep_alpha": False}
+    first, second = plan(
+        lines=[json.dumps(line), json.dumps({"content": "p/b.png", "style": "s/x.png", **options})],
+        mask=Path("all.png"),
+        output_options=OutputOptions(quality=80),
+    ).jobs
+    assert (first.mask, first.style_masks) == (Path("m.png"), (Path("n.png"),))
+    assert first.output_options == OutputOptions(quality=80)
+    assert (second.mask, second.style_masks) == (Path("all.png"), ())
+    assert second.output_options == OutputOptions(quality=50, bits=16, keep_alpha=False)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"jpeg_quality": 0}, "quality must be"),
+        ({"bits": 9}, "bits must be"),
+        ({"keep_alpha": "no"}, "keep_alpha must be true or false"),
+        ({"mask": 3}, "must be paths"),
+        ({"style_mask": "a", "style_masks": ["b"]}, "both style_mask and style_masks"),
+        ({"style_mask": "a"}, "needs --mask"),
+    ],
+)
+def test_options_of_a_line_that_make_no_sense(options: dict[str, Any], words: str) -> None:
+    line = json.dumps({"content": "p/a.png", "style": "s/x.png", **options})
+    (failure,) = plan(lines=[line]).failures
+    assert words in str(failure.error)
+
+
+def test_an_address_is_no_folder() -> None:
+    with pytest.raises(OutputError, match="this is an address"):
+        plan("p", folder=Path("s3://bucket/out"))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Engines on this machine: workers that work, that die, and that are left alone."""
 
+import functools
+import importlib.util
 import json
 import multiprocessing
 import os
@@ -14,10 +16,12 @@ from typing import Any
 
 import pytest
 
+from stylecli.batch import pool
 from stylecli.batch.manifest import NAME, Manifest, read_manifest
 from stylecli.batch.planning import BatchRequest, plan_batch
 from stylecli.batch.pool import PoolEngine, SerialEngine
 from stylecli.batch.runner import Summary, run_batch
+from stylecli.pipeline.session import Session
 
 # What a worker runs first: a core that computes nothing, and a write that a test can change.
 WORKER = """
@@ -47,6 +51,7 @@ def write(path, *args, **more):
 
 images.write_picture = write
 """
+FAKE = str(Path(__file__).parents[1] / "cli" / "fake_program.py")
 DIES = "os.kill(os.getpid(), signal.SIGKILL)"
 DIES_ONCE = f"(here / 'died').exists() or ((here / 'died').touch(), {DIES})"
 NEVER_ENDS = "time.sleep(600)"
@@ -61,11 +66,10 @@ def script(
     """The program of a worker, which does something where it writes a certain picture."""
     monkeypatch.chdir(tmp_path)
     Path("workers").mkdir()
-    fake = str(Path(__file__).parents[1] / "cli" / "fake_program.py")
 
     def write(name: str, act: str) -> Path:
         path = tmp_path / "worker.py"
-        path.write_text(WORKER.format(fake=fake, here=str(tmp_path), name=name, act=act))
+        path.write_text(WORKER.format(fake=FAKE, here=str(tmp_path), name=name, act=act))
         return path
 
     return write
@@ -147,6 +151,34 @@ def test_a_worker_killed_from_outside(run: Any) -> None:
     summary = run(on_fraction=kill_one)
     assert killed and summary.count("done") == 6
     assert recorded() == NAMES
+
+
+@pytest.mark.parametrize("started", [0, 1])
+def test_no_worker_can_be_started(run: Any, monkeypatch: pytest.MonkeyPatch, started: int) -> None:
+    """The rest is made in this process, as is what the last worker died of."""
+    start, left, told = pool._Worker.__init__, [None] * started, list[str]()
+
+    def refuse(worker: Any, threads: int) -> None:
+        if not left:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        left.pop()
+        start(worker, threads)
+
+    spec = importlib.util.spec_from_file_location("fake_program", FAKE)
+    assert spec is not None and spec.loader is not None
+    fake = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(fake)
+    fake.install(lambda owner, name, value: monkeypatch.setattr(owner, name, value, False))
+    monkeypatch.setattr(pool._Worker, "__init__", refuse)
+    monkeypatch.setattr(pool, "Session", functools.partial(Session, on_message=told.append))
+    summary = run("3", DIES_ONCE)
+    assert [outcome.status for outcome in summary.outcomes] == ["done"] * 6
+    assert recorded() == NAMES and Path("died").exists() == bool(started)
+    notes = [text for text in told if text.startswith("Note: ")]
+    assert notes[-1] == (
+        "Note: no worker process can be started (resource temporarily unavailable): going on in "
+        "one process."
+    )
 
 
 def test_failing_fast_ends_what_others_are_at(run: Any) -> None:

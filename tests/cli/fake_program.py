@@ -24,6 +24,7 @@ def fake_stylize(
     encoder: Any,
     targets: Any,
     on_progress: Any = None,
+    on_preparation: Any = None,
     resume: Any = None,
 ) -> list[Result]:
     """The content itself, resized where a size is asked for, after four iterations."""

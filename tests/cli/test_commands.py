@@ -35,7 +35,7 @@ def test_help_without_torch() -> None:
 
 
 @pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
-def test_help_without_colour(child: Run, variables: dict[str, str]) -> None:
+def test_help_without_color(child: Run, variables: dict[str, str]) -> None:
     import os
 
     environment = {**os.environ, **variables}
@@ -102,6 +102,52 @@ def test_completion(child: Run, words: str, offered: str) -> None:
     }
     done = child(real=True, env=environment)
     assert offered in done.stdout.decode().split()
+
+
+@pytest.mark.parametrize(
+    ("words", "mark"),
+    [
+        (("--show-completion", "zsh"), "#compdef stylize"),
+        (("--show-completion=fish",), "complete --command stylize"),
+        (("--show-completion", "powershell"), "Register-ArgumentCompleter"),
+    ],
+)
+def test_completion_for_a_shell_that_is_named(
+    capsys: Any, words: tuple[str, ...], mark: str
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    assert end.value.code == 0 and mark in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("option", ["--show-completion", "--install-completion"])
+def test_completion_for_a_shell_that_is_not_known(capsys: Any, option: str) -> None:
+    assert main([option, "tcsh"]) == 2
+    assert "knows the shells bash, zsh, fish" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("columns", ["1", "30"])
+def test_help_on_a_narrow_terminal(child: Run, columns: str) -> None:
+    import os
+
+    done = child("weights", "--help", real=True, env={**os.environ, "COLUMNS": columns})
+    page = done.stdout.decode()
+    assert "Usage: stylize weights" in page and "compare" in page
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder in use cannot be deleted")
+def test_a_working_folder_that_is_gone(child: Run, tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from stylecli.cli.app import main; os.mkdir('gone'); os.chdir('gone')\n"
+        "os.rmdir('../gone'); sys.exit(main(['/a.png', '/b.png', '-o', '/c.png']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 4
+    assert done.stderr == (
+        "stylize: error: the working folder has been deleted: change to one that is there.\n"
+    )
 
 
 def test_completion_can_be_shown(child: Run) -> None:

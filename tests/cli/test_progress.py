@@ -90,6 +90,24 @@ def test_quiet_is_silent() -> None:
     screen.step(step(1, 1, 0.5))
     screen.download(1, 2)
     assert stream.getvalue() == ""
+    screen.announce("c")
+    assert stream.getvalue() == "c\n"
+
+
+@pytest.mark.parametrize(("columns", "bar"), [(0, True), (1, False), (19, False), (20, True)])
+def test_no_bar_on_a_narrow_terminal(
+    monkeypatch: pytest.MonkeyPatch, columns: int, bar: bool
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(Terminal, "fileno", lambda _: 2)
+    size = os.terminal_size((columns, 24))
+    monkeypatch.setattr(os, "get_terminal_size", lambda *_: size)
+    stream = Terminal()
+    screen = Screen(stream=stream)
+    screen.step(step(1, 1, 0.25))
+    screen.close()
+    assert ("\r" in stream.getvalue()) == bar
+    assert bar or stream.getvalue().startswith("Scale 1/3 64x48, iteration 1 of 100: content")
 
 
 def test_a_closed_stderr_does_not_stop_the_work() -> None:

@@ -28,7 +28,7 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: Any) ->
 
 @pytest.fixture
 def works(tmp_path: Path) -> Path:
-    """Five styles: stripes of a width and a colour each, one of them with two pictures."""
+    """Five styles: stripes of a width and a color each, one of them with two pictures."""
     folder = tmp_path / "works"
     for number in range(5):
         y, x = torch.meshgrid(torch.arange(120), torch.arange(150), indexing="ij")

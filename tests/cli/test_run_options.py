@@ -218,7 +218,10 @@ def test_the_picture_is_the_same_whoever_listens(run: Run, tmp_path: Path) -> No
     run()
     expected = (tmp_path / "out.png").read_bytes()
     listeners = ("--watch", "--preview", "--save-every", 1, "--plot", "a.png", "--force", "-q")
-    assert run(*listeners) == (0, "", "")
+    code, out, err = run(*listeners)
+    assert (code, out) == (0, "")
+    (line,) = err.splitlines()  # the page's address alone: it was asked for
+    assert line.startswith(f"Watch it at http://{ADDRESS}:")
     assert (tmp_path / "out.png").read_bytes() == expected
 
 
@@ -243,7 +246,7 @@ def test_a_plot_without_matplotlib(
 ) -> None:
     """Refused before the work begins."""
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    assert "pip install 'stylecli[plot]'" in refused(run, tmp_path, 2, "--plot", "a.png")
+    assert "pip install 'matplotlib>=3.8,<4'" in refused(run, tmp_path, 2, "--plot", "a.png")
 
 
 def test_a_run_that_fails_leaves_no_losses(

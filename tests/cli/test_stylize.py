@@ -159,7 +159,7 @@ def test_a_link_stays_a_link(stylize: Run, pair: Any, tmp_path: Path) -> None:
         (("content.png", "style.png", "-o", "o.gif"), 5, ".gif"),
         (("content.png", "style.png", "-o", "out"), 5, "out"),
         (("content.png", "style.png", "-o", "text.jpg/o.png"), 5, "not a folder"),
-        (("content.png", "style.png", "-o", "folder.png", "--force"), 5, "regular file"),
+        (("content.png", "style.png", "-o", "folder.png", "--force"), 5, "name a picture in it"),
     ],
 )
 def test_refusals(
@@ -200,3 +200,17 @@ def test_a_folder_that_only_claims_to_be_writable(stylize: Run, pair: Any) -> No
     done = stylize(*pair, "-o", "/proc/out.png")
     assert done.code == 5 and "/proc is not writable" in done.err
     assert "Loading" not in done.err  # found before any work
+
+
+@pytest.mark.parametrize(
+    ("options", "styles", "noted"),
+    [((), 2, True), ((), 1, False), (("--style-weights", "3,1"), 2, False), (("-q",), 2, False)],
+)
+def test_a_blend_is_noted_where_it_may_not_be_meant(
+    stylize: Run, pair: Any, options: Any, styles: int, noted: bool
+) -> None:
+    """As where a shell's pattern stands before the style."""
+    content, style = pair
+    done = stylize(content, *[style] * styles, "-o", "out.png", *options)
+    assert done.code == 0
+    assert ("in a blend of 2 styles" in done.err and "stylize batch" in done.err) == noted

@@ -8,7 +8,7 @@ import pytest
 
 from stylecli.errors import InputError
 from stylecli.images import formats
-from stylecli.images.discovery import find_pictures
+from stylecli.images.discovery import find_pictures, natural_key
 
 
 @pytest.fixture(autouse=True)
@@ -144,3 +144,12 @@ def test_heic_where_it_can_be_read(tree: Path, monkeypatch: pytest.MonkeyPatch) 
         names_found = find_pictures(["junk", "one.png"], recursive=False) if readable else {}
         assert (Path("junk/x.heic") in names_found) == readable
     formats.readable_suffixes.cache_clear()
+
+
+def test_natural_order() -> None:
+    expected = ["n/a1.png", "n/a2.png", "n/a10.png", "n/b.png", "n/d2/1.png", "n/d10/1.png"]
+    for name in reversed(expected):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+    assert names("n", recursive=True) == names("n/**/*.png") == expected
+    assert sorted(["a01", "a1", "a", "a2"], key=natural_key) == ["a", "a01", "a1", "a2"]

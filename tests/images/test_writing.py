@@ -264,6 +264,14 @@ class TestRefusals:
         notes = write_picture(tmp_path / "a.jpg", picture, options=DEEP)
         assert notes == ("JPEG holds 8 bits a channel, not 16",)
 
+    @pytest.mark.parametrize("suffix", [".png", ".tif"])
+    def test_a_quality_where_there_is_none(
+        self, suffix: str, picture: torch.Tensor, tmp_path: Path
+    ) -> None:
+        notes = write_picture(tmp_path / f"a{suffix}", picture, options=OutputOptions(quality=50))
+        assert len(notes) == 1 and "--jpeg-quality changes nothing" in notes[0]
+        assert write_picture(tmp_path / f"a{suffix}", picture) == ()
+
     @pytest.mark.parametrize("suffix", SUFFIXES)
     def test_failure_midway_leaves_the_old_file(
         self, suffix: str, picture: torch.Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

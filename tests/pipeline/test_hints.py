@@ -25,8 +25,13 @@ def heard(
     return hints
 
 
-def after(hints: Hints, output: int = 64, style: int = 64, relative: bool = True) -> str | None:
-    return hints.after(output, style, relative=relative)
+GATYS = Settings(losses="gatys")
+
+
+def after(
+    hints: Hints, output: int = 64, style: int = 64, settings: Settings | None = None
+) -> str | None:
+    return hints.after(output, style, settings or Settings())
 
 
 def test_silence_where_all_is_well() -> None:
@@ -37,8 +42,8 @@ def test_silence_where_all_is_well() -> None:
 @pytest.mark.parametrize(("output", "times"), [(256, "4"), (500, "8"), (6400, "100")])
 def test_a_style_that_is_too_small(output: int, times: str) -> None:
     expected = f"the style picture is {times} times smaller than the output: its strokes will look"
-    for relative in (True, False):
-        said = after(heard(FLAT), output, relative=relative)
+    for settings in (Settings(), GATYS):
+        said = after(heard(FLAT), output, settings=settings)
         assert said is not None and said.startswith(expected) and said.endswith("--size.")
     assert after(heard(FLAT), 255) is None
 
@@ -75,14 +80,35 @@ def test_only_the_last_scale_counts() -> None:
 @pytest.mark.parametrize("hints", [heard(FALLING), heard([0.16]), heard(FLAT, [0.9])])
 def test_losses_of_another_kind_say_nothing(hints: Hints) -> None:
     assert after(hints) is not None
-    assert after(hints, relative=False) is None
+    assert after(hints, settings=GATYS) is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "hints", "words"),
+    [
+        (Settings(strength=0.0), heard([0.16]), None),
+        (Settings(strength=0.0), heard(FALLING), None),
+        (Settings(strength=0.1), heard([0.16]), "a larger --strength"),
+        (Settings(alpha=1.0, beta=0.0), heard([0.16]), None),
+        (Settings(alpha=1.0), heard([0.16]), "a larger --beta"),
+        (Settings(strength=1.0), heard(FLAT, [0.9]), None),
+        (Settings(strength=1.0), heard([0.16], [0.9]), "has arrived: try more --iterations."),
+        (Settings(beta=9.0), heard(FLAT, [0.9]), "a smaller --beta"),
+    ],
+)
+def test_only_what_was_wanted_is_missed(
+    settings: Settings, hints: Hints, words: str | None
+) -> None:
+    said = after(hints, settings=settings)
+    assert said is None if words is None else words in str(said)
 
 
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        (Settings(strength=0.0, init="content", iterations=1), "little of the style"),
-        (Settings(strength=1.0, iterations=10), "little of the content"),
+        (Settings(strength=0.0, init="content", iterations=1), None),
+        (Settings(strength=1.0, iterations=10), "arrived: try more --iterations"),
+        (Settings(strength=0.99, iterations=10), "little of the content"),
         (Settings(strength=0.0, init="content", losses="gatys", iterations=1), None),
     ],
 )
@@ -91,5 +117,5 @@ def test_real_runs(
 ) -> None:
     hints = Hints()
     stylize(content, style, settings=settings, on_progress=hints)
-    said = after(hints, relative=settings.losses == "relative")
+    said = after(hints, settings=settings)
     assert said is None if words is None else words in str(said)

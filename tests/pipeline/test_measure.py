@@ -11,7 +11,7 @@ from stylecli.images import read_picture, write_picture
 from stylecli.job import Job
 from stylecli.pipeline.measure import Meter
 from stylecli.pipeline.session import Session
-from stylecli.recognition.matching import compare, open_metric
+from stylecli.recognition.matching import compare_files, open_metric
 from stylecli.recognition.metric import PerceptualMetric
 from stylecli.settings import Compute, Settings
 
@@ -41,8 +41,8 @@ def test_as_compare_says_it(measured: Any, content_path: Path, style_path: Path)
     image = read_picture(path).pixels
     metric, _ = open_metric("compact", Compute())
     found = measured(image)
-    assert found["content_distance"] == compare(content_path, path, metric).content
-    assert found["style_distance"] == compare(path, style_path, metric).style
+    assert found["content_distance"] == compare_files(content_path, path, metric).content
+    assert found["style_distance"] == compare_files(path, style_path, metric).style
 
 
 def test_the_content_and_the_style_themselves(

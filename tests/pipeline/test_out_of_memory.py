@@ -10,7 +10,6 @@ from stylecli.settings import Settings
 def test_what_is_out_of_memory() -> None:
     assert is_out_of_memory(MemoryError())
     assert is_out_of_memory(RuntimeError("[enforce fail] not enough memory: you tried"))
-    assert is_out_of_memory(RuntimeError("could not create a primitive"))
     assert is_out_of_memory(RuntimeError("std::bad_alloc"))
     assert is_out_of_memory(ImportError("libtorch.so: failed to map segment from shared object"))
     assert is_out_of_memory(OSError(12, "Cannot allocate memory"))
@@ -27,3 +26,13 @@ def test_the_size_named_is_that_of_the_output() -> None:
         raise MemoryError
     with pytest.raises(MemoryLimitError, match="mine"), memory_guard((3, 1, 1), Settings()):
         raise MemoryLimitError("mine")
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(-1, False), (2**32, True)])
+def test_a_vague_error_is_out_of_memory_only_under_a_limit(
+    monkeypatch: pytest.MonkeyPatch, limit: int, expected: bool
+) -> None:
+    """oneDNN says the same where tensors do not fit together."""
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
+    assert is_out_of_memory(RuntimeError("could not create a primitive")) is expected

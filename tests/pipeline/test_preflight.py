@@ -87,3 +87,33 @@ def test_names_of_encoders_and_layers(job: Any) -> None:
     with pytest.raises(UsageError, match="unknown layer 'relu5_4'"):
         check_job(job(settings=Settings(style_layers=(("relu5_4", 1.0),))))
     check_job(job(settings=Settings(encoder="vgg19", style_layers=(("relu5_4", 1.0),))))
+
+
+@pytest.mark.parametrize("name", ["loop.png", "loop/out.png", "gone/out.png"])
+def test_links_in_a_circle_are_refused(job: Any, tmp_path: Path, name: str) -> None:
+    for loop in ("loop", "loop.png"):
+        (tmp_path / loop).symlink_to(loop)
+    (tmp_path / "gone").symlink_to("nowhere")
+    for force in (False, True):
+        with pytest.raises(OutputError, match="cannot write"):
+            check_job(job(output=tmp_path / name, force=force))
+
+
+def test_a_folder_is_refused_with_a_name_in_it(job: Any, tmp_path: Path) -> None:
+    for name in ("out", "out.png"):
+        (tmp_path / name).mkdir()
+        with pytest.raises(
+            OutputError, match="it is a folder; name a picture in it: .*picture.png"
+        ):
+            check_job(job(output=tmp_path / name))
+
+
+@pytest.mark.parametrize("address", ["s3://b/q.png", "https://a.org/q.png", "gs:/b/q.png"])
+def test_addresses_are_refused(
+    job: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OutputError, match="this is an address; give a path"):
+        check_job(job(output=Path(address)))
+    with pytest.raises(InputError, match="this is an address; download it first"):
+        check_job(job(content=Path(address)))

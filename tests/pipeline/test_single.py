@@ -166,3 +166,19 @@ def test_a_job_needs_a_style_and_one_stdin(job: Any) -> None:
         job(styles=())
     with pytest.raises(UsageError, match="standard input"):
         job(content=STREAM, styles=(STREAM,))
+
+
+def test_a_links_own_suffix_counts(content_path: Path, style_path: Path, tmp_path: Path) -> None:
+    link = tmp_path / "x.jpg"
+    link.symlink_to("target.bin")
+    (tmp_path / "target.bin").touch()
+    job = Job(
+        content=content_path,
+        styles=(style_path,),
+        output=link,
+        force=True,
+        settings=Settings(iterations=1),
+    )
+    run_job(job)
+    with Image.open(link) as image:
+        assert (image.format, link.is_symlink()) == ("JPEG", True)

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import math
 from typing import Any
 
@@ -62,9 +63,9 @@ def test_strength_excludes_what_it_stands_for(name: str) -> None:
     assert message.startswith("strength cannot be combined with alpha or beta")
 
 
-def test_nothing_to_optimise() -> None:
+def test_nothing_to_optimize() -> None:
     message = refused(Settings, alpha=0.0, beta=0.0)
-    assert message == "alpha and beta are both 0: there is nothing to optimise."
+    assert message == "alpha and beta are both 0: there is nothing to optimize."
 
 
 @pytest.mark.parametrize(
@@ -272,3 +273,19 @@ def test_ratio_of_gatys_losses_is_the_encoder_s() -> None:
     assert Settings(losses="gatys", alpha=2.0).loss_weights(5.0) == (2.0, 5.0)
     assert Settings(losses="gatys", beta=3.0).loss_weights(5.0) == (1.0, 3.0)
     assert Settings().loss_weights(5.0) == Settings().loss_weights()
+
+
+def test_numbers_of_other_libraries() -> None:
+    numpy = pytest.importorskip("numpy")
+    values = {
+        "strength": numpy.float32(0.5),
+        "size": numpy.int64(64),
+        "style_scale": [numpy.float64(2.0)],
+        "style_weights": [numpy.float32(3), numpy.int16(1)],
+    }
+    settings = Settings.from_dict(values)
+    assert settings == Settings(strength=0.5, size=64, style_scale=(2.0,), style_weights=(3.0, 1))
+    assert json.loads(json.dumps(settings.to_dict())) == settings.to_dict()
+    for wrong in (numpy.bool_(True), numpy.float32("nan"), numpy.zeros(2)):
+        with pytest.raises(SettingsError, match="size must be"):
+            Settings(size=wrong)

@@ -54,6 +54,13 @@ def test_only_what_is_there_is_given(tmp_path: Path) -> None:
     assert read_settings(path) == {}
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "windows.toml"
+    path.write_bytes('seed = 5\r\ninit = "ü.png"\r\n'.encode(encoding))
+    assert read_settings(path) == {"seed": 5, "init": "ü.png"}
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
@@ -61,7 +68,7 @@ def test_only_what_is_there_is_given(tmp_path: Path) -> None:
         (b"seed = ", "as settings: "),
         (b"seed = 1\nseed = 2", "as settings: "),
         (b'init = "a\nb"', "as settings: "),
-        (b"\xff\xfe", "as settings: "),
+        (b"\xff\xfe\x00", "as settings: "),
         (b"a = " + b"[" * 20_000, "as settings: "),
         (b"#" * (MAX_BYTES + 1), "too long"),
     ],
@@ -104,7 +111,7 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
         ('style_layers = "a:b"', "style_layers|layer"),
         ('init = ""', "init must be a name or a path"),
         ("strength = 0.5\nalpha = 1", "cannot be combined"),
-        ("alpha = 0\nbeta = 0", "nothing to optimise"),
+        ("alpha = 0\nbeta = 0", "nothing to optimize"),
     ],
 )
 def test_what_makes_no_sense(tmp_path: Path, text: str, words: str) -> None:

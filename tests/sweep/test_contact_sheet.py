@@ -7,7 +7,7 @@ from stylecli.sweep.contact_sheet import SIDE, SheetCell, cell_side, draw_sheet
 
 
 def box(sheet: Image.Image, color: tuple[int, int, int]) -> tuple[int, int, int, int]:
-    """Where a plain colour lies: left, top, right, bottom."""
+    """Where a plain color lies: left, top, right, bottom."""
     rows, columns = numpy.nonzero((numpy.asarray(sheet) == color).all(-1))
     return columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
 

@@ -153,3 +153,21 @@ def test_a_job_as_a_command_line() -> None:
         "--precision", "fp32", "--mask", "m.png",
         "--jpeg-quality", "80", "--bits", "16", "--no-keep-alpha",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "styles", "values"),
+    [
+        ("0.5,1,2", 1, [(0.5,), (1.0,), (2.0,)]),
+        ("0.5;1;2", 1, [(0.5,), (1.0,), (2.0,)]),
+        ("0.5,1,2", 2, [(0.5,), (1.0,), (2.0,)]),
+        ("0.5,1;2,1", 2, [(0.5, 1.0), (2.0, 1.0)]),
+        ("0.5,1,2", 3, [(0.5, 1.0, 2.0)]),
+    ],
+)
+def test_style_scales_with_commas(text: str, styles: int, values: list[tuple[float, ...]]) -> None:
+    paths = tuple(Path(f"{i}.png") for i in range(styles))
+    request = SweepRequest(
+        folder=Path("out"), content=CONTENT, styles=paths, axes=[parse_axis("style_scale", text)]
+    )
+    assert [cell.job.settings.style_scale for cell in plan_sweep(request).cells] == values

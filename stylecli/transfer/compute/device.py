@@ -12,10 +12,15 @@ def resolve_device(name: str) -> torch.device:
     Raises `UsageError`.
     """
     if name == "auto":
-        if torch.cuda.is_available():
+        if torch.cuda.is_available() and not torch.cuda._is_in_bad_fork():
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     device = torch.device(name)
+    if device.type == "cuda" and torch.cuda._is_in_bad_fork():
+        raise UsageError(
+            f"device {name} cannot be used in a process forked after its first use: start "
+            "processes by the method 'spawn', or use --device cpu."
+        )
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UsageError(
             f"device {name} is not available: torch sees {torch.cuda.device_count()} CUDA "
