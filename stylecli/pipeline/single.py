@@ -142,7 +142,8 @@ def _how_to_resume(path: Path) -> str:
     command = pasted_command(["stylize", "resume", path])
     if command is None:  # it holds what a terminal would act on
         return "go on with 'stylize resume' and the checkpoint beside the output."
-    return f"go on with: {command}"
+    # Quotes around quotes could not be pasted.
+    return f"go on with: {command}" if "'" in command else f"go on with '{command}'."
 
 
 class _CheckpointWriter:
@@ -165,4 +166,4 @@ class _CheckpointWriter:
         save_checkpoint(path, job, hashes, self.encoder, progress.state())
         self.saved = time.monotonic()
         if stop:
-            raise Halted(f"what was done is kept; {_how_to_resume(path)}")
+            raise Halted(f"what was done is kept: {_how_to_resume(path)}")

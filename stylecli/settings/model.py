@@ -265,11 +265,10 @@ def _plain(value: Any) -> Any:
 def _check_numbers(name: str, values: Any, low: float, high: float) -> None:
     if values is None:
         return
-    if not isinstance(values, tuple) or not 1 <= len(values) <= MAX_NUMBERS:
-        raise SettingsError(
-            f"{name} must be at least one number, and at most {MAX_NUMBERS}, "
-            f"got {short_repr(values)}."
-        )
+    if not isinstance(values, tuple) or not values:
+        raise SettingsError(f"{name} must be at least one number, got {short_repr(values)}.")
+    if len(values) > MAX_NUMBERS:
+        raise SettingsError(f"{name} must be at most {MAX_NUMBERS} numbers.")
     for value in values:
         if value is None:
             raise SettingsError(f"{name} must be numbers, got {short_repr(values)}.")
