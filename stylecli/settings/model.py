@@ -178,7 +178,9 @@ class Settings:
         known = {f.name for f in dataclasses.fields(cls)}
         for name in values:
             if name not in known:
-                raise SettingsError(f"unknown setting {name!r}{did_you_mean(name, known) or '.'}")
+                raise SettingsError(
+                    f"unknown setting {short_repr(name)}{did_you_mean(name, known) or '.'}"
+                )
         plain = dict(values)
         for name in LAYER_FIELDS:
             if isinstance(plain.get(name), str):
