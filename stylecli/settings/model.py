@@ -178,9 +178,8 @@ class Settings:
         known = {f.name for f in dataclasses.fields(cls)}
         for name in values:
             if name not in known:
-                raise SettingsError(
-                    f"unknown setting {short_repr(name)}{did_you_mean(name, known) or '.'}"
-                )
+                near = did_you_mean(name, known) or "."
+                raise SettingsError(f"unknown setting {short_repr(name)}{near}")
         plain = dict(values)
         for name in LAYER_FIELDS:
             if isinstance(plain.get(name), str):
