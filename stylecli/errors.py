@@ -70,6 +70,8 @@ _CPU_WORDS = (
     "Cannot allocate memory",
     "can't start new thread",
     "std::bad_alloc",
+    "MPS backend out of memory",
+    "Invalid buffer size",  # MPS, for one block past its limit
 )
 # oneDNN does not say why it could not: for tensors that do not fit together, or for memory. The
 # latter is refused only where addresses are limited (ulimit -v); elsewhere the system overcommits.

@@ -34,14 +34,14 @@ def same_file(path: PurePath, other: PurePath) -> bool:
 
 def leads_out(name: PurePath | str) -> bool:
     """Whether a name leaves its folder on any system, by a drive, a root or `..`."""
-    paths = PurePosixPath(name), PureWindowsPath(name)
+    paths = PurePosixPath(str(name)), PureWindowsPath(str(name))
     return any(path.anchor or ".." in path.parts for path in paths)
 
 
 def windows_fault(name: PurePath | str) -> str | None:
     """Why Windows can have no file of this name, with or without folders; `None` where it can."""
-    path = PureWindowsPath(name)
-    for part in path.relative_to(path.anchor).parts:
+    path = PureWindowsPath(str(name))
+    for part in path.parts[bool(path.anchor) :]:
         bad = next((c for c in part if c in FORBIDDEN or ord(c) < 32), None)
         if bad is not None:
             return f"Windows allows no {bad!r} in a name"

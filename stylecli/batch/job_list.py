@@ -63,7 +63,7 @@ def read_lines(lines: Iterable[str], root: Path = Path()) -> Iterator[Line | Bad
     """
     columns: Sequence[str] | None = None  # until the first job
     for number, line in enumerate(lines, 1):
-        text = line if _exists(root, line) else line.strip("\r\n")
+        text = line if _exists(line, root) else line.strip("\r\n")
         if not text.strip() or text.lstrip().startswith("#"):
             continue
         try:
@@ -82,7 +82,7 @@ def read_lines(lines: Iterable[str], root: Path = Path()) -> Iterator[Line | Bad
 def _line(number: int, text: str, columns: Sequence[str], root: Path) -> Line:
     if text.lstrip().startswith("{"):
         return _json_line(number, text)
-    if _exists(root, text):  # a path may hold a comma, and blanks
+    if _exists(text, root):  # a path may hold a comma, and blanks
         return Line(number, Path(text))
     cells = _cells(text)
     if not 1 <= len(cells) <= len(columns) or not all(cells):
@@ -106,7 +106,7 @@ def _cells(text: str) -> list[str]:
 
 def _header(text: str, root: Path) -> Sequence[str] | None:
     """The columns that a line names, or `None` where it is a job."""
-    if _exists(root, text) or len(text) > MAX_LINE or text.lstrip().startswith("{"):
+    if _exists(text, root) or len(text) > MAX_LINE or text.lstrip().startswith("{"):
         return None
     names = [name.lower() for name in _cells(text)]
     known = len(set(names)) == len(names) and {"content"} <= set(names) <= set(COLUMNS)
@@ -115,14 +115,15 @@ def _header(text: str, root: Path) -> Sequence[str] | None:
 
 def _path(text: str) -> Path:
     """A path as a list gives it, with `~` as the home folder."""
-    if text.startswith("~") and not _exists(Path(), text):
+    if text.startswith("~") and not _exists(text):
         return Path(os.path.expanduser(text))
     return Path(text)
 
 
-def _exists(root: Path, text: str) -> bool:
-    """Whether a file of that name is there; not for a text that can be no name."""
-    return 0 < len(text) <= MAX_LINE and "\0" not in text and os.path.lexists(root / text)
+def _exists(text: str, root: Path = Path()) -> bool:
+    """Whether a text, which may be no path at all, names something in the folder."""
+    possible = 0 < len(text) <= MAX_LINE and "\0" not in text
+    return possible and os.path.lexists(root / text)
 
 
 def _json_line(number: int, text: str) -> Line:

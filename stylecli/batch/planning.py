@@ -189,6 +189,19 @@ def _of_line(line: Line, styles: list[Path], request: BatchRequest) -> list[Draf
     return [replace(draft, styles=(style,)) for style in styles]
 
 
+def _own_options(line: Line, request: BatchRequest) -> dict[str, Any]:
+    """The fields of `JobOptions` that a line sets. Raises `SettingsError`, `InputError`."""
+    options: dict[str, Any] = {}
+    style_masks = tuple(_within(request.root, mask) for mask in line.style_masks)
+    if line.mask is not None:
+        options |= {"mask": _within(request.root, line.mask), "style_masks": style_masks}
+    elif style_masks:
+        options["style_masks"] = style_masks
+    if line.output_options:
+        options["output_options"] = replace(request.output_options, **line.output_options)
+    return options
+
+
 def _within(root: Path, path: Path) -> Path:
     """A file that a list names, in the folder `root`. Raises `InputError` for any other.
 
@@ -204,19 +217,6 @@ def _within(root: Path, path: Path) -> Path:
             "--root FOLDER gives it another, --root / all."
         )
     return file
-
-
-def _own_options(line: Line, request: BatchRequest) -> dict[str, Any]:
-    """The fields of `JobOptions` that a line sets. Raises `SettingsError`."""
-    options: dict[str, Any] = {}
-    style_masks = tuple(_within(request.root, mask) for mask in line.style_masks)
-    if line.mask is not None:
-        options |= {"mask": _within(request.root, line.mask), "style_masks": style_masks}
-    elif line.style_masks:
-        options["style_masks"] = style_masks
-    if line.output_options:
-        options["output_options"] = replace(request.output_options, **line.output_options)
-    return options
 
 
 def _job(draft: Draft, output: Path, request: BatchRequest) -> Job:

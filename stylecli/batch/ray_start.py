@@ -30,11 +30,12 @@ def import_ray(*, local: bool) -> Any:
         import ray
     except ImportError as error:
         raise UsageError(
-            f"--engine ray needs Ray: pip install '{RAY}', or use --engine local."
+            f'--engine ray needs Ray: pip install "{RAY}", or use --engine local.'
         ) from error
     if tuple(map(int, ray.__version__.split(".")[:2])) < OLDEST:
         raise UsageError(
-            f"Ray {ray.__version__} runs the code of anyone who can reach it: pip install '{RAY}', "
+            f"Ray {ray.__version__} runs the code of anyone who can reach it: "
+            f'pip install "{RAY}", '
             "or use --engine local."
         )
     return ray

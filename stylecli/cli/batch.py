@@ -155,7 +155,7 @@ def run_many(
         summary = run_plan(screen, plan, chosen, output, existing=existing, fail_fast=fail_fast)
         _print_summary(screen, summary)
     if options.json:
-        print_json(summary.to_dict())
+        print_json({**summary.to_dict(), "notes": list(plan.notes)})
     return summary.exit_code
 
 

@@ -22,6 +22,7 @@ from stylecli.cli.environment import OptionsCommand
 from stylecli.cli.match import match_style
 from stylecli.cli.replay import replay_picture
 from stylecli.cli.resume import resume_run
+from stylecli.cli.split_lists import check_split_lists
 from stylecli.cli.stylize import paint_picture
 from stylecli.cli.sweep import run_sweep
 from stylecli.cli.weights import weights_app
@@ -157,6 +158,7 @@ for name, function in {
 
 def run_program(arguments: Sequence[str]) -> int:
     """Parse and run; returns the exit code, raises `UsageError` for what Typer refuses."""
+    check_split_lists(arguments)
     command = typer.main.get_command(app)
     if shutil.get_terminal_size().columns < NARROWEST:  # else the texts would have no room at all
         os.environ.setdefault("TERMINAL_WIDTH", str(NARROWEST))

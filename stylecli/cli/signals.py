@@ -1,13 +1,18 @@
-"""SIGINT and SIGTERM: unwind once, tidily, then die by the very signal that came."""
+"""SIGINT, SIGTERM and their like: unwind once, tidily, then die by the very signal that came."""
 
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Final, NoReturn
 
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+from stylecli.system import on_windows
+
+# SIGBREAK is Windows' Ctrl-Break, a window that is closed, and the end of a session.
+_NAMES: Final = ("SIGINT", "SIGTERM", "SIGBREAK")
+_SIGNALS: Final = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
 
 
 class Stopped(BaseException):
@@ -38,7 +43,7 @@ class _SignalState:
     def receive(self, number: int, _: FrameType | None) -> None:
         """Signal handler: record the first signal; a second one kills at once."""
         for handled in _SIGNALS:
-            signal.signal(handled, signal.SIG_DFL)
+            signal.signal(handled, _exit_at_once if on_windows() else signal.SIG_DFL)
         self.number = number
         if not self.waiting:
             raise Stopped(number)
@@ -98,8 +103,15 @@ def stop_now(advice: str) -> NoReturn:
 def die(number: int) -> int:
     """End as if the signal had never been caught, so that a shell's loop ends with it.
 
-    Returns 128 + `number` where the system has no such death.
+    Returns 128 + `number` where the system has no such death: on Windows a signal ends a process
+    with exit code 3.
     """
+    if on_windows():
+        return 128 + number
     signal.signal(number, signal.SIG_DFL)
     signal.raise_signal(number)
     return 128 + number
+
+
+def _exit_at_once(number: int, _: FrameType | None) -> None:
+    os._exit(128 + number)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from stylecli.errors import InputError
-from stylecli.images.formats import readable_suffixes
+from stylecli.images.formats import HEIF_SUFFIXES, readable_suffixes
 from stylecli.messages import escaped, reason
 
 STREAM: Final = Path("-")  # standard input or standard output
@@ -110,15 +110,18 @@ class _Listing:
         """Clauses on what is not among the pictures."""
         if self.others:
             kinds = _listed([f"{count} {suffix}" for suffix, count in sorted(self.others.items())])
-            yield f"{self.others.total()} files were left out, not pictures by name ({kinds})"
+            hint = (
+                "; pip install pillow-heif reads HEIC" if HEIF_SUFFIXES & self.others.keys() else ""
+            )
+            yield f"left out, no pictures by their names: {self.others.total()} ({kinds}){hint}"
         for names, what in (
-            (self.hidden, "hidden files were left out"),
-            (self.unfollowed, "links to folders were not followed"),
-            (self.linked, "of the pictures are links"),
-            (self.closed, "folders could not be read and were left out"),
+            (self.hidden, "left out, hidden"),
+            (self.unfollowed, "links to folders, not followed"),
+            (self.linked, "pictures that are links, followed"),
+            (self.closed, "folders that cannot be read, left out"),
         ):
             if names:
-                yield f"{len(names)} {what} ({_listed(names)})"
+                yield f"{what}: {len(names)} ({_listed(names)})"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -2,7 +2,6 @@
 
 import functools
 import importlib
-import importlib.util
 import os
 import re
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ READABLE_NAMES: Final = "PNG, JPEG, WebP, TIFF, BMP, GIF or AVIF"
 # Pillow's modules of these; its other ones need not be loaded.
 _PLUGINS: Final = ("Png", "Jpeg", "Mpo", "WebP", "Tiff", "Bmp", "Gif", "Avif")
 _BROWSERS: Final = frozenset({".pjpeg", ".pjp"})  # what some of them call a JPEG
-_HEIF: Final = frozenset({".heic", ".heif", ".hif"})
+HEIF_SUFFIXES: Final = frozenset({".heic", ".heif", ".hif"})
 
 WRITABLE: Final = {
     ".png": "PNG",
@@ -76,12 +75,12 @@ def readable_suffixes() -> frozenset[str]:
         importlib.import_module(f"PIL.{name}ImagePlugin")
     formats = (*READABLE, "MPO")  # several JPEG pictures in one file
     known = {suffix for suffix, name in Image.EXTENSION.items() if name in formats}
-    return _BROWSERS.union(known, _HEIF if has_heif() else ())
+    return _BROWSERS.union(known, HEIF_SUFFIXES if has_heif() else ())
 
 
 def has_heif() -> bool:
     """Whether pillow-heif, which reads HEIC, is installed."""
-    return importlib.util.find_spec("pillow_heif") is not None
+    return find_spec("pillow_heif") is not None
 
 
 def is_address(path: Path) -> bool:

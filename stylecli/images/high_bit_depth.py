@@ -53,6 +53,11 @@ def read_deep(data: bytes, image: ImageFile.ImageFile, name: str) -> Samples | N
     return _unpremultiply(samples) if kind == "RGBa" else samples
 
 
+def is_deep(image: ImageFile.ImageFile) -> bool:
+    """Whether a freshly opened image holds more than 8 bits a channel."""
+    return _rawmode(image)[1] in _OTHER
+
+
 def _rawmode(image: ImageFile.ImageFile) -> tuple[str, str]:
     """What a pixel of the file looks like to Pillow, such as ("RGB", "16B")."""
     kind, _, order = _name_of(image.tile[0].args).partition(";") if image.tile else ("", "", "")

@@ -76,7 +76,9 @@ def png_head(file: BinaryIO) -> bytes:
     for kind, start, length in chunks_of(file):
         if kind in (b"IHDR", b"PLTE", b"eXIf", b"tRNS") and length < _MAX_TEXT_BYTES:
             file.seek(start - 8)
-            pieces.append(file.read(length + 12))
+            piece = file.read(length + 12)
+            if kind.isupper() or _is_whole(kind, memoryview(piece)[8:]):
+                pieces.append(piece)
     return b"".join([*pieces, struct.pack(">I4sI", 0, b"IDAT", zlib.crc32(b"IDAT"))])
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import io
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -14,6 +15,7 @@ from PIL import Image
 from stylecli.errors import InputError
 from stylecli.images.color_tags import shaper_of_tags
 from stylecli.images.exif import dpi_of, orientation_of, read_exif, safe_exif, upright
+from stylecli.images.header import check_decoding_memory
 from stylecli.images.high_bit_depth import Samples, has_deep_tags, read_deep, read_gray
 from stylecli.images.icc import Notes, deep_to_srgb, srgb_shaper, to_srgb
 from stylecli.images.icc_matrix import Shaper, apply_shaper
@@ -28,36 +30,44 @@ from stylecli.images.safe_open import (
     silenced,
 )
 from stylecli.messages import escaped
+from stylecli.system import UNLIMITED
 
 _PLAIN_MODES: Final = ("L", "RGB", "CMYK", "LAB")  # what `to_srgb` takes; the rest become RGB
 _ANIMATED: Final = "it has several frames or pages, of which the first is used"
 
-_XMP: Final = "its XMP metadata names an author or rights, which the output does not keep"
-_RIGHTS: Final = (b"rights", b"Rights", b"dc:creator", b"photoshop:Credit")
+_RIGHTS: Final = "its {} metadata names an author or rights, which the output does not keep"
+_XMP_RIGHTS: Final = (b"rights", b"Rights", b"dc:creator", b"photoshop:Credit")
+_IPTC: Final = 0x0404  # among Photoshop's resources in a JPEG
+_IPTC_RIGHTS: Final = (b"\x1c\x02\x50", b"\x1c\x02\x6e", b"\x1c\x02\x74")  # author, credit, rights
 
 _REDUCED: Final = "its 16 bits a channel were read as 8"
 
 
 def read_picture(
-    source: Path | BinaryIO, *, name: str | None = None, accept_damaged: bool = False
+    source: Path | BinaryIO,
+    *,
+    name: str | None = None,
+    accept_damaged: bool = False,
+    max_memory: int = UNLIMITED,
 ) -> Picture:
     """Read a picture file, or a stream of its bytes such as standard input.
 
     Of an animation the first frame is taken, of a TIFF its largest page. `name` stands for the
     source in messages. Raises `InputError` for what is missing, no picture, damaged, or larger
     than 32768 pixels a side or 268 million in all. With `accept_damaged`, what can be decoded of
-    a damaged file is taken, with a note.
+    a damaged file is taken, with a note. Raises `MemoryLimitError` where decoding would take more
+    than `max_memory` bytes.
     """
     if isinstance(source, str | Path):
         name = escaped(name or source)
         with open_input(Path(source)) as file:
-            with guarded(name, accept_damaged=accept_damaged):
-                open_header(file, name)  # before all of the file is read
+            _check_header(file, name, accept_damaged, max_memory)  # before all of it is read
             file.seek(0)
             data = read_stream(file, name)
     else:
         name = escaped(name or "standard input")
         data = read_stream(source, name)
+        _check_header(io.BytesIO(data), name, accept_damaged, max_memory)
     try:
         picture = _decode(data, name, accept_damaged=False)
     except DamagedPictureError as error:
@@ -68,6 +78,12 @@ def read_picture(
         picture = replace(picture, notes=(*picture.notes, f"what can be read was taken: {damage}"))
     meta = replace(picture.meta, sha256=hashlib.sha256(data).hexdigest())
     return replace(picture, meta=meta)
+
+
+def _check_header(file: BinaryIO, name: str, accept_damaged: bool, max_memory: int) -> None:
+    with guarded(name, accept_damaged=accept_damaged):
+        header = open_header(file, name)
+    check_decoding_memory(header, name, max_memory)
 
 
 def _decode(data: bytes, name: str, *, accept_damaged: bool) -> Picture:
@@ -190,10 +206,16 @@ def _tensor(array: NDArray[Any], channels: int, orientation: int) -> torch.Tenso
 
 def _left_out(image: Image.Image) -> Notes:
     """Notes on what a picture does not hold of its file."""
-    notes = (_ANIMATED,) if _is_animated(image) else ()
-    xmp = image.info.get("xmp")
-    rights = isinstance(xmp, bytes) and any(word in xmp for word in _RIGHTS)
-    return (*notes, _XMP) if rights else notes
+    notes: Notes = (_ANIMATED,) if _is_animated(image) else ()
+    resources = image.info.get("photoshop")
+    iptc = resources.get(_IPTC) if isinstance(resources, dict) else None
+    for name, metadata, marks in (
+        ("XMP", image.info.get("xmp"), _XMP_RIGHTS),
+        ("IPTC", iptc, _IPTC_RIGHTS),
+    ):
+        if isinstance(metadata, bytes) and any(mark in metadata for mark in marks):
+            notes = (*notes, _RIGHTS.format(name))
+    return notes
 
 
 def _is_animated(image: Image.Image) -> bool:

@@ -33,6 +33,9 @@ _SCAN: Final = b"\xff\xda"  # the marker that begins one
 _MOST_SCANS: Final = 20  # of the largest picture; smaller ones may have more, cameras make 10
 
 
+Header = ImageFile.ImageFile | TiffPage
+
+
 class DamagedPictureError(InputError):
     """A picture that is damaged or cut short; some of it may be readable."""
 
@@ -113,7 +116,7 @@ def silenced(data: bytes) -> Iterator[None]:
         os.close(kept)
 
 
-def open_header(file: BinaryIO, name: str) -> ImageFile.ImageFile | TiffPage:
+def open_header(file: BinaryIO, name: str) -> Header:
     """Read the header of a picture and no more; to be called in `guarded`.
 
     Refuses one that is too large or of another format. Of a TIFF the largest page is returned.

@@ -63,10 +63,13 @@ def sample_range(values: Numbers, bits: int | None = None) -> SampleRange:
 def to_unit_range(values: Numbers, bits: int | None = None) -> tuple[NDArray[np.float32], str]:
     """Samples as float32 in [0, 1] by `sample_range`, and a note where it was not stated."""
     span = sample_range(values, bits)
-    unit = (values - np.float32(span.black)) / np.float32(span.white - span.black)
+    unit = values.astype(np.float32)
+    unit -= np.float32(span.black)
+    unit /= np.float32(span.white - span.black)
     missing = int(np.isnan(unit).sum())
     clipped = missing > 0 or bool(unit.min() < -1e-6 or unit.max() > 1 + 1e-6)
-    unit = np.nan_to_num(unit, copy=False, nan=0.0).clip(0.0, 1.0)
+    np.nan_to_num(unit, copy=False, nan=0.0)
+    np.clip(unit, 0.0, 1.0, out=unit)
     if span.stated and not clipped:
         return unit, ""
     note = f"its values were read with {span.black:.10g} as black and {span.white:.10g} as white"

@@ -39,16 +39,22 @@ class TiffPage:
     tags: Any
 
     @property
+    def bits(self) -> int:
+        """Bits of a sample."""
+        return int(max(self.tags.get(_BITS, (1,)), default=1))
+
+    @property
     def is_raw(self) -> bool:
         """Whether it holds a camera's sensor data."""
         return self.tags.get(_PHOTOMETRIC) in (_CFA, _LINEAR_RAW)
 
     def describe(self) -> str:
         """What its samples are, such as "5-channel 16-bit float RGB"."""
-        bits = max(self.tags.get(_BITS, (1,)), default=1)
         kind = _FORMATS.get(max(self.tags.get(_SAMPLE_FORMAT, (1,)), default=1), "")
         color = _PHOTOMETRICS.get(self.tags.get(_PHOTOMETRIC, -1), "unknown color")
-        return " ".join(f"{self.tags.get(_CHANNELS, 1)}-channel {bits}-bit {kind} {color}".split())
+        return " ".join(
+            f"{self.tags.get(_CHANNELS, 1)}-channel {self.bits}-bit {kind} {color}".split()
+        )
 
 
 def largest_page(file: BinaryIO) -> tuple[TiffPage, int]:

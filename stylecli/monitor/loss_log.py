@@ -109,6 +109,6 @@ def _check_matplotlib(path: Path) -> None:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
         raise UsageError(
-            f"{escaped(path)}: a plot needs matplotlib (pip install 'matplotlib>=3.8,<4'); "
+            f'{escaped(path)}: a plot needs matplotlib (pip install "matplotlib>=3.8,<4"); '
             "losses as .csv or .jsonl need nothing."
         ) from error

@@ -154,8 +154,8 @@ class Stylizer:
         encoder = self._encoder
         if isinstance(encoder, Encoder):
             self._session.use(encoder)
-            own = {"pooling": encoder.pooling, "padding": encoder.padding}
-            values |= {"encoder": encoder.spec.name, **own}
+            frozen = {"pooling": encoder.pooling, "padding": encoder.padding}
+            values |= {"encoder": encoder.spec.name, **frozen}
         elif encoder is not None:
             values["encoder"] = encoder
         return Settings.from_dict(values)

@@ -13,6 +13,7 @@ from stylecli.images import masks
 from stylecli.images.discovery import STREAM
 from stylecli.images.picture import Picture
 from stylecli.job import Job
+from stylecli.system import free_memory
 from stylecli.transfer.resample import Size, fit, resize
 from stylecli.transfer.schedule import output_size, style_scales
 
@@ -20,6 +21,8 @@ REMEMBERED: Final = 512 * 2**20  # bytes of style pictures kept for the jobs to 
 # Times the size at which it is looked at that a picture is kept: what is left out of a larger one
 # is far below a level of 8 bits, and twelve photos of 12 megapixels would take 1.7 GB.
 OVERSIZE: Final = 8
+
+Limits = tuple[bool, int | None]  # whether damaged pictures are accepted, and `max_bytes`
 
 
 @dataclass(frozen=True)
@@ -45,21 +48,21 @@ class Reader:
 
     def read(self, job: Job) -> Inputs:
         """Everything the job names. Raises `InputError`."""
-        accept = job.accept_damaged
-        content = self.read_one(job.content, accept)
+        limits = job.accept_damaged, job.compute.max_bytes
+        content = self.read_one(job.content, limits)
         shape = content.height, content.width
         size = output_size(shape, job.settings)
         scales = style_scales(job.settings, shape, len(job.styles))
         content = _reduced(content, size)
         styles = tuple(
-            self.read_style(path, max(size), scale, accept)
+            self.read_style(path, max(size), scale, limits)
             for path, scale in zip(job.styles, scales, strict=True)
         )
         init = (
-            None if job.init_path is None else _reduced(self.read_one(job.init_path, accept), size)
+            None if job.init_path is None else _reduced(self.read_one(job.init_path, limits), size)
         )
-        mask = None if job.mask is None else self.read_one(job.mask, accept)
-        style_masks = tuple(self.read_one(mask, accept) for mask in job.style_masks)
+        mask = None if job.mask is None else self.read_one(job.mask, limits)
+        style_masks = tuple(self.read_one(mask, limits) for mask in job.style_masks)
         named = [(job.content, content), *zip(job.styles, styles, strict=True)]
         named += [(job.init_path, init)] if job.init_path and init else []
         named += [(job.mask, mask)] if job.mask and mask else []
@@ -76,16 +79,15 @@ class Reader:
             tuple(dict.fromkeys(notes)),
         )
 
-    def read_one(self, path: Path, accept_damaged: bool) -> Picture:
+    def read_one(self, path: Path, limits: Limits) -> Picture:
         """A picture from its file or standard input. Raises `InputError`."""
-        source, name = (sys.stdin.buffer, name_of(path)) if path == STREAM else (path, None)
-        return images.read_picture(source, name=name, accept_damaged=accept_damaged)
+        return _read(path, limits)
 
-    def read_style(self, path: Path, side: int, scale: float, accept_damaged: bool) -> Picture:
+    def read_style(self, path: Path, side: int, scale: float, limits: Limits) -> Picture:
         """A style to be looked at beside a picture of a long side; distances are at scale 1."""
 
         def read() -> Picture:
-            picture = self.read_one(path, accept_damaged)
+            picture = self.read_one(path, limits)
             long_side = max(1, round(side * max(1.0, scale)))
             return _reduced(picture, fit((picture.height, picture.width), long_side))
 
@@ -94,8 +96,8 @@ class Reader:
         try:
             status = path.stat()
         except OSError:
-            return self.read_one(path, accept_damaged)  # raises the error
-        key = path, status.st_mtime_ns, status.st_size, side, scale, accept_damaged
+            return self.read_one(path, limits)  # raises the error
+        key = path, status.st_mtime_ns, status.st_size, side, scale, limits
         return self.styles.get_or_make(key, read)
 
 
@@ -110,3 +112,12 @@ def _reduced(picture: Picture, size: Size) -> Picture:
 def name_of(path: Path) -> str:
     """A picture's name for messages."""
     return "standard input" if path == STREAM else path.name
+
+
+def _read(path: Path, limits: Limits) -> Picture:
+    accept_damaged, max_bytes = limits
+    source, name = (sys.stdin.buffer, name_of(path)) if path == STREAM else (path, None)
+    max_memory = max_bytes or free_memory()
+    return images.read_picture(
+        source, name=name, accept_damaged=accept_damaged, max_memory=max_memory
+    )

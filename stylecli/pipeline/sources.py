@@ -15,7 +15,7 @@ from PIL import Image
 from stylecli import images
 from stylecli.errors import InputError
 from stylecli.images.picture import Metadata, Picture
-from stylecli.pipeline.inputs import Reader
+from stylecli.pipeline.inputs import Limits, Reader
 
 Source = (
     str | os.PathLike[str] | bytes | BinaryIO | Image.Image | torch.Tensor | numpy.ndarray[Any, Any]
@@ -63,15 +63,15 @@ class SourceReader(Reader):
         super().__init__()
         self.sources: Mapping[Path, Source] = {}
 
-    def read_one(self, path: Path, accept_damaged: bool) -> Picture:
+    def read_one(self, path: Path, limits: Limits) -> Picture:
         """The picture that a path names, or stands for."""
         if path in self.sources:
             return picture_of(self.sources[path], str(path))
-        return super().read_one(path, accept_damaged)
+        return super().read_one(path, limits)
 
-    def read_style(self, path: Path, side: int, scale: float, accept_damaged: bool) -> Picture:
+    def read_style(self, path: Path, side: int, scale: float, limits: Limits) -> Picture:
         """A style, the one in the cache where it has been there before."""
-        picture = super().read_style(path, side, scale, accept_damaged)
+        picture = super().read_style(path, side, scale, limits)
         if path not in self.sources:
             return picture
         key = picture.meta.sha256, side, scale

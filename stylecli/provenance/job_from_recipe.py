@@ -1,5 +1,6 @@
 """Replay: the job that a picture's embedded recipe describes."""
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from stylecli.messages import escaped
 from stylecli.provenance.hashing import Digests
 from stylecli.provenance.recipe import Ingredient, Recipe, parse_recipe
 from stylecli.settings import QUALITY_ENCODERS, Compute, Precision, Settings
+from stylecli.transfer.compute.device import has_native_bf16, resolve_device
 
 
 @dataclass(frozen=True)
@@ -97,12 +99,15 @@ def replay_of(
         settings = replace(settings, init=str(find(recipe.init, "the start")))
     if recipe.version != __version__:
         notes.append(f"the picture was made by version {recipe.version}, this is {__version__}")
+    compute = compute or Compute(precision=_precision(recipe))
+    if compute.precision == "bf16" and not has_native_bf16(resolve_device(compute.device)):
+        notes.append("the picture was made in bf16, which this machine only emulates, slowly")
     job = Job(
         content=find(recipe.content, "the content"),
         styles=tuple(find(style, "the style") for style in recipe.styles),
         output=output,
         settings=settings,
-        compute=compute or Compute(precision=_precision(recipe)),
+        compute=compute,
         output_options=recipe.output,
         force=force,
         mask=None if recipe.mask is None else find(recipe.mask, "the mask"),
@@ -157,12 +162,14 @@ def _find(
 ) -> tuple[Path | None, bool]:
     """A file for an ingredient, and whether it is the very one."""
     name = Path(ingredient.name).name  # a forged recipe must not lead anywhere else
-    places = [*moved, *(folder / name for folder in folders)]
+    # macOS writes accents as letters of their own (NFD); elsewhere that is another name.
+    names = dict.fromkeys((name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))))
+    places = [*moved, *(folder / one for folder in folders for one in names)]
     files = [path for path in places if _is_file(path)]
     for path in files:
         if _digest(path, digests) == ingredient.sha256:
             return path, True
-    named = [path for path in files if path.name == name]
+    named = [path for path in files if path.name in names]
     return (named[0], False) if named else (None, False)
 
 

@@ -14,6 +14,7 @@ from stylecli.encoder import Encoder
 from stylecli.encoder.feature_extractor import FeatureExtractor
 from stylecli.settings import Settings
 from stylecli.settings.parsing import LayerWeights
+from stylecli.transfer.compute.device import wide_device
 from stylecli.transfer.objective.losses import gram
 from stylecli.transfer.objective.octaves import SMALLEST_OCTAVE
 from stylecli.transfer.objective.targets import weights_of
@@ -77,7 +78,8 @@ class PerceptualMetric:
 
     def code(self, picture: torch.Tensor, long_side: int = LONG_SIDE) -> torch.Tensor:
         """The picture's style descriptor, (n,) of length 1 on the CPU."""
-        return style_descriptor(self.grams(picture, long_side, octaves=1)[0]).cpu()
+        grams = self.grams(picture, long_side, octaves=1)[0]
+        return style_descriptor({name: values.cpu() for name, values in grams.items()})
 
     @torch.no_grad()
     def content_distance(self, a: torch.Tensor, b: torch.Tensor, long_side: int) -> float:
@@ -131,8 +133,10 @@ def symmetric_distance(x: torch.Tensor, y: torch.Tensor) -> float:
     At most 2 for Gram matrices and for features behind a ReLU, whose inner products are not
     negative.
     """
-    scale = float(x.double().square().sum() + y.double().square().sum())
-    return 0.0 if scale == 0.0 else 2.0 * float((x - y).double().square().sum()) / scale
+    wide = wide_device(x.device)
+    x, y, difference = (value.to(wide).double() for value in (x, y, x - y))
+    scale = float(x.square().sum() + y.square().sum())
+    return 0.0 if scale == 0.0 else 2.0 * float(difference.square().sum()) / scale
 
 
 def style_descriptor(grams: Grams) -> torch.Tensor:

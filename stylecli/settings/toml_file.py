@@ -13,6 +13,7 @@ from stylecli.messages import escaped, reason
 from stylecli.quoting import toml_value
 from stylecli.settings import Settings
 from stylecli.settings.parsing import decode_text
+from stylecli.system import on_windows
 
 MAX_BYTES: Final = 2**16
 _MARKS: Final = re.compile(r"[=,\[\]{}\n#]")
@@ -27,6 +28,8 @@ def write_settings(path: Path, settings: Settings, files: Collection[str] = ()) 
     leaves them, and no folder of this machine is given away.
     """
     values = replace(settings, encoder=settings.encoder_name).to_dict()
+    if on_windows():  # whose backslashes no other system reads as folders, but all read slashes
+        values |= {name: values[name].replace("\\", "/") for name in ("encoder", "init")}
     lines = ["# settings for stylize --config\n"]
     lines += [f"# and --{name}, which names a file\n" for name in files]
     try:

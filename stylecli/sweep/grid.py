@@ -71,7 +71,7 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
     combination that makes no sense.
     """
     check_local(request.folder)
-    axes = [spread(axis, len(request.styles)) for axis in request.axes]
+    axes = [spread(axis, len(request.styles) or 1) for axis in request.axes]
     count = math.prod(len(axis.values) for axis in axes)
     if count > MOST_CELLS:
         raise UsageError(f"the sweep has {count} cells: it takes at most {MOST_CELLS}.")

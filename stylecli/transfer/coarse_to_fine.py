@@ -1,7 +1,7 @@
 """Coarse-to-fine optimization of B pictures of one size, which can be resumed."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import torch
 
@@ -109,7 +109,7 @@ def _descend(
     descent = Descent(start, *_free_parts(run, objective, scale.size, plan.history))
     del start
     if resume is not None:
-        descent.load_state_dict(_moved(resume["descent"], run.device))
+        descent.load_state_dict(resume["descent"])
     report = progress_reporter(run, index, descent, plan, recoveries)
     iterate = GraphReplay(descent.iterate, run.device)
     for iteration in range(done + 1, scale.iterations + 1):
@@ -194,10 +194,3 @@ def _plan_of(resume: State, scale: Scale) -> ScalePlan:
         if tile is not None and (type(tile) is not int or not 64 <= tile <= MAX_SIZE):
             raise ValueError(f"no plan has tiles of {tile!r}")
     return ScalePlan(scale.size, history, plan["tile"], 0, style_tile)
-
-
-def _moved(value: Any, device: torch.device) -> Any:
-    """Every tensor in nested dicts on the device."""
-    if isinstance(value, dict):
-        return {name: _moved(each, device) for name, each in value.items()}
-    return value.to(device) if isinstance(value, torch.Tensor) else value

@@ -185,6 +185,9 @@ def memory_limit(device: torch.device, max_memory: int | None) -> int:
         return max_memory
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0] * RESERVE) + PROCESS
+    if device.type == "mps":  # memory is shared with the CPU; past this it is swapped out
+        left = torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+        return int(min(left, free_memory()) * RESERVE) + PROCESS
     # The addresses of `PROCESS` are taken by now, its memory may not be. What is resident beyond
     # them, such as weights and freed blocks of an earlier job, is used again.
     held = max(PROCESS, resident_memory())

@@ -31,7 +31,8 @@ def preparation_reporter(
     def state() -> State:
         if resume is not None:
             return resume
-        descent = {"image": image, "best_image": image}
+        assert image is not None
+        descent = {"image": image.clone(), "best_image": image.clone()}
         return {"scale": index, "iteration": 0, "recoveries": recoveries, "descent": descent}
 
     def report(pixels: int) -> None:

@@ -55,6 +55,15 @@ def test_templates(template: str, suffix: str, name: str) -> None:
     [
         "../{content}",
         "a/../../{content}",
+        "..\\..\\{content}",
+        "\\{content}",
+        "D:{content}",
+        "many\\{content}",
+        "{content}?",
+        "a./{content}",
+        "{seed}:{content}",
+        "nul",
+        "aux/{content}",
         "{content}/..",
         "/tmp/{content}",
         "//{content}",
@@ -206,3 +215,8 @@ def test_long_names(letter: str) -> None:
     for name in names:
         assert max(len(part.encode()) for part in PurePosixPath(name).parts) <= LONGEST
         assert name.endswith(".png")
+
+
+def test_values_make_no_names_that_some_system_lacks() -> None:
+    naming = Naming("{style}/{content}", ".png")
+    assert str(naming.relative({**VALUES, "style": "wait...", "content": "NUL"})) == "wait/_NUL.png"

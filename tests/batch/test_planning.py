@@ -249,6 +249,8 @@ def test_names_and_lines_together() -> None:
         ('{"content": "p/a.png", "strength": 0.2, "alpha": 1}', 2, "line 2: strength"),
         ('{"content": "p/a.png", "output": "o.png"}', 2, "line 2: one output for several"),
         ('{"content": "p/a.png", "style": "s/y.png", "style_weights": [1, 2]}', 2, "2 number"),
+        (r"p/a.png,s/x.png,..\o.png", 2, r"the output ..\\o.png leads out"),
+        ("p/a.png,s/x.png,D:o.png", 2, "the output D:o.png leads out"),
         ("p/a.png,s/x.png,../o.png", 2, "the output ../o.png leads out"),
         ("p/a.png,s/x.png,/o.png", 2, "the output /o.png leads out"),
         ("p/a.png,s/x.png,o.gif", 5, "'.gif' is no format"),

@@ -37,7 +37,9 @@ def test_a_cluster_is_joined_by_its_own_rules(ray: Any) -> None:
 @pytest.mark.parametrize("version", ["2.48.0", "2.51.1", "1.13.0"])
 def test_without_tokens_it_is_refused(ray: Any, version: str) -> None:
     ray.__version__ = version
-    with pytest.raises(UsageError, match=r"runs the code of anyone .* pip install 'ray>=2.52,<3'"):
+    with pytest.raises(
+        UsageError, match=r"runs the code of anyone .* pip install \"ray>=2.52,<3\""
+    ):
         import_ray(local=True)
 
 
@@ -45,4 +47,4 @@ def test_the_hint_installs_nothing_by_our_name(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UsageError) as caught:
         import_ray(local=False)
-    assert "stylecli[" not in str(caught.value) and "pip install 'ray>=" in str(caught.value)
+    assert "stylecli[" not in str(caught.value) and 'pip install "ray>=' in str(caught.value)

@@ -242,7 +242,7 @@ def test_ray_that_is_not_installed(batch: Run, monkeypatch: pytest.MonkeyPatch) 
     for name in ("RAY_USAGE_STATS_ENABLED", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"):
         monkeypatch.setenv(name, "0")
     done = batch("photos", *X, "--engine", "ray")
-    assert done.code == 2 and "pip install 'ray>=2.52,<3'" in done.err
+    assert done.code == 2 and 'pip install "ray>=2.52,<3"' in done.err
     assert not Path("out").exists()
 
 
@@ -253,3 +253,20 @@ def test_pictures_are_those_of_single_runs(child: Run, photos: None, tmp_path: P
     single = child("photos/a.png", "styles/x.png", "-o", "a.png", *options, real=True)
     assert single.returncode == 0
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "out/a_x.png").read_bytes()
+
+
+def test_what_a_folder_holds_besides_is_told(batch: Run) -> None:
+    Path("photos/c.dng").touch()
+    Path("photos/d.jfif").write_bytes(Path("photos/a.png").read_bytes())
+    done = batch("photos", *X)
+    assert done.code == 0 and outputs() == ["a_x.png", "b_x.png", "d_x.png"]
+    assert "left out, no pictures by their names: 1 (1 .dng)" in done.err
+
+
+def test_a_damaged_picture_is_taken_on_request(batch: Run) -> None:
+    data = Path("photos/a.png").read_bytes()
+    Path("photos/a.png").write_bytes(data[:-40])
+    done = batch("photos/a.png", *X)
+    assert done.code == 3 and "--accept-damaged takes what can be read" in done.err
+    done = batch("photos/a.png", *X, "--accept-damaged")
+    assert done.code == 0 and "a.png: what can be read was taken" in done.err

@@ -143,3 +143,16 @@ def test_a_gallery_of_another_encoder_is_refused(run: Any, works: Path, monkeypa
     Path("g.safetensors").write_bytes(changed)
     code, _, err = run("match", works / "style1.png", "g.safetensors")
     assert (code, "made with the encoder compact, which is another one" in err) == (4, True)
+
+
+def test_a_broken_picture_in_a_gallery_is_named_and_the_rest_ranked(
+    run: Any, content_path: Path, works: Path
+) -> None:
+    data = (works / "style0.png").read_bytes()
+    (works / "style0.png").write_bytes(data[: len(data) // 2])
+    code, out, err = run("match", content_path, works)
+    assert code == 0 and len([line for line in out.splitlines() if " style" in line]) == 4
+    assert "left out: cannot read" in err and "style0.png" in err
+    for path in works.rglob("*.png"):
+        path.write_bytes(data[:50])
+    assert run("match", content_path, works)[0] == 4

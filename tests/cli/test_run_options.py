@@ -246,7 +246,7 @@ def test_a_plot_without_matplotlib(
 ) -> None:
     """Refused before the work begins."""
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    assert "pip install 'matplotlib>=3.8,<4'" in refused(run, tmp_path, 2, "--plot", "a.png")
+    assert 'pip install "matplotlib>=3.8,<4"' in refused(run, tmp_path, 2, "--plot", "a.png")
 
 
 def test_a_run_that_fails_leaves_no_losses(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from stylecli.errors import OutputError, SettingsError
+from stylecli.images import formats
 from stylecli.images.formats import OutputOptions, check_output_suffix, format_of
 from stylecli.messages import escaped
 
@@ -60,3 +61,10 @@ def test_the_room_offers_what_it_lists() -> None:
     assert all(callable(getattr(images, name)) for name in images.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = images.nothing
+
+
+def test_a_pillow_without_a_format(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "find_spec", lambda name: None if "avif" in name else name)
+    with pytest.raises(OutputError, match="the Pillow installed here has no AVIF"):
+        check_output_suffix(Path("a.avif"))
+    check_output_suffix(Path("a.webp"))

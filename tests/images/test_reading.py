@@ -72,6 +72,28 @@ class TestFormats:
         turned = read(encode(image, "JPEG", dpi=(300, 150), exif=exif))
         assert turned.meta.dpi == (150, 300)
 
+    def test_no_resolution_is_made_up(self, encode: Encode) -> None:
+        exif = Image.Exif()
+        exif[315] = "Ann"
+        assert read(encode(Image.new("RGB", (4, 4)), "JPEG", exif=exif)).meta.dpi is None
+        exif.update({282: 118.0, 283: 118.0, 296: 2})
+        stated = read(encode(Image.new("RGB", (4, 4)), "JPEG", exif=exif))
+        assert stated.meta.dpi == (118, 118)
+
+    def test_rights_in_iptc_are_noted(self, encode: Encode) -> None:
+        data = encode(Image.new("RGB", (4, 4)), "JPEG")
+        iptc = b"\x1c\x02\x74\0\x07(c) Ann\0"
+        block = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0" + struct.pack(">I", 12) + iptc
+        segment = b"\xff\xed" + struct.pack(">H", len(block) + 2) + block
+        assert "IPTC" in read(data[:2] + segment + data[2:]).notes[0]
+
+    @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "TIFF"])
+    def test_rights_in_xmp_are_noted(self, kind: str, encode: Encode) -> None:
+        xmp = b"<x:xmpmeta><dc:rights>(c) Ann</dc:rights></x:xmpmeta>"
+        options = {"tiffinfo": {700: xmp}} if kind == "TIFF" else {"xmp": xmp}
+        notes = read(encode(Image.new("RGB", (4, 4)), kind, **options)).notes
+        assert any("rights" in note for note in notes)
+
 
 class TestModes:
     """Pillow's own conversion of each mode is the reference."""

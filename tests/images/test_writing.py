@@ -186,6 +186,19 @@ class TestMetadata:
         assert read_picture(path).meta.dpi == pytest.approx((300, 150), rel=1e-4)
 
     @pytest.mark.parametrize("suffix", SUFFIXES)
+    def test_text_byte_for_byte(self, suffix: str, picture: torch.Tensor, tmp_path: Path) -> None:
+        name = "Zoë 美 ñ".encode()
+        given = Image.Exif()
+        given.update({315: name, 33432: "© Zoë".encode("latin-1")})
+        source = tmp_path / "in.jpg"
+        Image.new("RGB", (20, 12)).save(source, exif=given)
+        path = tmp_path / f"out.{suffix}"
+        write_picture(path, picture, meta=read_picture(source).meta)
+        assert name + b"\0" in path.read_bytes()
+        with Image.open(path) as image:
+            assert image.getexif()[33432].encode("latin-1") == "© Zoë".encode("latin-1")
+
+    @pytest.mark.parametrize("suffix", SUFFIXES)
     def test_exif_kept_and_dropped(
         self, suffix: str, picture: torch.Tensor, tmp_path: Path
     ) -> None:
@@ -271,6 +284,14 @@ class TestRefusals:
         notes = write_picture(tmp_path / f"a{suffix}", picture, options=OutputOptions(quality=50))
         assert len(notes) == 1 and "--jpeg-quality changes nothing" in notes[0]
         assert write_picture(tmp_path / f"a{suffix}", picture) == ()
+
+    def test_8_bits_where_the_content_has_16(self, picture: torch.Tensor, tmp_path: Path) -> None:
+        meta = Metadata(bits=16)
+        notes = write_picture(tmp_path / "a.tif", picture, meta=meta)
+        assert notes == (
+            "written with 8 bits a channel, and the content has 16: --bits 16 keeps them",
+        )
+        assert write_picture(tmp_path / "a.tif", picture, meta=meta, options=DEEP) == ()
 
     @pytest.mark.parametrize("suffix", SUFFIXES)
     def test_failure_midway_leaves_the_old_file(

@@ -1,6 +1,7 @@
 """A picture again, from the recipe inside it."""
 
 import json
+import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from stylecli.images import OutputOptions, read_picture, write_picture
 from stylecli.images.input_bytes import digest_of
 from stylecli.job import Job
 from stylecli.pipeline.single import run_job
+from stylecli.provenance import job_from_recipe as module
 from stylecli.provenance.job_from_recipe import borrowed_settings, recipe_in, replay_of
 from stylecli.settings import Compute, Settings
 
@@ -315,3 +317,24 @@ def test_what_holds_no_recipe(content_path: Path, tmp_path: Path, forge: Any) ->
     picture = forge(lambda recipe: recipe.update(format=9))
     with pytest.raises(InputError, match="its format is 9"):
         replay_of(picture, tmp_path / "again.png")
+
+
+def test_a_name_from_macos_is_the_same_elsewhere(
+    make: Make, content_path: Path, tmp_path: Path
+) -> None:
+    """Which writes an accent as a letter of its own."""
+    names = [unicodedata.normalize(form, "photo\u00e9.png") for form in ("NFD", "NFC")]
+    content = content_path.rename(tmp_path / names[0])
+    picture = make(content=content)
+    content.rename(tmp_path / names[1])
+    assert replay_of(picture, tmp_path / "b.png").job.content.name == names[1]
+
+
+def test_bf16_that_is_only_emulated_is_noted(
+    forge: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = forge(lambda values: values.update(precision="bf16"))
+    for native, noted in ((True, False), (False, True)):
+        monkeypatch.setattr(module, "has_native_bf16", lambda _, native=native: native)
+        notes = replay_of(picture, picture.with_name("b.png")).notes
+        assert any("bf16" in note for note in notes) is noted

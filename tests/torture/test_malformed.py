@@ -3,7 +3,6 @@
 import itertools
 import os
 import random
-import resource
 import subprocess
 import sys
 import time
@@ -20,6 +19,8 @@ from stylecli.images.reading import read_picture
 
 from .pictures import Named, bombs, damaged, png, webp, whole, with_blocks
 from .scale import FULL, SEED, count
+
+resource = pytest.importorskip("resource")  # limits of a process: not on Windows
 
 MEMORY = 6 * 2**30  # address space of a child: torch alone takes some 2 GiB
 SECONDS = 10.0

@@ -1,9 +1,14 @@
 """Device and precision of a run."""
 
+from collections.abc import Mapping
+from typing import Any, Final
+
 import torch
 
 from stylecli.errors import UsageError
 from stylecli.settings import Compute, Precision
+
+WITHOUT_FLOAT64: Final = ("mps",)  # kinds of device
 
 
 def resolve_device(name: str) -> torch.device:
@@ -34,8 +39,23 @@ def resolve_device(name: str) -> torch.device:
 def resolve_precision(precision: Precision, device: torch.device) -> torch.dtype:
     """`auto` is bf16 where the hardware multiplies it natively, float32 elsewhere."""
     if precision == "auto":
-        return torch.bfloat16 if _native_bf16(device) else torch.float32
+        return torch.bfloat16 if has_native_bf16(device) else torch.float32
     return torch.bfloat16 if precision == "bf16" else torch.float32
+
+
+def wide_device(device: torch.device) -> torch.device:
+    """Where float64 of a computation on `device` lives: there, or on the CPU if it has none."""
+    return torch.device("cpu") if device.type in WITHOUT_FLOAT64 else device
+
+
+def placed(
+    saved: Mapping[str, torch.Tensor], namesakes: Mapping[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """Copies of tensors, each on the device of its namesake; where there is none, on its own."""
+    return {
+        name: value.to(namesakes.get(name, value).device, copy=True)
+        for name, value in saved.items()
+    }
 
 
 def precision_name(dtype: torch.dtype) -> str:
@@ -49,11 +69,14 @@ def resolve(compute: Compute) -> tuple[torch.device, torch.dtype]:
     return device, resolve_precision(compute.precision, device)
 
 
-def _native_bf16(device: torch.device) -> bool:
+def has_native_bf16(device: torch.device) -> bool:
+    """Whether bf16 is faster than float32 there; emulated it is three to four times slower."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type != "cpu":
         return False
     # Without these instructions oneDNN emulates bf16, at a fraction of float32's speed.
     # The flag is False, too, for the Arm CPUs on which bf16 works but was not measured.
-    return bool(torch.cpu._is_avx512_bf16_supported())
+    onednn: Any = torch.backends.mkldnn  # has no types
+    with_onednn = bool(onednn.is_available() and onednn.enabled)
+    return with_onednn and bool(torch.cpu._is_avx512_bf16_supported())

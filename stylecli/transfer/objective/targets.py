@@ -93,8 +93,7 @@ class Targets:
         )
         weights = [weights_of(self.encoder, request.settings) for request in requests]
         weights = [replace(one, content=one.content_at(size)) for one in weights]
-        tiling = style_tiling or StyleTiling(tile)
-        return self._objective(requests, weights, octaves, tile, tiling)
+        return self._objective(requests, weights, octaves, tile, style_tiling)
 
     def one_octave(
         self,
@@ -107,8 +106,7 @@ class Targets:
         """The relative losses at `size` alone, to measure a picture as the octave of that index."""
         level = level_at(size, index, self.style_layers, self.style_extractor.steps, "relative")
         weights = replace(weights_of(self.encoder, request.settings), kind="relative")
-        tiling = style_tiling or StyleTiling(tile)
-        return self._objective([request], [weights], [level], tile, tiling)
+        return self._objective([request], [weights], [level], tile, style_tiling)
 
     def _objective(
         self,
@@ -116,10 +114,11 @@ class Targets:
         weights: Sequence[Weights],
         sizes: Sequence[Level],
         tile: int | None,
-        tiling: StyleTiling,
+        style_tiling: StyleTiling | None,
     ) -> Objective:
         check_smallest_size(sizes[0].size, self.size_needed, "the picture at its smallest scale")
         content = self._content(requests, sizes[0].size, tile, weights[0].content)
+        tiling = style_tiling or StyleTiling(tile)
         regions = [
             self._regions([request.parts[index] for request in requests], sizes, tiling)
             for index in range(len(requests[0].parts))

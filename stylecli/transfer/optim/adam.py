@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import torch
 
+from stylecli.transfer.compute.device import placed, wide_device
 from stylecli.transfer.optim.preconditioner import analyze, level_sizes, synthesize
 
 DEFAULT_RATE: Final = 0.03
@@ -30,15 +31,18 @@ class Adam:
         state = self.state
         state["count"] += 1
         count = state["count"].view(-1, 1, 1, 1)
-        rate = -self.rate * state["step_scale"].view(-1, 1, 1, 1) / (1 - BETA1**count)
-        spread = 1 / (1 - BETA2**count)
+        wide_rate = -self.rate * state["step_scale"].view(-1, 1, 1, 1) / (1 - BETA1**count)
+        wide_spread = 1 / (1 - BETA2**count)
+        rate, spread = (
+            value.to(image.dtype).to(image.device) for value in (wide_rate, wide_spread)
+        )
         moves = []
         sizes = level_sizes((image.shape[-2], image.shape[-1]))
         for index, g in enumerate(analyze(gradient, sizes)):
             mean = state[f"mean{index}"].lerp_(g, 1 - BETA1)
             square = state[f"square{index}"].mul_(BETA2).addcmul_(g, g, value=1 - BETA2)
-            root = (square * spread.to(g.dtype)).sqrt_().add_(1e-12)
-            moves.append((mean * rate.to(g.dtype)).div_(root))
+            root = (square * spread).sqrt_().add_(1e-12)
+            moves.append((mean * rate).div_(root))
         return (image + synthesize(moves)).clamp_(0.0, 1.0)
 
     def start(self, image: torch.Tensor) -> None:
@@ -48,16 +52,17 @@ class Adam:
         for index, size in enumerate(level_sizes((image.shape[-2], image.shape[-1]))):
             for name in ("mean", "square"):
                 self.state[f"{name}{index}"] = image.new_zeros(batch, 3, *size)
-        self.state["count"] = image.new_zeros(batch, dtype=torch.float64)
-        self.state["step_scale"] = image.new_ones(batch, dtype=torch.float64)
+        wide = image.new_zeros(batch, dtype=torch.float64, device=wide_device(image.device))
+        self.state |= {"count": wide, "step_scale": torch.ones_like(wide)}
 
     def restart(self, which: torch.Tensor) -> None:
         """Forget the moments of the pictures where `which` (B,) is true, and halve their steps."""
         for name, value in self.state.items():
+            restarted = which.to(value.device)
             if name == "step_scale":
-                value *= torch.where(which, 0.5, 1.0)
+                value *= torch.where(restarted, 0.5, 1.0)
             else:
-                value.masked_fill_(which.view(-1, *[1] * (value.ndim - 1)), 0.0)
+                value.masked_fill_(restarted.view(-1, *[1] * (value.ndim - 1)), 0.0)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything the next step depends on, copied."""
@@ -65,4 +70,4 @@ class Adam:
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         """Continue from `state_dict` as if nothing had happened in between."""
-        self.state = {name: value.clone() for name, value in saved.items()}
+        self.state = placed(saved, self.state)

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from stylecli.transfer.compute.device import placed, wide_device
 from stylecli.transfer.optim.deterministic import dot, dots, each_alone, padded
 
 FIRST_STEP = 0.02  # root mean square pixel change of the first step, out of 1
@@ -40,10 +41,11 @@ class LBFGS:
             self.start(image)
         self.values = image[0].numel()
         state = self.state
+        wide = state["gamma"].device
         gradient = project_gradient(image, gradient)
         preconditioned_grad = self.precondition(gradient)
         sg, zg = self._remember(image, gradient, preconditioned_grad)
-        first = FIRST_STEP / self._rms(state["steep"]).double()
+        first = FIRST_STEP / self._rms(state["steep"]).to(wide).double()
         gamma = torch.where(state["fresh"].unsqueeze(1), first, state["gamma"])
         state["gamma"].copy_(gamma)  # holds until a pair with curvature gives a better one
         direction = self._inverse_hessian(sg, zg, gamma)
@@ -59,8 +61,9 @@ class LBFGS:
         Their next step is a short one down the gradient.
         """
         state = self.state
-        state["fresh"] |= which
         state["step_scale"] *= torch.where(which, 0.5, 1.0)
+        which = which.to(state["gamma"].device)
+        state["fresh"] |= which
         state["valid"] &= ~which.unsqueeze(1)
         cleared = which.view(-1, 1, 1)
         identity = torch.eye(self.history, dtype=torch.float64, device=which.device)
@@ -73,20 +76,22 @@ class LBFGS:
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         """Continue from `state_dict` as if nothing had happened in between."""
-        self.state = {name: value.clone() for name, value in saved.items()}
+        self.state = placed(saved, self.state)
         if self.state:
             self.history = self.state["s"].shape[1]
 
     def start(self, image: torch.Tensor) -> None:
         """Begin with B pictures (B, 3, H, W) and no history.
 
+        What is in float64 lives where there is any: for MPS that is the CPU, at a cost of a few
+        small copies an iteration, since in float32 the triangular solves lose the curvature.
         What is as long as a picture is padded with zeros, so that sums over it have whole pieces
         and every picture's begins at a place in memory that the processor's wide loads like.
         """
         self.values = image[0].numel()
         batch, m = image.shape[0], self.history
         length = padded(self.values)
-        small = image.new_zeros((batch, m), dtype=torch.float64)
+        small = image.new_zeros((batch, m), dtype=torch.float64, device=wide_device(image.device))
         wide = small.unsqueeze(2).repeat(1, 1, m)
         vector = image.new_zeros(batch, length)
         self.state = {
@@ -101,9 +106,9 @@ class LBFGS:
             "zg": small.clone(),
             "gamma": small.new_ones(batch, 1),
             "valid": torch.zeros_like(small, dtype=torch.bool),  # slots that hold a pair
-            "fresh": torch.ones(batch, dtype=torch.bool, device=image.device),
+            "fresh": torch.ones(batch, dtype=torch.bool, device=small.device),
             "step_scale": image.new_full((batch,), self.step_scale),
-            "count": torch.zeros((), dtype=torch.int64, device=image.device),
+            "count": torch.zeros((), dtype=torch.int64, device=small.device),
         }
         self._vector("image").copy_(image.flatten(1))
 
@@ -126,18 +131,19 @@ class LBFGS:
         for name, value in new.items():
             self._vector(name).neg_().add_(value.flatten(1))
         s, y, z = (state[name] for name in new)
-        sy, yz = dot(s, y), dot(y, z)
-        lengths = s.norm(dim=1) * y.norm(dim=1)
+        wide = state["gamma"].device
+        sy, yz = dot(s, y).to(wide), dot(y, z).to(wide)
+        lengths = (s.norm(dim=1) * y.norm(dim=1)).to(wide)
         # An angle: the objective's unit must not matter.
         good = (sy > 1e-8 * lengths) & (yz > 0) & ~state["fresh"]
         slot = self._newest().unsqueeze(0)
-        state["s"].index_copy_(1, slot, s.unsqueeze(1))
-        state["z"].index_copy_(1, slot, z.unsqueeze(1))
+        state["s"].index_copy_(1, slot.to(s.device), s.unsqueeze(1))
+        state["z"].index_copy_(1, slot.to(z.device), z.unsqueeze(1))
         state["valid"].index_copy_(1, slot, good.unsqueeze(1))
         for name, value in new.items():
             self._vector(name).copy_(value.flatten(1))
         sg, zg = (
-            torch.where(state["valid"], dots(state[name], state["gradient"]), 0.0)
+            torch.where(state["valid"], dots(state[name], state["gradient"]).to(wide), 0.0)
             for name in ("s", "z")
         )
         sg, zg = sg.double(), zg.double()
@@ -179,8 +185,9 @@ class LBFGS:
         order, back = (slots + oldest) % self.history, (slots - oldest) % self.history
         small = (state["sy"][:, order][:, :, order], state["yz"][:, order][:, :, order])
         factors = each_alone(_factors, *small, sg[:, order], zg[:, order], gamma)[:, :, back]
-        total = state["steep"] * gamma.to(state["steep"].dtype)
-        v, w = torch.split(factors.to(total.dtype), 1, dim=1)
+        dtype, device = state["steep"].dtype, state["steep"].device
+        total = state["steep"] * gamma.to(dtype).to(device)
+        v, w = torch.split(factors.to(dtype).to(device), 1, dim=1)
         for index in range(len(total)):
             one = slice(index, index + 1)
             row = total[one].unsqueeze(1)

@@ -56,6 +56,8 @@ def test_auto_precision_is_bf16_where_it_is_native(machine: pytest.MonkeyPatch) 
     assert resolve_precision("auto", MPS) == torch.float32
     machine.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
     assert resolve_precision("auto", CPU) == torch.bfloat16
+    machine.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    assert resolve_precision("auto", CPU) == torch.float32
     with_cuda(machine, (7, 5))
     assert resolve_precision("auto", CUDA) == torch.float32
     with_cuda(machine, (8, 0))
