@@ -38,7 +38,7 @@ def test_a_cluster_is_joined_by_its_own_rules(ray: Any) -> None:
 def test_without_tokens_it_is_refused(ray: Any, version: str) -> None:
     ray.__version__ = version
     with pytest.raises(
-        UsageError, match=r"runs the code of anyone .* pip install \"ray>=2.52,<3\""
+        UsageError, match=r"runs the code of anyone .* pip install \Wray>=2.52,<3"
     ):
         import_ray(local=True)
 

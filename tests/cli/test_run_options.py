@@ -184,7 +184,7 @@ def test_settings_are_saved(run: Run, tmp_path: Path) -> None:
 def test_the_page_is_there_during_the_run_alone(run: Run, monkeypatch: Any) -> None:
     answers: list[Any] = []
     said: list[str] = []
-    real = Screen.say
+    real = Screen.announce
 
     def say(screen: Screen, text: str) -> None:
         said.append(text)
@@ -194,7 +194,7 @@ def test_the_page_is_there_during_the_run_alone(run: Run, monkeypatch: Any) -> N
         (url,) = [text.removeprefix("Watch it at ") for text in said if "Watch it" in text]
         answers.append((url, json.loads(fetch(f"{url}state.json"))))
 
-    monkeypatch.setattr(Screen, "say", say)
+    monkeypatch.setattr(Screen, "announce", say)
     monkeypatch.setattr(Screen, "step", step)
     code, _, err = run("--watch")
     assert code == 0, err
