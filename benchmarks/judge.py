@@ -210,7 +210,7 @@ class Maker:
             styles=(find(self.source / "style", style),),
             output=self.folder / f"{content}_{style}_{name}.png",
             settings=Settings.from_dict({"size": self.size, "seed": self.seed, **settings}),
-            force=True,
+            existing="overwrite",
         )
         self.session.encoder(job.settings)
         prepared = self.session.prepare(job)

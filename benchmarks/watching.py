@@ -69,7 +69,7 @@ def main() -> None:
             styles=(given.style,),
             output=Path(folder) / "out.png",
             settings=Settings(size=given.size),
-            force=True,
+            existing="overwrite",
         )
         run_job(job)
         for _ in range(given.rounds):

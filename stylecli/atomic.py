@@ -1,9 +1,12 @@
 """Files that are either the old one or the complete new one, never something between."""
 
 import contextlib
+import errno
+import filecmp
 import os
 import re
-import tempfile
+import secrets
+import stat
 import time
 import zlib
 from collections.abc import Callable
@@ -19,13 +22,38 @@ _SUFFIX: Final = ".part"
 PATIENCE: Final = 5.0  # seconds for a program to let go of a file on Windows
 _PAUSE: Final = 0.1
 _LEFTOVER: Final = re.compile(r"\.stylecli-([0-9a-f]{8})-(\d{1,9})-\w+\.part")
+_CREATE: Final = (
+    os.O_RDWR
+    | os.O_CREAT
+    | os.O_EXCL
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+# What file systems without hard links answer to a call of `os.link`.
+_NO_LINKS: Final = (
+    errno.EPERM,
+    errno.EACCES,
+    errno.EINVAL,
+    errno.ENOSYS,
+    errno.ENOTSUP,
+    errno.EOPNOTSUPP,
+    errno.EMLINK,
+)
 
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
+def write_atomically(
+    path: Path,
+    write: Callable[[BinaryIO], object],
+    *,
+    may_replace: Callable[[Path], bool] | None = None,
+) -> None:
     """Let `write` fill a temporary file beside `path`, then put it in its place.
 
-    The file and its folder are synced, so that the old or the complete new file is there after
-    a crash, a full disk or kill -9. A missing folder is created. On Windows a file that another
+    `may_replace` is asked at that moment: where it says no, the file is put in place only if
+    there is none, in one step of the file system. A link at `path` is replaced, not followed. The
+    file and its folder are synced, so that the old or the complete new file is there after a
+    crash, a full disk or kill -9. A missing folder is created. On Windows a file that another
     program has open cannot be replaced: that is tried again for some seconds. Raises
     `OutputError` when the target cannot be written; the temporary file is removed on the way out
     of any exception.
@@ -33,10 +61,9 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     if "\0" in str(path):
         raise OutputError(f"cannot write {str(path)!r}: this is not a valid file name.")
     try:
-        path = _end_of_links(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         _check_replaceable(path)
-        _replace(path, write)
+        _write(path, write, may_replace or _always)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {reason(error)}.") from error
 
@@ -56,29 +83,33 @@ def remove_leftovers(folder: Path) -> None:
                     os.unlink(entry.path)
 
 
-def _end_of_links(path: Path) -> Path:
-    """Where a symbolic link leads to: the file is to be written, and the link to stay."""
-    return Path(os.path.realpath(path)) if path.is_symlink() else path
-
-
 def _check_replaceable(path: Path) -> None:
     """Refuse what is no regular file; root could otherwise replace /dev/null by a picture."""
+    if path.is_symlink():
+        return
     if path.is_dir():
         raise OutputError(f"cannot write {path}: it is a folder; name a file in it.")
     if path.exists() and not path.is_file():
         raise OutputError(f"cannot write {path}: it is not a regular file.")
 
 
-def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    prefix = f"{_PREFIX}{_host()}-{os.getpid()}-"
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=_SUFFIX)
+def _write(
+    path: Path, write: Callable[[BinaryIO], object], may_replace: Callable[[Path], bool]
+) -> None:
+    mode = _mode_of(path)
+    descriptor, name = _temporary_file(path.parent, mode)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with os.fdopen(descriptor, "w+b") as file:
             write(file)
             file.flush()
-            _set_mode(name, path)
+            if mode is not None:
+                with contextlib.suppress(OSError):  # not every file system has modes
+                    os.chmod(name, mode)  # the umask may have taken some of it
             sync(file.fileno())
-        _move(name, path)
+        if may_replace(path):
+            _move(name, path)
+        else:
+            _put_where_none_is(name, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(name)
@@ -99,27 +130,57 @@ def _move(name: str, path: Path) -> None:
         time.sleep(_PAUSE)
 
 
+def _temporary_file(folder: Path, mode: int | None) -> tuple[int, str]:
+    """A new file in a folder, open; its mode is that of what it replaces, or the umask's."""
+    while True:
+        name = f"{_PREFIX}{_host()}-{os.getpid()}-{secrets.token_hex(4)}{_SUFFIX}"
+        with contextlib.suppress(FileExistsError):
+            path = os.path.join(folder, name)
+            return os.open(path, _CREATE, 0o666 if mode is None else mode), path
+
+
+def _put_where_none_is(name: str, path: Path) -> None:
+    """Rename a file, unless the new name is taken by anything but the very same bytes."""
+    try:
+        try:
+            os.link(name, path)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            # Without hard links the name is reserved by an empty file, which is then replaced.
+            os.close(os.open(path, _CREATE, 0o666))
+            os.replace(name, path)
+        else:
+            os.unlink(name)
+    except FileExistsError as error:
+        if path.is_symlink() or not path.is_file() or not filecmp.cmp(name, path, shallow=False):
+            raise OutputError(
+                f"{path} exists already: it has appeared meanwhile, and is kept."
+            ) from error
+        os.unlink(name)
+
+
+def _always(_: Path) -> bool:
+    return True
+
+
 def _host() -> str:
     """This machine, in eight letters of a file name: folders may be shared between machines."""
     return f"{zlib.crc32(machine_name().encode()):08x}"
 
 
-def _set_mode(name: str, path: Path) -> None:
-    """Give a file the mode of the one it replaces, or what the umask grants a new one.
+def _mode_of(path: Path) -> int | None:
+    """The mode of the user's own file that is to be replaced; nobody else's is taken over.
 
-    mkstemp's 0600 would hide it from others. On Windows there is but the read-only flag, and a
-    file that has it could not be moved or removed any more.
+    On Windows there is but the read-only flag, and a file that has it could not be moved or
+    removed any more.
     """
-    if on_windows():
-        return
     try:
-        mode = path.stat().st_mode & 0o777
+        status = os.lstat(path)
     except OSError:
-        umask = os.umask(0)
-        os.umask(umask)
-        mode = 0o666 & ~umask
-    with contextlib.suppress(OSError):  # not every file system has modes
-        os.chmod(name, mode)
+        return None
+    is_ours = not on_windows() and status.st_uid == os.geteuid()
+    return status.st_mode & 0o777 if is_ours and stat.S_ISREG(status.st_mode) else None
 
 
 def _sync_folder(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 from stylecli.encoder.registry import is_path
 from stylecli.errors import UsageError
@@ -11,6 +11,10 @@ from stylecli.images.formats import OutputOptions
 from stylecli.settings import Compute, Settings
 
 NAMED_STARTS: Final = ("random", "content")  # values of `init` besides a picture's path
+
+# What becomes of an output that exists: refused; kept where complete and by the same recipe, else
+# refused (skip) or replaced (renew); replaced.
+Existing = Literal["refuse", "skip", "renew", "overwrite"]
 
 
 def files_named_by(settings: Settings) -> dict[str, str]:
@@ -27,6 +31,8 @@ class JobOptions:
     `mask` divides the content into regions, `style_masks`, one for each style, the styles. With
     `accept_damaged` what can be decoded of a damaged input is taken. `downloadable` are the
     encoders that were asked for by name, by the user and not by a file: no other is downloaded.
+    `existing` says what becomes of an output that is there. `sources` are further files that the
+    options came from, which are no more replaced than pictures that are read.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -36,6 +42,8 @@ class JobOptions:
     style_masks: tuple[Path, ...] = ()
     accept_damaged: bool = False
     downloadable: frozenset[str] = frozenset()
+    existing: Existing = "refuse"
+    sources: tuple[Path, ...] = ()
 
     @property
     def as_keywords(self) -> dict[str, Any]:
@@ -47,15 +55,14 @@ class JobOptions:
 class Job(JobOptions):
     """One style transfer, from content and style files to an output file.
 
-    `STREAM` as content or a style is standard input, as output standard output (PNG). An existing
-    output is replaced only with `force`. Raises `UsageError` without a style, where standard
-    input is named twice, or where weights, scales and masks do not go with the styles.
+    `STREAM` as content or a style is standard input, as output standard output (PNG). Raises
+    `UsageError` without a style, where standard input is named twice, or where weights, scales and
+    masks do not go with the styles.
     """
 
     content: Path
     styles: tuple[Path, ...]
     output: Path
-    force: bool = False
 
     def __post_init__(self) -> None:
         if not self.styles:
@@ -88,6 +95,7 @@ class Job(JobOptions):
             settings=settings,
             mask=None if self.mask is None else self.mask.absolute(),
             style_masks=tuple(mask.absolute() for mask in self.style_masks),
+            sources=tuple(source.absolute() for source in self.sources),
         )
 
     @property
@@ -107,3 +115,10 @@ class Job(JobOptions):
     def input_files(self) -> tuple[Path, ...]:
         """Every file that is read as a picture, standard input left out."""
         return tuple(path for _, path in self.named_inputs if path != STREAM)
+
+    @property
+    def files_read(self) -> tuple[Path, ...]:
+        """Every file that must not be written: pictures, the encoder's file, `sources`."""
+        name = self.settings.encoder_name
+        encoder = (Path(name).expanduser(),) if is_path(name) else ()
+        return (*self.input_files, *encoder, *self.sources)

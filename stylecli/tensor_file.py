@@ -47,3 +47,9 @@ def read_tensors(
         if header not in texts:
             raise ValueError(otherwise)
         return texts, {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+
+
+def read_texts(path: Path) -> dict[str, str]:
+    """The texts of a file by name, without its tensors; raises as `read_tensors` does."""
+    with safe_open(path, framework="pt") as file:
+        return file.metadata() or {}

@@ -17,6 +17,7 @@ ROOMS = (
     ("_version", "bounded_cache", "errors", "lazy", "messages", "system", "tensor_file"),
     ("file_names", "quoting"),
     ("atomic",),
+    ("output_guard",),
     ("settings",),
     ("images",),
     ("encoder",),

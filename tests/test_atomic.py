@@ -1,11 +1,12 @@
 """Either the old file or the complete new one."""
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -91,13 +92,47 @@ def test_modes(target: Path) -> None:
     assert target.with_name("fresh").stat().st_mode & 0o777 == 0o640
 
 
-def test_a_link_stays_and_its_file_is_written(target: Path, tmp_path: Path) -> None:
-    (link := tmp_path / "link").symlink_to(target)
-    write_atomically(link, new)
-    assert link.is_symlink() and target.read_bytes() == b"new"
-    (dangling := tmp_path / "dangling").symlink_to(tmp_path / "later")
-    write_atomically(dangling, new)
-    assert (tmp_path / "later").read_bytes() == b"new"
+def test_a_link_is_replaced_and_never_followed(target: Path, tmp_path: Path) -> None:
+    for name, place in (("link", target), ("dangling", tmp_path / "later")):
+        (link := tmp_path / name).symlink_to(place)
+        write_atomically(link, new)
+        assert not link.is_symlink() and link.read_bytes() == b"new"
+    assert target.read_bytes() == b"old" and not (tmp_path / "later").exists()
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_that_appears_meanwhile_stays(tmp_path: Path, monkeypatch: Any, links: bool) -> None:
+    """In one step of the file system, with hard links or without."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    if not links:
+        monkeypatch.setattr(os, "link", refuse)
+    path = tmp_path / "out"
+
+    def appear(_: Path) -> bool:
+        path.write_bytes(b"mine")
+        return False
+
+    with pytest.raises(OutputError, match="has appeared meanwhile"):
+        write_atomically(path, new, may_replace=appear)
+    assert path.read_bytes() == b"mine" and list(tmp_path.iterdir()) == [path]
+    path.unlink()
+    write_atomically(path, new, may_replace=lambda _: False)
+    assert path.read_bytes() == b"new" and list(tmp_path.iterdir()) == [path]
+
+
+def test_the_umask_and_tight_modes_hold_at_every_moment(target: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(os, "umask", None)  # another thread's files would get none
+    modes: list[int] = []
+
+    def look(file: BinaryIO) -> None:
+        modes.append(os.fstat(file.fileno()).st_mode & 0o777)
+
+    target.chmod(0o600)
+    write_atomically(target, look)
+    assert modes == [0o600] and target.stat().st_mode & 0o777 == 0o600
 
 
 def test_folder_as_target(tmp_path: Path) -> None:

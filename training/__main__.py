@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 from stylecli.encoder import load_encoder
-from stylecli.errors import OutputError, StylecliError, UsageError
+from stylecli.errors import StylecliError, UsageError
+from stylecli.output_guard import OutputGuard
 from training.export import ExportedFile
 from training.pictures import read_pictures
 from training.pipeline import Pipeline
@@ -33,8 +34,8 @@ def train_encoder(options: argparse.Namespace) -> ExportedFile:
     """All stages with the command line's options; raises `StylecliError`."""
     if options.out.suffix != ".safetensors":
         raise UsageError(f"--out must be a .safetensors file, not {options.out}.")
-    if options.out.exists() and not options.force:
-        raise OutputError(f"{options.out} is there already: --force writes over it.")
+    guard = OutputGuard(replace=options.force)
+    guard.check(options.out)
     if options.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: torch sees no CUDA device here; use cpu.")
     if options.threads:
@@ -48,7 +49,7 @@ def train_encoder(options: argparse.Namespace) -> ExportedFile:
         device=options.device,
         report=lambda line: print(line, flush=True),
     )
-    return pipeline.run(options.out)
+    return pipeline.run(options.out, guard)
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -7,6 +7,7 @@ import torch
 
 from stylecli.encoder import load_encoder
 from stylecli.encoder.vgg import Encoder
+from stylecli.output_guard import OutputGuard
 from training.crops import CropSampler
 from training.distillation import RelativeError, Trainer
 from training.export import ExportedFile, export_network
@@ -57,7 +58,7 @@ class Pipeline:
         inputs = f"{teacher.sha256} {pictures.compute_digest()} {shared}"
         self.files = StageFiles(work, inputs, report)
 
-    def run(self, out: Path) -> ExportedFile:
+    def run(self, out: Path, guard: OutputGuard | None = None) -> ExportedFile:
         """Make the weights file, stage by stage."""
         steps = self.settings.distillation.steps
         half = round(steps * self.settings.on_policy_from)
@@ -70,7 +71,7 @@ class Pipeline:
         late = self.make_pictures(LATE_PICTURES, second)
         pictures = pictures.add_on_policy(late * self.settings.deepening.late_copies)
         finished = self.deepen(second, pictures)
-        return export_network(self.load_student(finished).network, out)
+        return export_network(self.load_student(finished).network, out, guard)
 
     def select(self) -> Stage:
         """Stage 1: channel selection and least-squares refit of all layers."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
+from stylecli.atomic import replace_file
 from stylecli.errors import InputError
-from training.export import write_bytes
 
 Stage = dict[str, Any]  # plain containers, numbers and tensors
 Report = Callable[[str], None]
@@ -63,7 +63,7 @@ class StageFiles:
         """
         buffer = io.BytesIO()
         torch.save({**stage, "fingerprint": self.fingerprint}, buffer)
-        write_bytes(self.path(name), buffer.getvalue())
+        replace_file(self.path(name), buffer.getvalue())
         written = self.read(name)
         assert written is not None
         return written

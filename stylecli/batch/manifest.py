@@ -3,13 +3,15 @@
 import json
 import math
 import os
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from stylecli.batch.outcome import Outcome
 from stylecli.errors import OutputError
 from stylecli.messages import escaped, reason
+from stylecli.output_guard import OutputGuard, check_folder
 from stylecli.system import locked, sync
 
 NAME: Final = "manifest.jsonl"
@@ -17,12 +19,15 @@ MAX_LINE: Final = 1_000_000  # bytes of one record, which has some 3,000
 MOST_DISTANCES: Final = 16
 LONGEST_NAME: Final = 64
 PATIENCE: Final = 10.0  # seconds to wait for another batch's lock
+_MARK: Final = b'{"status": "'  # every record begins so
 _FLAGS: Final = (
     os.O_RDWR
     | os.O_APPEND
     | os.O_CREAT
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)  # on Windows, where a line would else end in two bytes
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
 )
 
 
@@ -38,6 +43,36 @@ class Manifest:
         self._patience = PATIENCE
         self._recorded: dict[str, Mapping[str, float]] | None = None
 
+    def check(self, inputs: Iterable[Path]) -> None:
+        """Raise `OutputError` where the file is an input, or somebody else's."""
+        name = escaped(self.path)
+        try:
+            if OutputGuard(inputs).is_input(self.path):
+                raise OutputError(f"{name} is also an input: give another output folder.")
+            check_folder(self.path.parent, name)
+            if os.path.lexists(self.path):
+                os.close(self._open())
+        except OSError as error:
+            raise OutputError(f"cannot write {name}: {reason(error)}.") from error
+
+    def _open(self) -> int:
+        """The file, opened for appending; a link, a device or a foreign file is refused."""
+        descriptor = os.open(self.path, _FLAGS, 0o666)
+        try:
+            status = os.fstat(descriptor)
+            start = b""
+            if stat.S_ISREG(status.st_mode):
+                start = os.read(descriptor, len(_MARK))
+            if not stat.S_ISREG(status.st_mode) or not _MARK.startswith(start):
+                raise OutputError(
+                    f"{escaped(self.path)} is no manifest of this program: give another output "
+                    "folder."
+                )
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
     def record(self, outcome: Outcome) -> None:
         """Append one line; a kept picture's only where no line names it yet.
 
@@ -48,7 +83,7 @@ class Manifest:
                 return
             self.path.parent.mkdir(parents=True, exist_ok=True)
             text = json.dumps(outcome.to_dict(), allow_nan=False) + "\n"
-            descriptor = os.open(self.path, _FLAGS, 0o666)
+            descriptor = self._open()
             try:
                 # What another batch is just writing is no line cut short. A lock that stays is no
                 # batch's: whoever may read the folder could stop all work in it.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from stylecli.errors import StylecliError
+from stylecli.errors import MemoryLimitError, StylecliError, is_out_of_memory
 from stylecli.job import Job
 
 Status = Literal["done", "kept", "failed"]
@@ -57,6 +57,8 @@ class Outcome:
         error: Exception,
     ) -> Self:
         """A job that raised `error`; an error of another class is reported as a bug."""
+        if is_out_of_memory(error) and not isinstance(error, MemoryLimitError):
+            error = MemoryLimitError("there is not enough memory: try a smaller --size.")
         expected = isinstance(error, StylecliError)
         text = " ".join(str(error).split()) or type(error).__name__
         return cls(

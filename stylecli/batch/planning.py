@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal
@@ -11,12 +11,15 @@ from stylecli.batch.job_list import BadLine, Line, read_lines
 from stylecli.batch.manifest import Manifest
 from stylecli.batch.outcome import Outcome
 from stylecli.batch.output_names import Draft, Naming, name_outputs
-from stylecli.errors import InputError, StylecliError, UsageError
+from stylecli.errors import InputError, OutputError, StylecliError, UsageError
 from stylecli.file_names import leads_out, name_key
 from stylecli.images.discovery import STREAM, find_pictures, natural_key
 from stylecli.images.formats import check_local, check_output_suffix
 from stylecli.job import Job, JobOptions, files_named_by
 from stylecli.messages import escaped
+from stylecli.output_guard import OutputGuard
+from stylecli.pipeline.preflight import check_job
+from stylecli.provenance.hashing import Digests
 from stylecli.settings import Settings
 
 Pairing = Literal["product", "zip", "blend"]
@@ -82,6 +85,24 @@ def plan_batch(request: BatchRequest) -> BatchPlan:
         except StylecliError as error:
             failures.append(Outcome.failed(draft.content, draft.styles, output, error))
     return BatchPlan(tuple(jobs), tuple(failures), tuple(dict.fromkeys(notes)))
+
+
+def settled(jobs: Sequence[Job]) -> Iterator[tuple[int, Outcome]]:
+    """Jobs, by their places, that need no work, or are bound to fail."""
+    digests = Digests()
+    inputs = OutputGuard({path for job in jobs for path in job.files_read})
+    for number, job in enumerate(jobs):
+        try:
+            recipe = check_job(job, digests=digests)
+            if recipe is None and inputs.is_input(job.output):
+                raise OutputError(
+                    f"{escaped(job.output)} is also an input: give the output another name."
+                )
+        except Exception as error:
+            yield number, Outcome.failed(job.content, job.styles, job.output, error)
+        else:
+            if recipe is not None:
+                yield number, Outcome.of(job, "kept", recipe=recipe.to_dict())
 
 
 def _from_names(request: BatchRequest, notes: list[str]) -> list[Draft]:

@@ -18,7 +18,7 @@ from stylecli.batch.processes import (
     worker_context,
 )
 from stylecli.batch.runner import Queue, Task
-from stylecli.batch.worker import Existing, work
+from stylecli.batch.worker import work
 from stylecli.batch.worker_count import count_workers, threads_each, with_share
 from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.errors import MemoryLimitError, StylecliError
@@ -41,7 +41,7 @@ class SerialEngine:
     ) -> None:
         self.session = Session(on_message=on_message, on_download=on_download)
 
-    def run(self, groups: Sequence[Group], *, existing: Existing, on_fraction: OnFraction) -> Ended:
+    def run(self, groups: Sequence[Group], *, on_fraction: OnFraction) -> Ended:
         """Groups in order."""
         total = sum(len(group.jobs) for group in groups)
         done = 0
@@ -51,7 +51,7 @@ class SerialEngine:
             def report(fraction: float, done: int = done, size: int = size) -> None:
                 on_fraction((done + size * fraction) / total)
 
-            yield group, work(self.session, group, existing=existing, on_fraction=report)
+            yield group, work(self.session, group, on_fraction=report)
             done += size
             on_fraction(done / total)
 
@@ -68,9 +68,9 @@ class PoolEngine:
         self.workers = min(workers, most_workers())
         self.session = session or Session()
 
-    def run(self, groups: Sequence[Group], *, existing: Existing, on_fraction: OnFraction) -> Ended:
+    def run(self, groups: Sequence[Group], *, on_fraction: OnFraction) -> Ended:
         """Groups as they end."""
-        queue = Queue([with_share(group, self.workers) for group in groups], existing, ATTEMPTS)
+        queue = Queue([with_share(group, self.workers) for group in groups], ATTEMPTS)
         running: list[_Worker] = []
         try:
             while queue.waiting or any(worker.task for worker in running):
@@ -80,7 +80,7 @@ class PoolEngine:
                     return
                 for worker in running:
                     if worker.task is None and queue.waiting:
-                        worker.begin(*queue.take())
+                        worker.begin(queue.take())
                 for worker in _ready_workers(running):
                     ended = _handle_message(worker, queue)
                     on_fraction(queue.fraction)
@@ -113,15 +113,13 @@ class PoolEngine:
 
     def _work_here(self, queue: Queue, on_fraction: OnFraction) -> Ended:
         while queue.waiting:
-            task, existing = queue.take()
+            task = queue.take()
 
             def report(share: float, task: Task = task) -> None:
                 task.share = share
                 on_fraction(queue.fraction)
 
-            yield queue.finish(
-                task, work(self.session, task.group, existing=existing, on_fraction=report)
-            )
+            yield queue.finish(task, work(self.session, task.group, on_fraction=report))
             on_fraction(queue.fraction)
 
 
@@ -131,14 +129,14 @@ class LocalEngine:
     def __init__(self, serial: SerialEngine, workers: int | None = None) -> None:
         self.serial, self.workers = serial, workers
 
-    def run(self, groups: Sequence[Group], *, existing: Existing, on_fraction: OnFraction) -> Ended:
+    def run(self, groups: Sequence[Group], *, on_fraction: OnFraction) -> Ended:
         """Groups as they end."""
         workers = self.workers or count_workers(groups)
         if workers == 1:
-            return self.serial.run(groups, existing=existing, on_fraction=on_fraction)
+            return self.serial.run(groups, on_fraction=on_fraction)
         self._fetch_encoders(groups)
         engine = PoolEngine(workers, self.serial.session)
-        return engine.run(groups, existing=existing, on_fraction=on_fraction)
+        return engine.run(groups, on_fraction=on_fraction)
 
     def _fetch_encoders(self, groups: Sequence[Group]) -> None:
         """Download encoders here, with progress, not in every worker; errors come from workers."""
@@ -165,11 +163,11 @@ class _Worker:
             self.process.start()
         child_connection.close()  # else the end of file at its death would not arrive
 
-    def begin(self, task: Task, existing: Existing) -> None:
+    def begin(self, task: Task) -> None:
         """Send a group; where the process is dead already, `receive` returns `None` next."""
         self.task = task
         with contextlib.suppress(OSError):
-            self.connection.send((task.group, existing))
+            self.connection.send(task.group)
 
     def receive(self) -> float | list[Outcome] | None:
         """The share of the group that is done, its outcomes, or `None` where the process died."""
@@ -225,5 +223,5 @@ def _serve(connection: Connection, threads: int) -> None:
     session = Session()
     with contextlib.suppress(EOFError, OSError):
         while True:
-            group, existing = connection.recv()
-            connection.send(work(session, group, existing=existing, on_fraction=connection.send))
+            group = connection.recv()
+            connection.send(work(session, group, on_fraction=connection.send))

@@ -24,7 +24,7 @@ from stylecli.batch.outcome import Outcome
 from stylecli.batch.processes import clean_environment
 from stylecli.batch.ray_start import check_reachable, import_ray
 from stylecli.batch.runner import Queue, Task
-from stylecli.batch.worker import Existing, work
+from stylecli.batch.worker import work
 from stylecli.errors import MemoryLimitError, UsageError
 from stylecli.pipeline.session import Session
 from stylecli.transfer.results import OnFraction
@@ -47,10 +47,10 @@ class _WorkerHandle:
     task: Task | None = None
     progress_ref: Any = None  # pending call for the progress
 
-    def begin(self, task: Task, existing: Existing) -> None:
+    def begin(self, task: Task) -> None:
         """Submit a group to the actor."""
         self.task = task
-        self.reply = self.actor.work.remote(located(task.group), existing)
+        self.reply = self.actor.work.remote(located(task.group))
 
 
 class RayEngine:
@@ -74,13 +74,13 @@ class RayEngine:
         self.failed_starts: Counter[str] = Counter()  # by node: actors that died before a task
         self.fault = "there is none"  # why no machine can work, as far as is known
 
-    def run(self, groups: Sequence[Group], *, existing: Existing, on_fraction: OnFraction) -> Ended:
+    def run(self, groups: Sequence[Group], *, on_fraction: OnFraction) -> Ended:
         """Groups as they end."""
         if not groups:
             return
         began = self._connect()
         try:
-            yield from self._run(Queue(groups, existing, ATTEMPTS), on_fraction)
+            yield from self._run(Queue(groups, ATTEMPTS), on_fraction)
         except SystemError as error:  # what a signal raises in the middle of a call into Ray
             raise error.__cause__ or error from None
         finally:
@@ -130,7 +130,7 @@ class RayEngine:
                     last_alive = polled
             for handle in self.handles:
                 if handle.started and handle.task is None and queue.waiting:
-                    handle.begin(*queue.take())
+                    handle.begin(queue.take())
             for handle in self._ready_workers():
                 ended = self._handle_reply(handle, queue)
                 if ended is not None:
@@ -233,7 +233,7 @@ class _Worker:
         self.session = Session()
         self.done = 0.0
 
-    def work(self, group: Group, existing: Existing) -> list[Outcome]:
+    def work(self, group: Group) -> list[Outcome]:
         """A group's outcomes."""
         torch.set_num_threads(self.threads)
         self.done = 0.0
@@ -241,7 +241,7 @@ class _Worker:
         def report(fraction: float) -> None:
             self.done = fraction
 
-        return work(self.session, group, existing=existing, on_fraction=report)
+        return work(self.session, group, on_fraction=report)
 
     def share(self) -> float:
         """The share of the group that is done, in [0, 1]; callable while `work` runs."""

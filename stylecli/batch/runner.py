@@ -1,7 +1,6 @@
 """Batch runner: group jobs, run them on an engine, record each outcome in the manifest."""
 
 import contextlib
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,10 +10,8 @@ from stylecli.atomic import remove_leftovers
 from stylecli.batch.grouping import Group, group_jobs
 from stylecli.batch.manifest import Manifest
 from stylecli.batch.outcome import Outcome
-from stylecli.batch.worker import Existing, existing_on_retry
-from stylecli.errors import OutputError
+from stylecli.batch.planning import settled
 from stylecli.job import Job
-from stylecli.messages import escaped
 from stylecli.provenance.hashing import Digests
 from stylecli.provenance.up_to_date import complete_recipe
 from stylecli.transfer.results import OnFraction
@@ -26,7 +23,7 @@ class Engine(Protocol):
     """Runs groups: in this process, in several, or on a cluster."""
 
     def run(
-        self, groups: Sequence[Group], *, existing: Existing, on_fraction: OnFraction
+        self, groups: Sequence[Group], *, on_fraction: OnFraction
     ) -> Iterator[tuple[Group, list[Outcome]]]:
         """Yield groups with the outcomes of their jobs, as they end.
 
@@ -52,20 +49,20 @@ class Queue:
     for it; each job is begun `attempts` times at most.
     """
 
-    def __init__(self, groups: Sequence[Group], existing: Existing, attempts: int) -> None:
-        self.existing, self.attempts = existing, attempts
+    def __init__(self, groups: Sequence[Group], attempts: int) -> None:
+        self.attempts = attempts
         longest_first = sorted(groups, key=lambda group: group.cost, reverse=True)
         self.waiting = [Task(group) for group in longest_first]
         self.running: list[Task] = []
         self.ended = 0  # jobs
         self.total = sum(len(group.jobs) for group in groups)
 
-    def take(self) -> tuple[Task, Existing]:
-        """The next task, and its policy for outputs that are there: on a retry its own stay."""
+    def take(self) -> Task:
+        """The next task."""
         task = self.waiting.pop(0)
         task.begun += 1
         self.running.append(task)
-        return task, self.existing if task.begun == 1 else existing_on_retry(self.existing)
+        return task
 
     @property
     def fraction(self) -> float:
@@ -88,7 +85,7 @@ class Queue:
             return self.finish(task, [_given_up(job, error) for job in group.jobs])
         places = zip(group.numbers, group.jobs, strict=True)
         self.running.remove(task)
-        self.waiting[:0] = [Task(Group((number,), (job,)), task.begun) for number, job in places]
+        self.waiting[:0] = [Task(Group((n,), (_retried(job),)), task.begun) for n, job in places]
         return None
 
 
@@ -123,17 +120,15 @@ def run_batch(
     manifest: Manifest,
     *,
     failures: Sequence[Outcome] = (),
-    existing: Existing = "refuse",
     fail_fast: bool = False,
     on_outcome: OnOutcome | None = None,
     on_fraction: OnFraction | None = None,
 ) -> Summary:
     """Make every job's picture that is not there yet; one failure stops no other.
 
-    `failures` are jobs that failed before; they are recorded as well. `existing` is the
-    policy for outputs that are there: with `skip` those of the same recipe are kept. With
-    `fail_fast` nothing new is begun after a failure. Raises `OutputError` where the manifest
-    cannot be written.
+    `failures` are jobs that failed before; they are recorded as well. Jobs that are bound to fail
+    do so before any work. With `fail_fast` nothing new is begun after a failure. Raises
+    `OutputError` where the manifest cannot be written.
     """
     outcomes: dict[int, Outcome] = {}
     report = on_outcome or _ignore
@@ -143,34 +138,19 @@ def run_batch(
         outcomes[number] = outcome
         report(outcome)
 
+    manifest.check(path for job in jobs for path in job.files_read)
     for number, failure in enumerate(failures, len(jobs)):
         settle(number, failure)
-    todo = [replace(job, force=existing in ("renew", "overwrite")) for job in jobs]
-    for number, outcome in _settled(todo, existing):
+    for number, outcome in settled(jobs):
         settle(number, replace(outcome, distances=manifest.distances_of(outcome.output)))
     numbers = [number for number in range(len(jobs)) if number not in outcomes]
-    groups = group_jobs([todo[number] for number in numbers], numbers)
+    groups = group_jobs([jobs[number] for number in numbers], numbers)
     failed = any(outcome.status == "failed" for outcome in outcomes.values())
     with _without_leftovers({job.output.parent for job in jobs}):
         if not (fail_fast and failed):
-            _run_groups(groups, engine, existing, fail_fast, settle, on_fraction or _ignore)
+            _run_groups(groups, engine, fail_fast, settle, on_fraction or _ignore)
     left = len(jobs) + len(failures) - len(outcomes)
     return Summary([outcomes[number] for number in sorted(outcomes)], left)
-
-
-def _settled(jobs: Sequence[Job], existing: Existing) -> Iterator[tuple[int, Outcome]]:
-    """Jobs, by their places, that need no work, or must not be begun."""
-    digests = Digests()
-    inputs = {os.path.realpath(path) for job in jobs for path in job.input_files}
-    for number, job in enumerate(jobs):
-        keeps = existing in ("skip", "renew")
-        if keeps and (recipe := complete_recipe(job, digests)) is not None:
-            yield number, Outcome.of(job, "kept", recipe=recipe.to_dict())
-        elif existing in ("renew", "overwrite") and os.path.realpath(job.output) in inputs:
-            error = OutputError(
-                f"{escaped(job.output)} is also an input: name the output otherwise."
-            )
-            yield number, Outcome.failed(job.content, job.styles, job.output, error)
 
 
 @contextlib.contextmanager
@@ -188,12 +168,11 @@ def _without_leftovers(folders: Iterable[Path]) -> Iterator[None]:
 def _run_groups(
     groups: Sequence[Group],
     engine: Engine,
-    existing: Existing,
     fail_fast: bool,
     settle: Callable[[int, Outcome], None],
     on_fraction: OnFraction,
 ) -> None:
-    running = engine.run(groups, existing=existing, on_fraction=on_fraction)
+    running = engine.run(groups, on_fraction=on_fraction)
     try:
         for group, outcomes in running:
             for number, outcome in zip(group.numbers, outcomes, strict=True):
@@ -204,6 +183,11 @@ def _run_groups(
         close = getattr(running, "close", None)
         if close is not None:
             close()
+
+
+def _retried(job: Job) -> Job:
+    """A job for another attempt: a picture that an earlier one has put in place stays."""
+    return replace(job, existing="skip") if job.existing == "refuse" else job
 
 
 def _as_made(outcome: Outcome) -> Outcome:

@@ -23,7 +23,7 @@ _STREAM_ERRORS: Final = (errno.ENOSPC, errno.EPIPE, errno.EIO, errno.EFBIG, errn
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `stylize` with `arguments` (those of the process if `None`); returns the exit code.
 
-    Does not return after SIGINT or SIGTERM: the process ends by that signal.
+    Does not return after SIGINT, SIGTERM or SIGHUP: the process ends by that signal.
     """
     # GNU OpenMP's threads spin long before they sleep; beside any other program on the same cores
     # that stalls every layer. Measured by benchmarks/threads.py: two programs at once on two

@@ -1,10 +1,9 @@
 """`stylize batch`: many pictures, one model load."""
 
-import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -13,11 +12,13 @@ from stylecli.batch.manifest import Manifest
 from stylecli.batch.output_names import DEFAULT_TEMPLATE, FIELDS, Naming
 from stylecli.batch.planning import TOGETHER, BatchPlan, BatchRequest, Pairing, plan_batch
 from stylecli.batch.processes import start_forkserver
+from stylecli.cli.batch_preview import print_failure, print_plan
 from stylecli.cli.option_factory import BATCH, DEVICE, declared
 from stylecli.cli.output import print_json
 from stylecli.cli.parsed_options import ParsedOptions, takes_options
 from stylecli.cli.progress import Screen, describe_seconds, open_screen
 from stylecli.errors import InputError, UsageError
+from stylecli.job import Existing
 from stylecli.messages import escaped, reason
 
 if TYPE_CHECKING:
@@ -132,6 +133,8 @@ def run_many(
     """Paint many pictures: every one of CONTENTS in every --style, into a folder."""
     if skip_existing and overwrite:
         raise UsageError("--skip-existing and --overwrite exclude each other.")
+    existing: Existing = "skip" if skip_existing else "overwrite" if overwrite else "refuse"
+    listed = () if from_file in (None, "-") else (Path(from_file),)
     plan = plan_batch(
         BatchRequest(
             folder=output,
@@ -142,17 +145,16 @@ def run_many(
             recursive=recursive,
             pairing=pair,
             naming=Naming(name, f".{format.removeprefix('.')}"),
-            **options.as_keywords,
+            **options.with_existing(existing, *listed),
         )
     )
     if options.dry_run:
-        return _print_plan(plan, options)
+        return print_plan(plan, output, options)
     with open_screen(quiet=options.quiet) as screen:
         for note in plan.notes:
             screen.note(note)
-        existing = "skip" if skip_existing else "overwrite" if overwrite else "refuse"
         chosen = choose_engine(screen, engine, workers, ray_address, len(plan.jobs))
-        summary = run_plan(screen, plan, chosen, output, existing=existing, fail_fast=fail_fast)
+        summary = run_plan(screen, plan, chosen, output, fail_fast=fail_fast)
         _print_summary(screen, summary)
     if options.json:
         print_json({**summary.to_dict(), "notes": list(plan.notes)})
@@ -183,7 +185,6 @@ def run_plan(
     engine: "Engine",
     folder: Path,
     *,
-    existing: Any,
     fail_fast: bool = False,
 ) -> "Summary":
     """Run a plan's jobs with one bar for all; failures are printed as they come."""
@@ -196,7 +197,7 @@ def run_plan(
         nonlocal ended
         ended += 1
         if outcome.status == "failed":
-            _print_failure(screen, outcome)
+            print_failure(screen, outcome)
         for note in outcome.notes:
             screen.note(note)
         screen.overall(ended, total)
@@ -206,7 +207,6 @@ def run_plan(
         engine,
         Manifest(folder),
         failures=plan.failures,
-        existing=existing,
         fail_fast=fail_fast,
         on_outcome=report,
         on_fraction=lambda fraction: screen.advance(fraction, f"{ended} of {total}"),
@@ -230,38 +230,6 @@ def _lines(name: str | None) -> Iterator[str]:
     if len(data) > MAX_BYTES:
         raise InputError(f"cannot read {escaped(name)}: it is longer than 64 MB: split it.")
     yield from split_list(data)
-
-
-def _print_plan(plan: BatchPlan, options: ParsedOptions) -> int:
-    """Print the jobs that would be run, one a line."""
-    if options.json:
-        jobs = [
-            {
-                "content": str(job.content),
-                "styles": list(map(str, job.styles)),
-                "output": str(job.output),
-            }
-            for job in plan.jobs
-        ]
-        failures = [failure.to_dict() for failure in plan.failures]
-        print_json({"jobs": jobs, "failures": failures, "notes": list(plan.notes)})
-    else:
-        with open_screen(quiet=options.quiet) as screen:
-            for note in plan.notes:
-                screen.note(note)
-            for job in plan.jobs:
-                styles = " + ".join(map(str, job.styles))
-                screen.say(escaped(f"{job.content} in the style of {styles} -> {job.output}"))
-            for failure in plan.failures:
-                _print_failure(screen, failure)
-    return 3 if plan.failures else 0
-
-
-def _print_failure(screen: Screen, failure: "Outcome") -> None:
-    """Print a failure, which `--quiet` does not silence."""
-    screen.close()
-    with contextlib.suppress(OSError, ValueError):  # a closed stderr must not stop the work
-        print(f"stylize: error: {escaped(failure.error)}", file=sys.stderr, flush=True)
 
 
 def _print_summary(screen: Screen, summary: "Summary") -> None:

@@ -39,7 +39,8 @@ EPILOG: Final = (
     "option itself goes first.\n\n"
     "Exit codes: 0 done, 1 unexpected failure (a bug), 2 usage, 3 some of a batch failed, "
     "4 an input cannot be read, 5 the output cannot be written, 6 weights missing or corrupt, "
-    "7 out of memory, 8 compared and different (--check), 130/143 ended by SIGINT/SIGTERM."
+    "7 out of memory, 8 compared and different (--check), 129/130/143 ended by "
+    "SIGHUP/SIGINT/SIGTERM."
 )
 
 

@@ -17,8 +17,9 @@ from stylecli.cli.compare import (
 from stylecli.cli.options import Json
 from stylecli.cli.output import print_json, print_line
 from stylecli.cli.progress import Screen, open_screen
-from stylecli.errors import OutputError, UsageError
+from stylecli.errors import UsageError
 from stylecli.images.formats import check_local
+from stylecli.output_guard import OutputGuard
 from stylecli.settings import MAX_SEED, Compute
 from stylecli.settings.validation import check_range
 
@@ -103,8 +104,8 @@ def _make(
     if output is None or output.suffix != SUFFIX:
         raise UsageError(f"say where to write the gallery: add -o GALLERY{SUFFIX}.")
     check_local(output)
-    if output.exists() and not force:
-        raise OutputError(f"{output} exists already: add --force to replace it.")
+    guard = OutputGuard(replace=force)
+    guard.check(output)
     screen.say("Loading PyTorch")
     from stylecli.recognition.matching import build_gallery, open_metric, pictures_in, train_gallery
 
@@ -115,7 +116,7 @@ def _make(
         made = train_gallery(pictures, metric, encoder, on_fraction, screen.note, seed=seed)
     else:
         made = build_gallery(pictures, metric, encoder, on_fraction, screen.note)
-    save_gallery(output, made)
+    save_gallery(output, made, guard)
     for name, figures in (made.report or {}).items():
         screen.say(
             f"{name} code, on styles held out: ROC-AUC {figures.auc:.4f}, equal-error rate "

@@ -19,7 +19,7 @@ from stylecli.cli.option_factory import as_axis
 from stylecli.cli.options import PARAMETERS
 from stylecli.errors import SettingsError
 from stylecli.images.formats import OutputOptions
-from stylecli.job import JobOptions, files_named_by
+from stylecli.job import Existing, JobOptions, files_named_by
 from stylecli.messages import escaped
 from stylecli.settings import LAYER_FIELDS, NUMBER_FIELDS, Compute, Settings
 from stylecli.settings.parsing import parse_layers, parse_numbers
@@ -37,6 +37,14 @@ class ParsedOptions(JobOptions):
     verbose: bool
     dry_run: bool
     axes: tuple[Axis, ...] = ()
+
+    def with_existing(self, existing: Existing, *sources: Path) -> dict[str, Any]:
+        """`as_keywords`, with what becomes of existing outputs, and further files that are read."""
+        return {
+            **self.as_keywords,
+            "existing": existing,
+            "sources": (*self.sources, *sources),
+        }
 
 
 _PLAIN: Final = ("json", "quiet", "verbose", "dry_run", "mask", "accept_damaged")
@@ -109,6 +117,7 @@ def _parse(values: Mapping[str, Any], explicit: set[str], axes: tuple[Axis, ...]
         style_masks=tuple(values["style_mask"] or ()),
         downloadable=downloadable,
         axes=axes,
+        sources=tuple(path for name in ("config", "like") if (path := values[name]) is not None),
         **{name: values[name] for name in _PLAIN},
     )
 

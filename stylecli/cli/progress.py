@@ -66,7 +66,8 @@ class Screen:
             self._started = now
         left = _time_left(now - self._started, progress.fraction)
         if self._lively:
-            self._move_bar(progress, left)
+            with contextlib.suppress(OSError):  # a terminal that was closed must not stop the work
+                self._move_bar(progress, left)
         elif progress.scale != self._scale or now - self._printed >= PLAIN_INTERVAL:
             self._printed, self._scale = now, progress.scale
             self.say(

@@ -10,6 +10,7 @@ from stylecli.cli.output import print_json
 from stylecli.cli.progress import open_screen
 from stylecli.cli.run_options import Force
 from stylecli.cli.stylize import as_dict, make, print_result
+from stylecli.job import Existing
 
 
 def replay_picture(
@@ -36,7 +37,8 @@ def replay_picture(
         screen.say("Loading PyTorch")
         from stylecli.provenance.job_from_recipe import replay_of
 
-        replayed = replay_of(picture, output, moved=inputs or (), force=force)
+        existing: Existing = "overwrite" if force else "refuse"
+        replayed = replay_of(picture, output, moved=inputs or (), existing=existing)
         for note in replayed.notes:
             screen.note(f"{note}.")
         done = make(replayed.job, screen, [screen.step])

@@ -1,7 +1,7 @@
 """Options of the commands that make one picture: files and pages written while it runs."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -12,12 +12,15 @@ from stylecli.images.discovery import STREAM
 from stylecli.images.formats import WRITABLE
 from stylecli.job import Job
 from stylecli.messages import escaped
-from stylecli.pipeline.preflight import check_beside
+from stylecli.monitor.side_files import SideFiles
+from stylecli.output_guard import beside
 
 if TYPE_CHECKING:
+    from stylecli.monitor.recorder import Recorder
     from stylecli.transfer.results import ProgressCallback
 
 PREVIEW_SUFFIX: Final = ".preview.jpg"
+FRAMES_SUFFIX: Final = "-steps"
 NO_FRAMES: Final = frozenset(WRITABLE) - {".webp"} | {".mp4", ".mov", ".avi", ".mkv", ".webm"}
 
 Force = Annotated[bool, declared("force", OUTPUT, "Replace an output that exists.", "-f")]
@@ -78,78 +81,53 @@ SaveRecipe = Annotated[
 ]
 
 
-def frames_target(output: Path, save_to: Path | None) -> Path:
-    """The folder or animation that pictures of the run are written to."""
-    return save_to or output.with_name(f"{output.stem}-steps")
-
-
-def check_run_files(
-    job: Job,
+def side_files(
+    output: Path,
     *,
     save_every: int | None,
     save_to: Path | None,
     preview: bool,
     plot: list[Path] | None,
     save_recipe: Path | None,
-) -> None:
-    """Raise for files beside the picture that make no sense, or would do harm.
-
-    `UsageError` or `OutputError`.
-    """
+) -> SideFiles:
+    """The files beside the picture that the options ask for. Raises `UsageError`."""
     if save_to is not None and save_every is None:
         raise UsageError("--save-to needs --save-every N.")
     if save_to is not None and save_to.suffix.lower() in NO_FRAMES:
         raise UsageError(
             f"--save-to {escaped(save_to)}: use a folder, or an animation (.webp, .gif)."
         )
-    if job.output == STREAM and (preview or (save_every is not None and save_to is None)):
+    if output == STREAM and (preview or (save_every is not None and save_to is None)):
         raise UsageError("-o - has no folder to keep pictures of the run in: give --save-to.")
-    beside = [*(plot or []), *([save_recipe] if save_recipe else [])]
-    if save_every is not None:
-        beside.append(frames_target(job.output, save_to))
-    check_beside(job, beside, force=job.force)
+    frames = save_to or beside(output.with_suffix(""), FRAMES_SUFFIX)
+    return SideFiles(
+        every=save_every or 1,
+        frames=None if save_every is None else frames,
+        preview=beside(output, PREVIEW_SUFFIX) if preview else None,
+        plot=tuple(plot or ()),
+        recipe=save_recipe,
+    )
 
 
 @contextlib.contextmanager
-def open_callbacks(
-    screen: Screen,
-    output: Path,
-    *,
-    save_every: int | None,
-    save_to: Path | None,
-    preview: bool,
-    watch: bool,
-    watch_port: int,
-    plot: list[Path] | None,
-) -> Iterator[list["ProgressCallback"]]:
-    """The progress callbacks of a run; what they gathered is written at the end."""
-    from stylecli.monitor.frames import ANIMATED, Animation, FrameFolder
-    from stylecli.monitor.loss_log import LossesLog
-    from stylecli.monitor.preview import Preview as PreviewFile
+def open_recorder(
+    screen: Screen, job: Job, files: SideFiles, *, watch_port: int | None = None
+) -> Iterator[tuple[list["ProgressCallback"], "Recorder"]]:
+    """The progress callbacks of a run, and the one of its side files.
 
-    callbacks: list[ProgressCallback] = [screen.step]
-    closing: list[Callable[[], None]] = []
-    if save_every is not None:
-        target = frames_target(output, save_to)
-        if target.suffix.lower() in ANIMATED:
-            animation = Animation(target, save_every)
-            callbacks.append(animation)
-            closing.append(animation.close)
-        else:
-            callbacks.append(FrameFolder(target, save_every))
-    if preview:
-        callbacks.append(PreviewFile(output.with_name(output.name + PREVIEW_SUFFIX)))
-    if plot:
-        log = LossesLog(*plot)
-        callbacks.append(log)
-        closing.append(log.close)
+    What that has gathered is written at the end, be it by a signal. With a port the run is shown
+    on a page.
+    """
+    from stylecli.monitor.recorder import Recorder
+
+    recorder = Recorder(files, job, screen.note)
+    callbacks: list[ProgressCallback] = [screen.step, recorder]
     with contextlib.ExitStack() as stack:
-        if watch:
+        stack.callback(recorder.close)
+        if watch_port is not None:
             from stylecli.monitor.live_page import Watch as WatchPage
 
             page = stack.enter_context(WatchPage(watch_port))
             screen.announce(f"Watch it at {page.url}")
             callbacks.append(page)
-        yield callbacks
-    for close in closing:
-        close()
+        yield callbacks, recorder

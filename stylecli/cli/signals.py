@@ -10,8 +10,9 @@ from typing import Final, NoReturn
 
 from stylecli.system import on_windows
 
-# SIGBREAK is Windows' Ctrl-Break, a window that is closed, and the end of a session.
-_NAMES: Final = ("SIGINT", "SIGTERM", "SIGBREAK")
+# SIGHUP is a terminal that was closed, or an ssh session that was dropped; SIGBREAK is Windows'
+# Ctrl-Break, a window that is closed, and the end of a session.
+_NAMES: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 _SIGNALS: Final = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
 
 
@@ -43,7 +44,10 @@ class _SignalState:
     def receive(self, number: int, _: FrameType | None) -> None:
         """Signal handler: record the first signal; a second one kills at once."""
         for handled in _SIGNALS:
-            signal.signal(handled, _exit_at_once if on_windows() else signal.SIG_DFL)
+            # A shell that ends passes on the SIGHUP which its terminal has sent already.
+            again = handled == number == getattr(signal, "SIGHUP", None)
+            at_once = _exit_at_once if on_windows() else signal.SIG_DFL
+            signal.signal(handled, signal.SIG_IGN if again else at_once)
         self.number = number
         if not self.waiting:
             raise Stopped(number)
@@ -56,7 +60,7 @@ _state = _SignalState()
 
 @contextlib.contextmanager
 def stoppable() -> Iterator[None]:
-    """Within, the first SIGINT or SIGTERM raises `Stopped`; a second one kills at once.
+    """Within, the first of the signals raises `Stopped`; a second one kills at once.
 
     A signal that was ignored when the program started, as under nohup, stays ignored.
     """

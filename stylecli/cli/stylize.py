@@ -2,8 +2,10 @@
 
 import contextlib
 import dataclasses
+import functools
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,19 +24,19 @@ from stylecli.cli.run_options import (
     SaveTo,
     Watch,
     WatchPort,
-    check_run_files,
-    open_callbacks,
+    open_recorder,
+    side_files,
 )
 from stylecli.cli.signals import stop_now, stop_when_safe
 from stylecli.errors import Halted, UsageError
 from stylecli.images.discovery import STREAM, path_of
-from stylecli.job import Job, files_named_by
+from stylecli.job import Job
 from stylecli.messages import escaped
 from stylecli.pipeline.preflight import check_job
 from stylecli.provenance.recipe import finite
-from stylecli.settings.toml_file import write_settings
 
 if TYPE_CHECKING:
+    from stylecli.monitor.recorder import Recorder
     from stylecli.pipeline.checkpoint import Checkpoint
     from stylecli.pipeline.session import JobResult
     from stylecli.transfer.results import ProgressCallback
@@ -77,35 +79,26 @@ def paint_picture(
 ) -> None:
     """Paint one picture, CONTENT, in the style of another, STYLE."""
     job = _job(content, styles, output, options, force=force)
-    check_job(job)
-    check_run_files(
-        job,
+    files = side_files(
+        job.output,
         save_every=save_every,
         save_to=save_to,
         preview=preview,
         plot=plot,
         save_recipe=save_recipe,
     )
+    check_job(job, beside=files.paths, folder=files.folder)
     if options.dry_run:
         _print_plan(job, options)
         return
     with open_screen(quiet=options.quiet) as screen:
         _note_blend(screen, job)
         screen.say("Loading PyTorch")
-        opened = open_callbacks(
-            screen,
-            job.output,
-            save_every=save_every,
-            save_to=save_to,
-            preview=preview,
-            watch=watch,
-            watch_port=watch_port,
-            plot=plot,
-        )
-        with opened as callbacks:
-            done = make(job, screen, callbacks, checkpoint_every=checkpoint_every)
-        if save_recipe is not None:
-            write_settings(save_recipe, job.settings, files_named_by(job.settings))
+        port = watch_port if watch else None
+        with open_recorder(screen, job, files, watch_port=port) as (callbacks, recorder):
+            done = make(
+                job, screen, callbacks, checkpoint_every=checkpoint_every, recorder=recorder
+            )
         print_result(screen, done, verbose=options.verbose)
     if options.json:
         print_json(as_dict(done))
@@ -127,20 +120,26 @@ def make(
     *,
     checkpoint_every: float | None = None,
     resume: "Checkpoint | None" = None,
+    resumed_file: Path | None = None,
+    recorder: "Recorder | None" = None,
 ) -> "JobResult":
-    """Run a job, with a checkpoint on SIGINT or SIGTERM, and with a hint where one is due."""
-    from stylecli.pipeline.checkpoint import checkpoint_path
+    """Run a job, with a checkpoint on a signal, and with a hint where one is due."""
+    from stylecli.pipeline.checkpoint_owner import checkpoint_path
     from stylecli.pipeline.hints import Hints
     from stylecli.pipeline.single import Checkpoints, run_job
 
-    path, hints = checkpoint_path(job), Hints()
+    path, hints = resumed_file or checkpoint_path(job), Hints()
 
     def announce() -> None:
-        with contextlib.suppress(RuntimeError):  # the signal came in the middle of printing
+        # The signal came in the middle of printing, or with the end of the terminal.
+        with contextlib.suppress(RuntimeError, OSError):
             screen.say("Saving the run after this iteration; once more ends it at once")
 
     with stop_when_safe(announce) as stop:
         checkpoints = None if path is None else Checkpoints(path, checkpoint_every, stop)
+        if path is not None and checkpoints is not None and recorder is not None:
+            side = functools.partial(recorder.state_dict, path.parent)
+            checkpoints = dataclasses.replace(checkpoints, side=side)
         try:
             done = run_job(
                 job,
@@ -199,8 +198,7 @@ def _job(
         content=path_of(content),
         styles=tuple(path_of(style) for style in styles),
         output=path_of(output),
-        force=force,
-        **options.as_keywords,
+        **options.with_existing("overwrite" if force else "refuse"),
     )
     _check_streams(job, options)
     return job

@@ -6,7 +6,14 @@ import typer
 
 from stylecli.batch.output_names import Naming
 from stylecli.batch.planning import BatchPlan
-from stylecli.cli.batch import Folder, Format, Workers, choose_engine, run_plan
+from stylecli.cli.batch import (
+    Folder,
+    Format,
+    Workers,
+    choose_engine,
+    run_plan,
+)
+from stylecli.cli.batch_preview import preview_plan, print_failure
 from stylecli.cli.option_factory import BATCH, declared
 from stylecli.cli.output import print_json
 from stylecli.cli.parsed_options import ParsedOptions, takes_axes
@@ -15,6 +22,7 @@ from stylecli.cli.stylize import Styles
 from stylecli.errors import UsageError
 from stylecli.images.discovery import path_of
 from stylecli.sweep.grid import SweepPlan, SweepRequest, plan_sweep
+from stylecli.sweep.report_files import PAGE, SHEET, report_guard
 
 Content = Annotated[str, typer.Argument(metavar="CONTENT", help="The picture to paint.")]
 Overwrite = Annotated[
@@ -43,19 +51,23 @@ def run_sweep(
             styles=tuple(map(path_of, styles)),
             axes=options.axes,
             suffix=Naming(suffix=f".{format.removeprefix('.')}").suffix,
-            **options.as_keywords,
+            **options.with_existing("renew" if overwrite else "skip"),
         )
     )
     jobs = tuple(cell.job for cell in plan.cells)
-    with open_screen(quiet=options.quiet) as screen:
-        if options.dry_run:
-            for job in jobs:
+    report_guard(output, plan)
+    if options.dry_run:
+        possible, failures = preview_plan(BatchPlan(jobs), output)
+        with open_screen(quiet=options.quiet) as screen:
+            for job in possible:
                 screen.say(str(job.output))
-            return 0
+            for failure in failures:
+                print_failure(screen, failure)
+        return 3 if failures else 0
+    with open_screen(quiet=options.quiet) as screen:
         engine = choose_engine(screen, "local", workers, None, len(jobs))
-        existing = "renew" if overwrite else "skip"
-        summary = run_plan(screen, BatchPlan(jobs), engine, output, existing=existing)
-        from stylecli.sweep.report import PAGE, SHEET, write_report
+        summary = run_plan(screen, BatchPlan(jobs), engine, output)
+        from stylecli.sweep.report import write_report
 
         write_report(output, plan, summary.outcomes)
         screen.say(

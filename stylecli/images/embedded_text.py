@@ -18,14 +18,12 @@ _PACKED: Final = b"\0\0\0\0\0\0\0\0stylecli recipe, deflated: "
 _PLAIN_LIMIT: Final = 2**14  # a JPEG file has 64 KiB for all of its EXIF
 
 
-def check_recipe(recipe: str) -> None:
-    """Raise `OutputError` for a text that cannot be stored: too long, or half a character."""
+def storable(recipe: str) -> bool:
+    """Whether a text is short enough for a file; raises `OutputError` for half a character."""
     try:
-        size = len(recipe.encode("utf-8"))
+        return len(recipe.encode("utf-8")) <= MAX_RECIPE_BYTES
     except UnicodeEncodeError as error:
         raise OutputError("the recipe holds characters that no file can store.") from error
-    if size > MAX_RECIPE_BYTES:
-        raise OutputError(f"the recipe takes {size} bytes, more than {MAX_RECIPE_BYTES}.")
 
 
 def to_comment(recipe: str) -> bytes:

@@ -65,6 +65,25 @@ class OutputOptions:
         if not isinstance(keep_alpha, bool):
             raise SettingsError(f"keep_alpha must be true or false, got {keep_alpha!r}.")
 
+    def as_stored(self, path: Path) -> "OutputOptions":
+        """The options with those that the file's format does not heed at their defaults."""
+        kind, plain = format_of(path), OutputOptions()
+        return OutputOptions(
+            quality=plain.quality if kind in DEEP else self.quality,
+            bits=self.bits if kind in DEEP else plain.bits,
+            keep_alpha=self.keep_alpha,
+        )
+
+
+def check_longest_side(kind: str, side: int, name: str) -> None:
+    """Raise `OutputError` where a format's encoder cannot take a picture of this long side."""
+    longest = LONGEST_SIDE.get(kind)
+    if longest is not None and side > longest:
+        raise OutputError(
+            f"cannot write {name}: {kind} holds at most {longest} pixels a side, "
+            f"and this picture has {side}; write PNG or TIFF instead."
+        )
+
 
 @functools.cache
 def readable_suffixes() -> frozenset[str]:

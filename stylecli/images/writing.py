@@ -9,16 +9,16 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from stylecli.atomic import write_atomically
 from stylecli.errors import OutputError
-from stylecli.images.embedded_text import KEYWORD, check_recipe, to_comment
+from stylecli.images.embedded_text import KEYWORD, storable, to_comment
 from stylecli.images.exif import build_exif, serialised
-from stylecli.images.formats import DEEP, LONGEST_SIDE, OutputOptions, format_of
+from stylecli.images.formats import DEEP, OutputOptions, check_longest_side, format_of
 from stylecli.images.icc import srgb_profile
 from stylecli.images.picture import Metadata
 from stylecli.images.png_writer import write_png
 from stylecli.images.tiff_writer import write_tiff
 from stylecli.messages import escaped, reason
+from stylecli.output_guard import OutputGuard
 
 _JPEG_SEGMENT: Final = 65533  # bytes
 
@@ -32,13 +32,14 @@ def write_picture(
     options: OutputOptions | None = None,
     recipe: str | None = None,
     kind: str | None = None,
+    guard: OutputGuard | None = None,
 ) -> tuple[str, ...]:
     """Write a picture, in the format `kind`, by default the suffix's, or PNG to a stream.
 
     `pixels` is (3, H, W) sRGB in [0, 1] (clamped), `alpha` (1, H, W) or `None`; JPEG has no
     alpha, so there the picture is laid on white. `meta` gives resolution and EXIF; `recipe` is
-    a text of up to 64 KiB. A file appears complete or not at all. Returns notes on what the
-    format could not hold. Raises `OutputError`.
+    a text of up to 64 KiB. A file appears complete or not at all; without a `guard` it replaces
+    any other. Returns notes on what the format could not hold. Raises `OutputError`.
     """
     options = options or OutputOptions()
     meta = meta or Metadata()
@@ -49,14 +50,15 @@ def write_picture(
     pixels = pixels.detach().to("cpu", torch.float32)
     alpha = None if alpha is None else alpha.detach().to("cpu", torch.float32)
     _check(pixels, alpha, kind, where)
-    if recipe is not None:
-        check_recipe(recipe)
     bits = options.bits if kind in DEEP else 8
     notes = [f"{kind} holds 8 bits a channel, not 16"] if bits != options.bits else []
     if kind in DEEP and bits < meta.bits:
         notes.append("written with 8 bits a channel, and the content has 16: --bits 16 keeps them")
     if kind in DEEP and options.quality != OutputOptions().quality:
         notes.append(f"{kind} is lossless: --jpeg-quality changes nothing")
+    if recipe is not None and not storable(recipe):
+        notes.append("the recipe is too long for a file and was left out")
+        recipe = None
     if alpha is not None and kind == "JPEG":
         if float(alpha.min()) < 1.0:
             notes.append("JPEG has no transparency: the picture was laid on white")
@@ -68,7 +70,7 @@ def write_picture(
 
     try:
         if path is not None:
-            write_atomically(path, encode)
+            (guard or OutputGuard(replace=True)).write(path, encode)
         else:
             encode(target)  # type: ignore[arg-type]  # no path, hence a stream
     except OSError as error:
@@ -99,12 +101,7 @@ def _check(pixels: torch.Tensor, alpha: torch.Tensor | None, kind: str, where: s
         )
     if not all(bool(torch.isfinite(part).all()) for part in (pixels, alpha) if part is not None):
         raise OutputError(f"cannot write {where}: the picture holds values that are no numbers.")
-    longest = LONGEST_SIDE.get(kind)
-    if longest is not None and max(shape) > longest:
-        raise OutputError(
-            f"cannot write {where}: {kind} holds at most {longest} pixels a side, "
-            f"and this picture has {max(shape)}; write PNG or TIFF instead."
-        )
+    check_longest_side(kind, max(shape), where)
 
 
 def _quantised(pixels: torch.Tensor, alpha: torch.Tensor | None, bits: int) -> NDArray[Any]:

@@ -5,14 +5,14 @@ import io
 import json
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, astuple, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from stylecli.atomic import replace_file
 from stylecli.errors import UsageError
 from stylecli.messages import escaped
+from stylecli.output_guard import OutputGuard
 from stylecli.provenance.recipe import finite
 from stylecli.transfer.results import Losses, Progress
 
@@ -30,13 +30,14 @@ Row = tuple[int, int, int, Losses]  # scale, width, height
 class LossesLog:
     """Progress callback that keeps the losses; `close` writes them to each of `paths`."""
 
-    def __init__(self, *paths: Path) -> None:
+    def __init__(self, *paths: Path, guard: OutputGuard | None = None) -> None:
         for path in paths:
             if path.suffix.lower() not in SUFFIXES:
                 raise UsageError(f"{escaped(path)}: losses are kept in {', '.join(SUFFIXES)}.")
             if path.suffix.lower() == ".png":
                 _check_matplotlib(path)
         self.paths = paths
+        self.guard = guard or OutputGuard(replace=True)
         self.rows: list[Row] = []
 
     def __call__(self, progress: Progress) -> None:
@@ -52,7 +53,20 @@ class LossesLog:
         }
         for path in self.paths:
             data = writers[path.suffix.lower()]()
-            replace_file(path, data)
+            self.guard.write_bytes(path, data)
+            self.guard.claim(path)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a later run needs to go on with the losses."""
+        rows = [[*place, *astuple(losses)] for *place, losses in self.rows]
+        return {"rows": rows}
+
+    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
+        """Go on from `state_dict`."""
+        self.rows = [
+            (int(scale), int(width), int(height), Losses(*map(float, losses)))
+            for scale, width, height, *losses in saved["rows"]
+        ]
 
     def _png(self) -> bytes:
         file = io.BytesIO()

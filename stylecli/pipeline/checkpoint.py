@@ -6,8 +6,9 @@ pictures and the place in the schedule. Nothing in it is ever executed.
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,18 +17,17 @@ from safetensors import SafetensorError
 from safetensors.torch import save
 
 from stylecli._version import __version__
-from stylecli.atomic import replace_file
+from stylecli.encoder.registry import is_path
 from stylecli.errors import InputError, UsageError, WeightsError
-from stylecli.images.discovery import STREAM
 from stylecli.images.formats import OutputOptions
 from stylecli.job import Job
 from stylecli.messages import escaped
+from stylecli.output_guard import OutputGuard
+from stylecli.pipeline.checkpoint_owner import HEADER, fingerprint, own_checkpoint
 from stylecli.settings import Compute, Settings
 from stylecli.tensor_file import MALFORMED_DATA_ERRORS, UNREADABLE_FILE_ERRORS, read_tensors
 
-SUFFIX: Final = ".checkpoint"
-FORMAT: Final = 1
-_HEADER: Final = "stylecli"
+FORMAT: Final = 2
 _DIGEST: Final = "sha256"  # without it a flipped bit in a tensor would go into the picture unseen
 _JOIN: Final = "/"
 _PATHS: Final = ("content", "output", "mask")
@@ -36,57 +36,79 @@ _PATH_LISTS: Final = ("styles", "style_masks")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A job, the SHA-256 of its pictures and its encoder, and `Progress.state`."""
+    """A job, the SHA-256 of its pictures and its encoder, and `Progress.state`.
+
+    `hashes` are in the order of `Job.named_inputs`. `side` is what the run's side files need to go
+    on. The job's output is beside the checkpoint, wherever that is now.
+    """
 
     job: Job
-    hashes: Mapping[str, str]
+    hashes: tuple[str, ...]
     encoder: str
     state: dict[str, Any]
     threads: int
     torch: str
     version: str
-
-
-def checkpoint_path(job: Job) -> Path | None:
-    """The path of a job's checkpoint, beside its output; `None` where a stream is in it."""
-    if STREAM in (job.content, *job.styles, job.output):
-        return None
-    return job.output.with_name(job.output.name + SUFFIX)
+    side: Mapping[str, Any] = field(default_factory=dict)
 
 
 def save_checkpoint(
-    path: Path, job: Job, hashes: Mapping[Path, str], encoder: str, state: Mapping[str, Any]
-) -> None:
-    """Write a checkpoint, complete or not at all; `encoder` is its hash. Raises `OutputError`."""
+    path: Path,
+    job: Job,
+    hashes: Mapping[Path, str],
+    encoder: str,
+    state: Mapping[str, Any],
+    side: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write a job's own checkpoint, complete or not at all, and return where it is.
+
+    `encoder` is its hash. Raises `OutputError`.
+    """
     tensors: dict[str, torch.Tensor] = {}
-    numbers = _take_tensors(state, "", tensors)
+    numbers = {
+        "state": _take_tensors(state, "", tensors),
+        "side": _take_tensors(side or {}, "side", tensors),
+    }
+    job_fingerprint = fingerprint(job, hashes, encoder)
     header = {
         "format": FORMAT,
         "version": __version__,
+        "fingerprint": job_fingerprint,
         "job": _job_to_dict(job),
-        "hashes": {str(name.absolute()): digest for name, digest in hashes.items()},
+        "hashes": [hashes[path] for _, path in job.named_inputs],
         "encoder": encoder,
-        "state": numbers,
+        **numbers,
         "threads": torch.get_num_threads(),
         "torch": str(torch.__version__),
     }
     text = json.dumps(header)
-    data = save(tensors, {_HEADER: text, _DIGEST: _digest(text, tensors)})
-    replace_file(path, data)
+    data = save(tensors, {HEADER: text, _DIGEST: _digest(text, tensors)})
+    place = own_checkpoint(path, job_fingerprint)
+    guard = OutputGuard(job.files_read)
+    guard.claim(place)
+    guard.write_bytes(place, data)
+    return place
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint. Raises `InputError` for anything that is not one, or is damaged."""
+    """Read a checkpoint. Raises `InputError` for anything that is not one, or is damaged.
+
+    Its job writes beside the checkpoint, and replaces nothing, whatever the file says. Inputs that
+    are not where they were are looked for from there, too.
+    """
     try:
-        return _from_header(*_read(path))
+        return _from_header(*_read(path), path.absolute().parent)
     except (*UNREADABLE_FILE_ERRORS, UsageError) as error:
         raise InputError(f"cannot read the checkpoint {escaped(path)}: {_why(error)}.") from error
 
 
 def check_inputs(checkpoint: Checkpoint, hashes: Mapping[Path, str]) -> None:
     """Raise `InputError` where a picture is not the one that the run began with."""
-    for path, digest in hashes.items():
-        if checkpoint.hashes.get(str(path.absolute())) != digest:
+    inputs = [path for _, path in checkpoint.job.named_inputs]
+    if len(checkpoint.hashes) != len(inputs):
+        raise InputError("the checkpoint does not fit its own job: start again without it.")
+    for path, digest in zip(inputs, checkpoint.hashes, strict=True):
+        if hashes.get(path) != digest:
             raise InputError(
                 f"{escaped(path)} has changed since the checkpoint was made: start again without "
                 "it."
@@ -124,10 +146,10 @@ def _read(path: Path) -> tuple[Any, dict[str, torch.Tensor]]:
     """The header and the tensors, as they were written."""
     if not path.is_file():
         raise ValueError("there is no such file" if not path.exists() else "it is no file")
-    texts, tensors = read_tensors(path, _HEADER, "it is not from this program")
-    if texts.get(_DIGEST) != _digest(texts[_HEADER], tensors):
+    texts, tensors = read_tensors(path, HEADER, "it is not from this program")
+    if texts.get(_DIGEST) != _digest(texts[HEADER], tensors):
         raise ValueError("it is damaged")
-    return json.loads(texts[_HEADER]), tensors
+    return json.loads(texts[HEADER]), tensors
 
 
 def _digest(text: str, tensors: Mapping[str, torch.Tensor]) -> str:
@@ -150,7 +172,7 @@ def _why(error: Exception) -> str:
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 
 
-def _from_header(header: Any, tensors: dict[str, torch.Tensor]) -> Checkpoint:
+def _from_header(header: Any, tensors: dict[str, torch.Tensor], folder: Path) -> Checkpoint:
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise ValueError("its format is not known to this version")
     state = _put_tensors(header["state"], tensors)
@@ -162,13 +184,14 @@ def _from_header(header: Any, tensors: dict[str, torch.Tensor]) -> Checkpoint:
         if picture.ndim != 4 or not bool(((picture >= 0.0) & (picture <= 1.0)).all()):
             raise ValueError("its picture makes no sense")
     return Checkpoint(
-        job=_job_from_dict(header["job"]),
-        hashes={str(name): str(digest) for name, digest in header["hashes"].items()},
+        job=_job_from_dict(header["job"], folder),
+        hashes=tuple(map(str, header["hashes"])),
         encoder=str(header["encoder"]),
         state=state,
         threads=int(header["threads"]),
         torch=str(header["torch"]),
         version=str(header["version"]),
+        side=dict(_put_tensors(header["side"], tensors)),
     )
 
 
@@ -201,21 +224,34 @@ def _job_to_dict(job: Job) -> dict[str, Any]:
         "settings": located.settings.to_dict(),
         "compute": asdict(located.compute),
         "output_options": asdict(located.output_options),
-        "force": located.force,
         "accept_damaged": located.accept_damaged,
+        "folder": str(located.output.parent),
     }
 
 
-def _job_from_dict(values: dict[str, Any]) -> Job:
-    return Job(
-        content=Path(values["content"]),
-        styles=tuple(map(Path, values["styles"])),
-        output=Path(values["output"]),
-        settings=Settings.from_dict(values["settings"]),
+def _job_from_dict(values: dict[str, Any], folder: Path) -> Job:
+    def find(text: str) -> Path:
+        """An input where it was, or as it lies from the checkpoint, if all of them were moved."""
+        path = Path(text)
+        if not path.exists():
+            moved = folder / os.path.relpath(path, values["folder"])
+            return moved if moved.exists() else path
+        return path
+
+    settings = Settings.from_dict(values["settings"])
+    job = Job(
+        content=find(values["content"]),
+        styles=tuple(map(find, values["styles"])),
+        output=folder / Path(values["output"]).name,
+        settings=settings,
         compute=Compute(**values["compute"]),
         output_options=OutputOptions(**values["output_options"]),
-        force=bool(values["force"]),
-        mask=None if values["mask"] is None else Path(values["mask"]),
-        style_masks=tuple(map(Path, values["style_masks"])),
-        accept_damaged=bool(values.get("accept_damaged")),
+        mask=None if values["mask"] is None else find(values["mask"]),
+        style_masks=tuple(map(find, values["style_masks"])),
+        accept_damaged=bool(values["accept_damaged"]),
     )
+    if job.init_path is not None:
+        settings = replace(settings, init=str(find(settings.init)))
+    if is_path(settings.encoder_name):
+        settings = replace(settings, encoder=str(find(settings.encoder_name)))
+    return replace(job, settings=settings)

@@ -1,70 +1,96 @@
 """Preflight: checks that need no torch, so that a job bound to fail does so at once."""
 
-import contextlib
 import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stylecli.encoder.registry import content_layers, get_spec, is_path, style_layers
 from stylecli.errors import InputError, OutputError
-from stylecli.file_names import system_fault
 from stylecli.images.discovery import STREAM
-from stylecli.images.formats import check_local, check_output_suffix, is_address
+from stylecli.images.formats import (
+    LONGEST_SIDE,
+    check_local,
+    check_longest_side,
+    check_output_suffix,
+    format_of,
+    is_address,
+)
+from stylecli.images.header import peek_size
 from stylecli.job import Job
 from stylecli.messages import escaped, reason
+from stylecli.output_guard import OutputGuard, folded, follow_link
+from stylecli.provenance.hashing import Digests
 from stylecli.settings import Settings
-from stylecli.system import on_windows
+
+if TYPE_CHECKING:
+    from stylecli.provenance.recipe import Recipe
 
 
-def check_job(job: Job) -> None:
-    """Raise the error this job is bound to end with, where that can be seen without torch.
+def check_job(
+    job: Job,
+    *,
+    beside: Iterable[Path] = (),
+    folder: Path | None = None,
+    digests: Digests | None = None,
+) -> "Recipe | None":
+    """Raise the error this job is bound to end with, where that can be seen before the work.
 
     `UsageError` for an unknown encoder or layer, `InputError` for inputs that are missing,
-    `OutputError` for an output that exists, is an input, or cannot be written.
+    `OutputError` for an output that exists, is an input, or cannot be written. `beside` are the
+    files written beside the picture, `folder` is one for pictures of the run. Returns the recipe
+    of an output that stays as it is by `job.existing`, and `None` where there is work to do.
     """
     _check_names(job.settings)
     for path in job.input_files:
         _check_input(path)
     if job.output != STREAM:
-        _check_output(job)
+        check_output_suffix(job.output)
+        if job.existing in ("skip", "renew") and os.path.lexists(job.output):
+            from stylecli.provenance.up_to_date import kept_recipe  # needs torch
+
+            recipe = kept_recipe(job, digests or Digests())
+            if recipe is not None:
+                return recipe
+    guard = guard_of(job)
+    if job.output != STREAM:
+        guard.check(follow_link(job.output))
+        _check_size(job)
+    _check_beside(job, beside, folder, guard)
+    return None
 
 
-def check_beside(job: Job, paths: Iterable[Path], *, force: bool = False) -> None:
-    """Raise `OutputError` where what a job writes beside its picture would do harm.
+def guard_of(job: Job) -> OutputGuard:
+    """The output guard of a job; with `skip` it replaces a picture of ours that is torn."""
+    guard = OutputGuard(job.files_read, replace=job.existing in ("renew", "overwrite"))
+    if job.existing == "skip" and os.path.lexists(job.output):
+        from stylecli.provenance.up_to_date import is_torn  # needs torch
 
-    That is where a path is an input, the output, or there already, unless `force` is given; a
-    folder that is empty may be there.
-    """
-    seen = {job.output.absolute()}
+        target = follow_link(job.output)
+        guard.claim(target)
+        if not is_torn(target):
+            guard.release(target)
+    return guard
+
+
+def _check_beside(job: Job, paths: Iterable[Path], folder: Path | None, guard: OutputGuard) -> None:
+    """Check what is written beside the picture; an empty folder may be there."""
+    paths = [*paths]
+    seen = {folded(job.output)}
+    for path in [*paths, *([folder] if folder else [])]:
+        if folded(path) in seen:
+            raise OutputError(f"{escaped(path)} would be written twice: give it another name.")
+        seen.add(folded(path))
     for path in paths:
-        name = escaped(path)
         check_local(path)
-        if path.absolute() in seen:
-            raise OutputError(f"{name} would be written twice: give it another name.")
-        seen.add(path.absolute())
-        _check_name(path)
-        try:
-            if any(_same_file(path, other) for other in job.input_files):
-                raise OutputError(f"{name} is also an input: give it another name.")
-            used = any(path.iterdir()) if path.is_dir() else os.path.lexists(path)
-            if used and not force:
-                raise OutputError(f"{name} exists already: add --force to replace it.")
-            _check_folder(path.parent, name)
-        except OSError as error:
-            raise OutputError(f"cannot write {name}: {reason(error)}.") from error
-
-
-def follow_link(output: Path) -> Path:
-    """The file to replace: a link's target, so that the link stays a link.
-
-    Raises `OSError` for links that lead in a circle.
-    """
-    if not output.is_symlink():
-        return output
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        output.stat()
-    return Path(os.path.realpath(output))
+        guard.check(path)
+    if folder is None:
+        return
+    check_local(folder)
+    if guard.is_input(folder) or not os.path.isdir(folder):
+        guard.check(folder)
+    elif any(follow_link(folder).iterdir()) and not guard.replace:
+        raise OutputError(f"{escaped(folder)} exists already: add --force to write into it.")
 
 
 def _check_names(settings: Settings) -> None:
@@ -93,49 +119,8 @@ def _check_input(path: Path) -> None:
         raise InputError(f"cannot read {escaped(path)}: permission denied.")
 
 
-def _check_output(job: Job) -> None:
-    name = escaped(job.output)
-    if "\0" in str(job.output):
-        raise OutputError(f"cannot write {name}: this is not a valid file name.")
-    _check_name(job.output)
-    try:
-        check_output_suffix(job.output)
-        target = follow_link(job.output)
-        if any(_same_file(target, path) for path in job.input_files):
-            raise OutputError(f"{name} is also an input: give the output another name.")
-        if target.exists():
-            if not target.is_file():
-                raise OutputError(f"cannot write {name}: it is not a regular file.")
-            if not job.force:
-                raise OutputError(f"{name} exists already: add --force (force=True) to replace it.")
-            if on_windows() and not os.access(target, os.W_OK):  # elsewhere the folder decides
-                raise OutputError(f"cannot write {name}: it is read-only.")
-        _check_folder(target.parent, name)
-    except OSError as error:
-        raise OutputError(f"cannot write {name}: {reason(error)}.") from error
-
-
-def _check_name(path: Path) -> None:
-    fault = system_fault(path)
-    if fault is not None:
-        raise OutputError(f"cannot write {escaped(path)}: {fault}.")
-
-
-def _same_file(target: Path, path: Path) -> bool:
-    return target.exists() and path.exists() and target.samefile(path)
-
-
-def _check_folder(folder: Path, name: str) -> None:
-    """A folder that is missing will be created, so the nearest one that exists must allow it."""
-    nearest = folder
-    while not os.path.lexists(nearest) and nearest != nearest.parent:
-        nearest = nearest.parent
-    if not nearest.is_dir():
-        raise OutputError(f"cannot write {name}: {escaped(nearest)} is not a folder.")
-    try:  # a file that is gone at once: os.access believes root, and a read-only mount refuses
-        with tempfile.TemporaryFile(dir=nearest, prefix=".stylecli-"):
-            pass
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {name}: the folder {escaped(nearest)} is not writable ({reason(error)})."
-        ) from error
+def _check_size(job: Job) -> None:
+    """Refuse a picture that is too long for its format, as far as the header tells."""
+    if format_of(job.output) in LONGEST_SIDE and job.content != STREAM:
+        side = job.settings.size or max(peek_size(job.content))
+        check_longest_side(format_of(job.output), side, escaped(job.output))

@@ -18,14 +18,14 @@ from stylecli.images.formats import format_of
 from stylecli.images.picture import Picture
 from stylecli.job import Job
 from stylecli.messages import reason
+from stylecli.output_guard import follow_link
 from stylecli.pipeline.inputs import Inputs, Reader
 from stylecli.pipeline.measure import Meter
 from stylecli.pipeline.out_of_memory import memory_guard
-from stylecli.pipeline.preflight import follow_link
+from stylecli.pipeline.preflight import guard_of
 from stylecli.pipeline.request_builder import Masks, compose, recolor
 from stylecli.provenance.hashing import Digests
-from stylecli.provenance.recipe import Ingredient, Recipe, finite
-from stylecli.provenance.up_to_date import named_settings
+from stylecli.provenance.recipe import Ingredient, Recipe, finite, named_settings
 from stylecli.settings import Compute, Settings
 from stylecli.transfer import Request
 from stylecli.transfer.objective.targets import Targets
@@ -201,9 +201,15 @@ def _write(job: Job, content: Picture, pixels: torch.Tensor, recipe: Recipe) -> 
     kind = None if stream else format_of(job.output)  # a link's own suffix counts
 
     def write_to(target: Path | BinaryIO) -> tuple[str, ...]:
-        options, text = job.output_options, recipe.to_json()
         return images.write_picture(
-            target, pixels, alpha=alpha, meta=content.meta, options=options, recipe=text, kind=kind
+            target,
+            pixels,
+            alpha=alpha,
+            meta=content.meta,
+            options=job.output_options,
+            recipe=recipe.to_json(),
+            kind=kind,
+            guard=guard_of(job),
         )
 
     if stream is not None:

@@ -1,17 +1,19 @@
 """A single run: read the pictures, stylize, write the picture with its recipe inside."""
 
-import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from stylecli import transfer
 from stylecli.atomic import remove_leftovers
 from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
-from stylecli.errors import Halted, InputError, is_out_of_memory
+from stylecli.errors import Halted, InputError, OutputError, is_out_of_memory
 from stylecli.images.discovery import STREAM
 from stylecli.job import Job
+from stylecli.messages import escaped
+from stylecli.output_guard import follow_link
 from stylecli.pipeline.checkpoint import (
     Checkpoint,
     check_encoder,
@@ -19,7 +21,12 @@ from stylecli.pipeline.checkpoint import (
     differences,
     save_checkpoint,
 )
-from stylecli.pipeline.preflight import check_job
+from stylecli.pipeline.checkpoint_owner import (
+    fingerprint,
+    fingerprint_in,
+    remove_checkpoint,
+)
+from stylecli.pipeline.preflight import check_job, guard_of
 from stylecli.pipeline.session import JobResult, Prepared, Session
 from stylecli.quoting import pasted_command
 from stylecli.tensor_file import MALFORMED_DATA_ERRORS
@@ -36,16 +43,23 @@ def _never() -> bool:
     return False
 
 
+def _nothing(*, stop: bool) -> dict[str, Any]:
+    return {}
+
+
 @dataclass(frozen=True)
 class Checkpoints:
     """The checkpoint file of a run, how often it is written, and when the run has to stop.
 
-    `stop` is called after each iteration; the run is then saved and ends with `Halted`.
+    `stop` is called after each iteration; the run is then saved and ends with `Halted`. `side`
+    gives what is kept of the run's side files, with `stop` at its end. Where `path` is taken by
+    another job or a foreign file, that stays, and a name of the job's own is used.
     """
 
     path: Path
     every: float | None = None
     stop: Callable[[], bool] = _never
+    side: Callable[..., Mapping[str, Any]] = _nothing
 
 
 def run_job(
@@ -77,15 +91,17 @@ def run_job(
         check_encoder(resume, encoder.sha256)
     session.say("Stylising" if resume is None else "Going on")
     every_callback, before_scale = list(callbacks), list(on_preparation)
+    writer = None
     if checkpoints is not None:
-        writer = _CheckpointWriter(prepared, encoder.sha256, checkpoints)
+        writer = _CheckpointWriter(prepared, encoder.sha256, checkpoints, session.say)
+        if resume is None:
+            writer.report_other()
         every_callback.append(writer)
         before_scale.append(writer)
     result = _make(session, prepared, every_callback, before_scale, resume)
     done = session.deliver(prepared, result)
-    if checkpoints is not None:
-        with contextlib.suppress(OSError):
-            checkpoints.path.unlink(missing_ok=True)
+    if writer is not None:
+        remove_checkpoint(writer.checkpoints.path, writer.fingerprint)
     notes = differences(resume) if resume is not None else ()
     return replace(done, notes=(*notes, *done.notes))
 
@@ -142,8 +158,7 @@ def _how_to_resume(path: Path) -> str:
     command = pasted_command(["stylize", "resume", path])
     if command is None:  # it holds what a terminal would act on
         return "go on with 'stylize resume' and the checkpoint beside the output."
-    # Quotes around quotes could not be pasted.
-    return f"go on with: {command}" if "'" in command else f"go on with '{command}'."
+    return f"go on with: {command}"
 
 
 class _CheckpointWriter:
@@ -152,18 +167,65 @@ class _CheckpointWriter:
     Of a scale whose targets are being computed as well.
     """
 
-    def __init__(self, prepared: Prepared, encoder: str, checkpoints: Checkpoints) -> None:
-        self.prepared, self.encoder, self.checkpoints = prepared, encoder, checkpoints
+    def __init__(
+        self, prepared: Prepared, encoder: str, checkpoints: Checkpoints, say: MessageCallback
+    ) -> None:
+        self.prepared, self.encoder, self.checkpoints, self.say = (
+            prepared,
+            encoder,
+            checkpoints,
+            say,
+        )
+        self.fingerprint = fingerprint(prepared.job, prepared.inputs.hashes, encoder)
         self.saved = time.monotonic()
+        self.warned = False
 
     def __call__(self, progress: Progress | Preparation) -> None:
+        """Save the run where that is due."""
         stop, every = self.checkpoints.stop(), self.checkpoints.every
-        due = every is not None and time.monotonic() - self.saved >= every
-        if not stop and not due:
-            return
-        path, job = self.checkpoints.path, self.prepared.job
-        hashes = self.prepared.inputs.hashes
-        save_checkpoint(path, job, hashes, self.encoder, progress.state())
-        self.saved = time.monotonic()
         if stop:
-            raise Halted(f"what was done is kept: {_how_to_resume(path)}")
+            self._halt(progress)
+        if isinstance(progress, Progress) and progress.is_last:
+            self._keep_if_blocked(progress)
+        elif every is not None and time.monotonic() - self.saved >= every:
+            try:
+                self._save(progress, stop=False)
+            except OutputError as error:  # the picture may find room where its checkpoint did not
+                if not self.warned:
+                    self.say(f"Note: the run is not saved: {error}")
+                self.warned = True
+            self.saved = time.monotonic()
+
+    def report_other(self) -> None:
+        """Report a checkpoint that is there already."""
+        path = self.checkpoints.path
+        owner = fingerprint_in(path)
+        if owner == self.fingerprint:
+            self.say(f"Note: a run of this job was stopped; {_how_to_resume(path)}")
+        elif owner is not None:
+            self.say(f"Note: {escaped(path)} is of another run to this output, and is kept.")
+
+    def _halt(self, progress: Progress | Preparation) -> None:
+        try:
+            path = self._save(progress, stop=True)
+        except OutputError as error:
+            raise Halted(f"what was done is lost: {error}") from error
+        raise Halted(f"what was done is kept; {_how_to_resume(path)}")
+
+    def _keep_if_blocked(self, progress: Progress) -> None:
+        """Save the finished run where its output has been taken by another file meanwhile."""
+        job = self.prepared.job
+        try:
+            guard_of(job).check(follow_link(job.output))
+        except OutputError as error:
+            path = self._save(progress, stop=True)
+            raise OutputError(
+                f"{str(error).rstrip('.')}; what was done is kept; with another -o OUT "
+                f"{_how_to_resume(path)}"
+            ) from error
+
+    def _save(self, progress: Progress | Preparation, *, stop: bool) -> Path:
+        path, job = self.checkpoints.path, self.prepared.job
+        side = self.checkpoints.side(stop=stop)
+        hashes = self.prepared.inputs.hashes
+        return save_checkpoint(path, job, hashes, self.encoder, progress.state(), side)

@@ -11,7 +11,7 @@ from stylecli.encoder.cache import missing, status_of
 from stylecli.encoder.registry import ENCODERS, is_path, spec_of_hash
 from stylecli.errors import InputError, WeightsError
 from stylecli.images import read_recipe
-from stylecli.job import NAMED_STARTS, Job, files_named_by
+from stylecli.job import NAMED_STARTS, Existing, Job, files_named_by
 from stylecli.messages import escaped
 from stylecli.provenance.hashing import Digests
 from stylecli.provenance.recipe import Ingredient, Recipe, parse_recipe
@@ -65,7 +65,7 @@ def replay_of(
     *,
     moved: Sequence[Path] = (),
     compute: Compute | None = None,
-    force: bool = False,
+    existing: Existing = "refuse",
 ) -> Replay:
     """The job that made a picture, for another output.
 
@@ -109,7 +109,7 @@ def replay_of(
         settings=settings,
         compute=compute,
         output_options=recipe.output,
-        force=force,
+        existing=existing,
         mask=None if recipe.mask is None else find(recipe.mask, "the mask"),
         style_masks=tuple(find(mask, "the style mask") for mask in recipe.style_masks),
         accept_damaged=True,  # as it was then: the hash says that it is the same file

@@ -8,13 +8,14 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Final, Self
 
 from stylecli._version import __version__
 from stylecli.errors import InputError, SettingsError
 from stylecli.images.formats import OutputOptions
-from stylecli.job import NAMED_STARTS
+from stylecli.job import NAMED_STARTS, Job
 from stylecli.settings import Settings
 
 FORMAT: Final = 1
@@ -120,6 +121,12 @@ def parse_recipe(text: str, name: str = "this picture") -> Recipe:
     except (ValueError, TypeError, OverflowError, RecursionError, SettingsError) as error:
         why = str(error).rstrip(".") or type(error).__name__
         raise InputError(f"cannot read the recipe in {name}: {why}.") from error
+
+
+def named_settings(job: Job) -> Settings:
+    """A job's settings with files by their names alone: a recipe names no folder."""
+    settings = replace(job.settings, encoder=Path(job.settings.encoder_name).name)
+    return settings if job.init_path is None else replace(settings, init=job.init_path.name)
 
 
 def finite(value: float) -> float | None:

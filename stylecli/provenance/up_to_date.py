@@ -1,15 +1,14 @@
 """Up-to-date check: an output is complete, and made by the same recipe, by SHA-256."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
-from stylecli.errors import InputError, StylecliError
+from stylecli.errors import InputError, OutputError, StylecliError
 from stylecli.images import read_picture, read_recipe
 from stylecli.job import Job
+from stylecli.messages import escaped
 from stylecli.provenance.hashing import Digests
-from stylecli.provenance.recipe import Recipe, parse_recipe
-from stylecli.settings import Settings
+from stylecli.provenance.recipe import Recipe, named_settings, parse_recipe
 
 
 def recipe_at(path: Path) -> Recipe | None:
@@ -31,10 +30,29 @@ def is_torn(path: Path) -> bool:
         return False
 
 
+def kept_recipe(job: Job, digests: Digests) -> Recipe | None:
+    """The recipe of an output that stays as it is, or `None` where it is to be made.
+
+    Raises `OutputError` where `job.existing` forbids both.
+    """
+    if job.existing not in ("skip", "renew"):
+        return None  # the output guard refuses or replaces
+    recipe = complete_recipe(job, digests)
+    if recipe is not None or job.existing == "renew" or not os.path.lexists(job.output):
+        return recipe
+    if is_torn(job.output):
+        return None
+    raise OutputError(
+        f"{escaped(job.output)} exists and was made by another recipe, or with other output "
+        "options: add --overwrite to replace it."
+    )
+
+
 def complete_recipe(job: Job, digests: Digests) -> Recipe | None:
     """The recipe of the output where it is the very picture that the job would make, or `None`.
 
-    Decided from the recorded recipe and the hashes of the inputs and the encoder.
+    Decided from the recorded recipe with its output options, and the hashes of the inputs and the
+    encoder.
     """
     recipe = recipe_at(job.output)
     if recipe is None:
@@ -51,7 +69,10 @@ def complete_recipe(job: Job, digests: Digests) -> Recipe | None:
         }
     except StylecliError:
         return None
-    return recipe if recipe.made_of == wanted and _is_whole(job.output) else None
+    same = recipe.made_of == wanted and recipe.output.as_stored(job.output) == (
+        job.output_options.as_stored(job.output)
+    )
+    return recipe if same and _is_whole(job.output) else None
 
 
 def _is_whole(path: Path) -> bool:
@@ -61,9 +82,3 @@ def _is_whole(path: Path) -> bool:
     except InputError:
         return False
     return True
-
-
-def named_settings(job: Job) -> Settings:
-    """A job's settings with files by their names alone: a recipe names no folder."""
-    settings = replace(job.settings, encoder=Path(job.settings.encoder_name).name)
-    return settings if job.init_path is None else replace(settings, init=job.init_path.name)

@@ -13,9 +13,9 @@ import torch
 from safetensors.torch import save
 
 from stylecli._version import __version__
-from stylecli.atomic import replace_file
 from stylecli.errors import InputError
 from stylecli.messages import escaped
+from stylecli.output_guard import OutputGuard
 from stylecli.recognition.embedding import Embedding
 from stylecli.recognition.verification import Verification
 from stylecli.tensor_file import UNREADABLE_FILE_ERRORS, read_tensors
@@ -62,7 +62,7 @@ class Gallery:
         return [Match(*each) for each in sorted(nearest.items(), key=lambda item: item[1])]
 
 
-def save_gallery(path: Path, gallery: Gallery) -> None:
+def save_gallery(path: Path, gallery: Gallery, guard: OutputGuard | None = None) -> None:
     """Write a gallery, complete or not at all. Raises `OutputError`."""
     tensors = {"codes": gallery.codes.contiguous()}
     if gallery.embedding is not None:
@@ -77,7 +77,8 @@ def save_gallery(path: Path, gallery: Gallery) -> None:
         "threshold": gallery.threshold,
         "report": report,
     }
-    replace_file(path, save(tensors, {_HEADER: json.dumps(header)}))
+    data = save(tensors, {_HEADER: json.dumps(header)})
+    (guard or OutputGuard(replace=True)).write_bytes(path, data)
 
 
 def load_gallery(path: Path) -> Gallery:

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from stylecli.atomic import replace_file
 from stylecli.errors import InputError, OutputError, SettingsError
 from stylecli.messages import escaped, reason
+from stylecli.output_guard import OutputGuard
 from stylecli.quoting import toml_value
 from stylecli.settings import Settings
 from stylecli.settings.parsing import decode_text
@@ -21,7 +21,12 @@ _QUOTED: Final = re.compile(r'"(?:[^"\\\n]|\\.){0,200}"|\'[^\'\n]{0,200}\'')
 MAX_DOTS: Final = 16  # between two marks of a line; settings have no nested keys
 
 
-def write_settings(path: Path, settings: Settings, files: Collection[str] = ()) -> None:
+def write_settings(
+    path: Path,
+    settings: Settings,
+    files: Collection[str] = (),
+    guard: OutputGuard | None = None,
+) -> None:
     """Write every setting that is not at `None`, and the encoder. Raises `OutputError`.
 
     `files` are the settings that name a file: they are left to the command line, as `--config`
@@ -38,7 +43,7 @@ def write_settings(path: Path, settings: Settings, files: Collection[str] = ()) 
         raise OutputError(
             f"cannot write {escaped(path)}: TOML has no way to write a name that is not Unicode."
         ) from error
-    replace_file(path, "".join(lines).encode())
+    (guard or OutputGuard(replace=True)).write_bytes(path, "".join(lines).encode())
 
 
 def read_settings(path: Path) -> Mapping[str, Any]:

@@ -10,8 +10,8 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
-from stylecli.atomic import replace_file
 from stylecli.batch.outcome import Outcome
 from stylecli.images import read_picture, to_pil
 from stylecli.images.writing import on_white
@@ -23,17 +23,22 @@ from stylecli.settings.parsing import text_of
 from stylecli.sweep.axes import label_of
 from stylecli.sweep.contact_sheet import SheetCell, draw_sheet
 from stylecli.sweep.grid import Cell, SweepPlan
+from stylecli.sweep.report_files import (
+    COLUMNS,
+    DISTANCES,
+    GENERATOR,
+    LOSSES,
+    PAGE,
+    SHEET,
+    TABLE,
+    report_guard,
+)
 from stylecli.transfer.resample import fit, resize
 
-SHEET: Final = "sheet.png"
-PAGE: Final = "index.html"
-TABLE: Final = "cells.csv"
 _THUMB: Final = 320  # pixels of a picture inside the page
 _TEMPLATE: Final = Path(__file__).parent / "sweep.html"
-_LOSSES: Final = ("content", "style", "total")
 NOT_PASTED: Final = "none: a name in it holds characters that cannot safely be pasted"
 MOST_NAMED: Final = 4  # styles in a title
-_DISTANCES: Final = ("content_distance", "style_distance")
 
 
 def write_report(folder: Path, plan: SweepPlan, outcomes: Sequence[Outcome]) -> None:
@@ -41,6 +46,7 @@ def write_report(folder: Path, plan: SweepPlan, outcomes: Sequence[Outcome]) -> 
 
     `outcomes` are those of the plan's cells, in order. Raises `OutputError`.
     """
+    guard = report_guard(folder, plan)
     pairs = list(zip(plan.cells, outcomes, strict=True))
     pictures = [_thumbnail(cell, outcome) for cell, outcome in pairs]
     title = _title(plan)
@@ -49,10 +55,12 @@ def write_report(folder: Path, plan: SweepPlan, outcomes: Sequence[Outcome]) -> 
         for (cell, outcome), picture in zip(pairs, pictures, strict=True)
     }
     file = io.BytesIO()
-    draw_sheet(cells, plan.rows, plan.columns, title).save(file, "PNG")
-    replace_file(folder / SHEET, file.getvalue())
-    replace_file(folder / PAGE, _page(plan, pairs, pictures, title).encode())
-    replace_file(folder / TABLE, _table(plan, pairs).encode())
+    generator = PngInfo()
+    generator.add_text("Software", GENERATOR)
+    draw_sheet(cells, plan.rows, plan.columns, title).save(file, "PNG", pnginfo=generator)
+    guard.write_bytes(folder / SHEET, file.getvalue())
+    guard.write_bytes(folder / PAGE, _page(plan, pairs, pictures, title).encode())
+    guard.write_bytes(folder / TABLE, _table(plan, pairs).encode())
 
 
 def _thumbnail(cell: Cell, outcome: Outcome) -> Image.Image | None:
@@ -74,7 +82,7 @@ def losses_of(outcome: Outcome) -> Mapping[str, float | None]:
 
 def _lines(outcome: Outcome) -> tuple[str, ...]:
     losses = losses_of(outcome)
-    known = [name for name in _LOSSES[:2] if losses.get(name) is not None]
+    known = [name for name in LOSSES[:2] if losses.get(name) is not None]
     return tuple(f"{name} {losses[name]:.3g}" for name in known)
 
 
@@ -90,14 +98,13 @@ def _table(plan: SweepPlan, pairs: Sequence[tuple[Cell, Outcome]]) -> str:
     axes = [*plan.down, *([plan.across] if plan.across else [])]
     file = io.StringIO(newline="")
     writer = csv.writer(file)
-    names = [*(axis.name for axis in axes), "output", "status", *_LOSSES, *_DISTANCES, "seconds"]
-    writer.writerow(names)
+    writer.writerow([*(axis.name for axis in axes), *COLUMNS])
     for cell, outcome in pairs:
         recorded = losses_of(outcome)
         values = [_cell_text(axis.name, cell.values[axis.name]) for axis in axes]
-        losses = ["" if recorded.get(name) is None else recorded[name] for name in _LOSSES]
+        losses = ["" if recorded.get(name) is None else recorded[name] for name in LOSSES]
         seconds = "" if outcome.seconds is None else round(outcome.seconds, 3)
-        distances = [outcome.distances.get(name, "") for name in _DISTANCES]
+        distances = [outcome.distances.get(name, "") for name in DISTANCES]
         name = cell.job.output.name
         row = [*values, name, outcome.status, *losses, *distances, seconds]
         writer.writerow(map(csv_cell, row))

@@ -13,6 +13,7 @@ from stylecli.errors import OutputError
 from stylecli.images.formats import OutputOptions
 from stylecli.images.picture import Metadata
 from stylecli.messages import escaped
+from stylecli.output_guard import OutputGuard
 from stylecli.settings import Settings
 
 
@@ -52,6 +53,11 @@ class Progress:
     image: Callable[..., torch.Tensor]
     every: tuple[Losses, ...] = ()
     state: Callable[[], dict[str, Any]] = dict
+
+    @property
+    def is_last(self) -> bool:
+        """Whether this is the last iteration of the last scale."""
+        return self.scale == self.scales and self.iteration == self.iterations
 
 
 @dataclass(frozen=True)
@@ -120,6 +126,7 @@ class Result:
             meta=self.meta,
             options=chosen,
             recipe=None if self.recipe is None else self.recipe(chosen),
+            guard=OutputGuard(replace=force),
         )
 
     def _repr_png_(self) -> bytes:

@@ -113,8 +113,11 @@ def test_a_place_that_takes_none(tmp_path: Path, status: str) -> None:
             Manifest(tmp_path / folder).record(outcome(status=status))
 
 
-def test_a_full_disk(tmp_path: Path) -> None:
-    (tmp_path / NAME).symlink_to("/dev/full")
+def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", fill)
     with pytest.raises(OutputError, match="no space left on device"):
         Manifest(tmp_path).record(outcome())
 
@@ -196,3 +199,22 @@ def test_one_line_from_whatever_folder(
         assert manifest.distances_of(str(folder / "deep" / "b.png")) == {"d": 1.0}
         assert manifest.files == {tmp_path / "out" / "a.png", tmp_path / "out" / "deep" / "b.png"}
     assert [line["status"] for line in read_manifest(manifest.path)] == ["done", "done"]
+
+
+def test_only_a_manifest_of_ours_is_appended_to(tmp_path: Path) -> None:
+    manifest, victim = Manifest(tmp_path), tmp_path / "victim"
+    victim.touch()
+    manifest.path.symlink_to(victim)
+    for text in ("", "mine", '{"status": 3}'):
+        if text:
+            manifest.path.unlink()
+            manifest.path.write_text(text)
+        with pytest.raises(OutputError, match="manifest"):
+            manifest.check(())
+        with pytest.raises(OutputError, match="manifest"):
+            manifest.record(outcome())
+        assert victim.read_text() == "" and manifest.path.read_text() == text
+    manifest.path.write_text('{"status": "do')  # cut short by a kill
+    manifest.record(outcome())
+    with pytest.raises(OutputError, match="also an input"):
+        manifest.check([manifest.path])

@@ -92,7 +92,7 @@ def test_what_all_jobs_are_given() -> None:
     naming = Naming("{index}_{seed}_{size}_{strength}", ".jpg")
     first, second = plan("p", styles=["s/x.png"], naming=naming, mask=Path("m.png"), **more).jobs
     assert (first.settings, first.compute, first.output_options) == (settings, compute, options)
-    assert first.mask == Path("m.png") and not first.force
+    assert first.mask == Path("m.png") and first.existing == "refuse"
     assert first.output == Path("out/0001_3_64_0.25.jpg")
     assert second.output == Path("out/0002_3_64_0.25.jpg")
     assert plan("p/a.png", naming=Naming("{index}{size}{strength}")).jobs[0].output == Path(

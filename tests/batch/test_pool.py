@@ -189,7 +189,7 @@ def test_failing_fast_ends_what_others_are_at(run: Any) -> None:
 
 def test_nothing_to_do() -> None:
     for engine in (PoolEngine(2), SerialEngine()):
-        assert list(engine.run([], existing="refuse", on_fraction=lambda _: None)) == []
+        assert list(engine.run([], on_fraction=lambda _: None)) == []
 
 
 @pytest.fixture

@@ -40,11 +40,11 @@ def complete(monkeypatch: pytest.MonkeyPatch) -> set[Path]:
 
 
 def test_in_order(jobs: list[Job]) -> None:
-    queue = Queue([Group((4,), (jobs[0],)), Group((5, 6), tuple(jobs[1:]))], "refuse", 2)
-    first, policy = queue.take()
-    assert (first.group.numbers, policy, queue.fraction) == ((4,), "refuse", 0.0)
-    second, policy = queue.take()
-    assert (second.group.numbers, policy, queue.waiting) == ((5, 6), "refuse", [])
+    queue = Queue([Group((4,), (jobs[0],)), Group((5, 6), tuple(jobs[1:]))], 2)
+    first = queue.take()
+    assert (first.group.numbers, queue.fraction) == ((4,), 0.0)
+    second = queue.take()
+    assert (second.group.numbers, queue.waiting) == ((5, 6), [])
     second.share = 0.5
     assert queue.fraction == pytest.approx(1 / 3)
     kept = Outcome.of(jobs[0], "kept")  # by another batch in the meantime
@@ -55,29 +55,30 @@ def test_in_order(jobs: list[Job]) -> None:
 @pytest.mark.parametrize(
     ("existing", "later"), [("refuse", "skip"), ("skip", "skip"), ("overwrite", "overwrite")]
 )
-def test_again_job_by_job(jobs: list[Job], existing: Any, later: str) -> None:
-    queue = Queue([Group((4, 5), tuple(jobs[:2])), Group((6,), (jobs[2],))], existing, 2)
-    task, _ = queue.take()
+def test_again_job_by_job(jobs: list[Job], existing: Any, later: Any) -> None:
+    jobs = [replace(job, existing=existing) for job in jobs]
+    queue = Queue([Group((4, 5), tuple(jobs[:2])), Group((6,), (jobs[2],))], 2)
+    task = queue.take()
     task.share = 0.9
     assert queue.lose(task, DIED) is None
     assert queue.fraction == 0.0
     for job, status, ended in ((jobs[0], "kept", "done"), (jobs[1], "failed", "failed")):
-        task, policy = queue.take()
-        assert policy == later
+        task = queue.take()
+        job = replace(job, existing=later)
         group, (outcome,) = queue.finish(task, [Outcome.of(job, status)])  # type: ignore[arg-type]
         assert (group.jobs, outcome.status) == ((job,), ended)
-    task, policy = queue.take()
-    assert (task.group.numbers, policy, queue.waiting) == ((6,), existing, [])
+    task = queue.take()
+    assert (task.group.numbers, task.group.jobs[0].existing) == ((6,), existing)
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 3])
 def test_a_job_that_is_too_much(jobs: list[Job], complete: set[Path], attempts: int) -> None:
-    queue = Queue([Group((4, 5, 6), tuple(jobs))], "refuse", attempts)
+    queue = Queue([Group((4, 5, 6), tuple(jobs))], attempts)
     complete.add(jobs[1].output)
     ended: list[tuple[int, Outcome]] = []
     taken = 0
     while queue.waiting:
-        task, _ = queue.take()
+        task = queue.take()
         taken += 1
         if (found := queue.lose(task, DIED)) is not None:
             ended += zip(found[0].numbers, found[1], strict=True)

@@ -94,10 +94,10 @@ def test_a_connection_that_was_there_stays(cluster: Any) -> None:
 def test_a_job_that_kills_its_worker_fails_alone(cluster: Any, monkeypatch: Any) -> None:
     work = ray_engine._Worker.work
 
-    def die(self: Any, group: Any, existing: Any) -> list[Outcome]:
+    def die(self: Any, group: Any) -> list[Outcome]:
         if group.jobs[0].output.name == "1.png":
             os._exit(1)
-        return work(self, group, existing)
+        return work(self, group)
 
     replaced(monkeypatch, work=die)
     lost: list[Any] = []
@@ -123,7 +123,7 @@ def test_machines_on_which_no_worker_lives(cluster: Any, monkeypatch: Any) -> No
 
 def test_nothing_to_do_needs_no_cluster() -> None:
     engine = RayEngine(address="127.0.0.1:1")
-    assert list(engine.run([], existing="refuse", on_fraction=lambda _: None)) == []
+    assert list(engine.run([], on_fraction=lambda _: None)) == []
 
 
 def test_no_cluster() -> None:
@@ -165,14 +165,14 @@ def test_a_machine_is_lost_in_the_middle(
     spare = cluster.add_node(num_cpus=1)
     place, begun, make = spare.node_id, tmp_path / "begun", ray_engine._Worker.work
 
-    def work(self: Any, group: Any, existing: Any) -> list[Outcome]:
+    def work(self: Any, group: Any) -> list[Outcome]:
         """Never ends on the machine that is lost; elsewhere it waits for it to begin."""
         if ray.get_runtime_context().get_node_id() == place:
             begun.touch()
             time.sleep(600)
         while not begun.exists():
             time.sleep(0.05)
-        return make(self, group, existing)
+        return make(self, group)
 
     replaced(monkeypatch, work=work)
     lost: list[int] = []

@@ -10,11 +10,10 @@ import torch
 from stylecli import transfer
 from stylecli.batch.grouping import Group
 from stylecli.batch.outcome import Outcome
-from stylecli.batch.worker import existing_on_retry, work
+from stylecli.batch.worker import work
 from stylecli.errors import InputError, MemoryLimitError
-from stylecli.job import Job
+from stylecli.job import Existing, Job
 from stylecli.pipeline.measure import Meter
-from stylecli.pipeline.preflight import check_job
 from stylecli.pipeline.session import Session
 from stylecli.provenance import up_to_date
 from stylecli.provenance.hashing import Digests
@@ -56,7 +55,9 @@ def group(jobs: list[Job]) -> Group:
     return Group(tuple(range(10, 10 + len(jobs))), tuple(jobs))
 
 
-def run(jobs: list[Job], **more: Any) -> list[Outcome]:
+def run(jobs: list[Job], existing: Existing = "refuse", **more: Any) -> list[Outcome]:
+    if existing != "refuse":
+        jobs = [replace(job, existing=existing) for job in jobs]
     return work(Session(), group(jobs), **more)
 
 
@@ -147,7 +148,7 @@ def test_outputs_that_exist_are_refused(core: Core, jobs: list[Job]) -> None:
     jobs[0].output.write_bytes(b"mine")
     outcomes = run(jobs[:2])
     assert [outcome.code for outcome in outcomes] == [5, 0]
-    assert "add --skip-existing or --overwrite" in str(outcomes[0].error)
+    assert "exists already: add --force" in str(outcomes[0].error)
     assert jobs[0].output.read_bytes() == b"mine"
 
 
@@ -166,7 +167,9 @@ def test_another_recipe_is_not_replaced(core: Core, jobs: list[Job]) -> None:
     before = jobs[0].output.read_bytes()
     other = replace(jobs[0], settings=Settings(seed=1))
     (outcome,) = run([other], existing="skip")
-    assert outcome.code == 5 and "by another recipe: add --overwrite" in str(outcome.error)
+    assert outcome.code == 5 and "by another recipe, or with other output options" in str(
+        outcome.error
+    )
     jobs[1].output.write_text("mine")
     assert [each.code for each in run(jobs, existing="skip")] == [0, 5, 0]
     assert jobs[0].output.read_bytes() == before and jobs[1].output.read_text() == "mine"
@@ -183,31 +186,28 @@ def test_a_torn_one_is_made_again(core: Core, jobs: list[Job]) -> None:
 def test_overwriting(core: Core, jobs: list[Job]) -> None:
     jobs[0].output.parent.mkdir()
     jobs[0].output.write_text("mine")
-    forced = [replace(job, force=True) for job in jobs]
-    assert [each.status for each in run(forced, existing="overwrite")] == ["done"] * 3
+    assert [each.status for each in run(jobs, existing="overwrite")] == ["done"] * 3
     assert up_to_date.recipe_at(jobs[0].output) is not None
-    own = replace(forced[0], output=jobs[0].content)
+    own = replace(jobs[0], output=jobs[0].content)
     assert [each.code for each in run([own], existing="overwrite")] == [5]
 
 
-def test_a_second_attempt_keeps_what_the_first_has_made() -> None:
-    assert (
-        existing_on_retry("refuse"),
-        existing_on_retry("skip"),
-        existing_on_retry("overwrite"),
-    ) == ("skip", "skip", "overwrite")
-
-
-def test_a_picture_that_another_batch_makes_meanwhile(
-    core: Core, jobs: list[Job], monkeypatch: Any
+@pytest.mark.parametrize("same", [True, False])
+@pytest.mark.parametrize("existing", ["refuse", "skip"])
+def test_a_picture_that_appears_meanwhile(
+    core: Core, jobs: list[Job], monkeypatch: Any, existing: Any, same: bool
 ) -> None:
-    """It comes after the look whether there is one, and before the job's own checks."""
+    """The very same is as good as the job's own; any other file stays."""
+    run(jobs[:1])
+    data = jobs[0].output.read_bytes() if same else b"mine"
+    jobs[0].output.unlink()
+    deliver = Session.deliver
 
-    def check(job: Job) -> None:
-        job.output.parent.mkdir(exist_ok=True)
-        job.output.touch()
-        check_job(job)
+    def late(self: Session, prepared: Any, result: Any) -> Any:
+        prepared.job.output.write_bytes(data)
+        return deliver(self, prepared, result)
 
-    monkeypatch.setattr("stylecli.batch.worker.check_job", check)
-    assert [outcome.status for outcome in run(jobs, existing="skip")] == ["done"] * 3
-    assert [outcome.status for outcome in run(jobs)] == ["failed"] * 3
+    monkeypatch.setattr(Session, "deliver", late)
+    (outcome,) = run(jobs[:1], existing=existing)
+    assert outcome.code == (0 if same else 5)
+    assert jobs[0].output.read_bytes() == data

@@ -101,7 +101,7 @@ def test_workers_get_their_shares(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(pool, "Queue", queue)
     with pytest.raises(Asked) as asked:
-        next(PoolEngine(2).run([group(max_memory="2G")], existing="skip", on_fraction=print))
+        next(PoolEngine(2).run([group(max_memory="2G")], on_fraction=print))
     assert asked.value.args == (with_share(group(max_memory="2G"), 2),)
 
 
@@ -126,7 +126,7 @@ def test_the_engine(
     monkeypatch.setattr(pool, "PoolEngine", Pool)
     engine = LocalEngine(SerialEngine(on_message=said.append), workers)
     groups = [group(cost), group(cost, encoder="none.pth")]
-    found: Any = engine.run(groups, existing="skip", on_fraction=print)
+    found: Any = engine.run(groups, on_fraction=print)
     assert found == wanted
     loading = ["Loading encoder compact", "Loading encoder none.pth"]
     assert said == ([] if wanted == "serial" else loading)

@@ -125,8 +125,8 @@ def test_dies_by_the_signal(content_path: Path, style_path: Path, number: int) -
     promise, last = err.splitlines()[-2:]
     assert promise == "Saving the run after this iteration; once more ends it at once"
     assert last == (
-        f"stylize: stopped by {signal.Signals(number).name}; what was done is kept: go on with "
-        f"'stylize resume {saved}'."
+        f"stylize: stopped by {signal.Signals(number).name}; what was done is kept; go on with: "
+        f"stylize resume {saved}"
     )
     assert sorted(folder.iterdir()) == [folder / "content.png", saved, folder / "style.png"]
 

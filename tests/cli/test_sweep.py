@@ -44,6 +44,36 @@ def test_cells_of_another_recipe_are_replaced_only_when_asked(
     assert told["kept"] == 2
 
 
+@pytest.mark.parametrize("name", ["sheet.png", "index.html", "cells.csv", "manifest.jsonl"])
+def test_a_foreign_file_and_an_input_are_kept(
+    stylize: Any, content_path: Path, style_path: Path, name: str
+) -> None:
+    """Before the work, and in a dry run as well; an earlier report is replaced."""
+    folder = content_path.parent
+    command = ("sweep", content_path, style_path, "-o", folder, "--strength", "0.2,0.8")
+    (folder / name).write_text("mine")
+    for more in ((), ("--dry-run",)):
+        assert stylize(*command, *more).code == 5
+        assert (folder / name).read_text() == "mine"
+        assert not list(folder.glob("strength*"))
+    (folder / name).unlink()
+    assert stylize(*command).code == stylize(*command).code == 0
+    if name == "sheet.png":
+        style_path.rename(folder / name)
+        found = stylize("sweep", content_path, folder / name, *command[3:], "--overwrite")
+        assert found.code == 5 and "also an input" in found.err
+
+
+def test_other_output_options_are_another_picture(
+    stylize: Any, content_path: Path, style_path: Path
+) -> None:
+    command = ("sweep", content_path, style_path, "-o", "sweep", "--overwrite", "--json")
+    counts = []
+    for more in ((), ("--bits", 16), ("--bits", 16, "--jpeg-quality", 50), ("--no-keep-alpha",)):
+        counts.append(json.loads(stylize(*command, *more).out)["done"])
+    assert counts == [1, 1, 0, 1]  # PNG heeds no quality
+
+
 def test_a_failing_cell_leaves_the_others(
     stylize: Any, content_path: Path, style_path: Path
 ) -> None:

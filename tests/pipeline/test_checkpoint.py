@@ -22,10 +22,14 @@ from stylecli.pipeline.checkpoint import (
     Checkpoint,
     check_encoder,
     check_inputs,
-    checkpoint_path,
     differences,
     load_checkpoint,
     save_checkpoint,
+)
+from stylecli.pipeline.checkpoint_owner import (
+    checkpoint_path,
+    fingerprint_in,
+    remove_checkpoint,
 )
 from stylecli.settings import Compute, Settings
 
@@ -42,11 +46,11 @@ JOB = Job(
     ),
     compute=Compute(device="cpu", precision="fp32", max_memory="2G"),
     output_options=OutputOptions(quality=80, bits=16, keep_alpha=False),
-    force=True,
+    existing="overwrite",
     mask=Path("mask.png"),
     style_masks=(Path("m1.png"), Path("m2.png")),
 )
-HASHES = {JOB.content: "a" * 64, Path("night.png"): "b" * 64}
+HASHES = {path: f"{number:064x}" for number, (_, path) in enumerate(JOB.named_inputs)}
 
 
 PICTURE = torch.linspace(0, 1, 24).reshape(1, 3, 2, 4)
@@ -126,17 +130,17 @@ def test_there_and_back(saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
         settings=settings,
         compute=JOB.compute,
         output_options=JOB.output_options,
-        force=True,
         mask=tmp_path / "mask.png",
         style_masks=(tmp_path / "m1.png", tmp_path / "m2.png"),
     )
-    assert found.hashes == {str(tmp_path / path): digest for path, digest in HASHES.items()}
+    assert found.hashes == tuple(HASHES.values())
     assert (found.encoder, found.threads) == ("e" * 64, torch.get_num_threads())
 
 
 def test_named_starts_and_encoders_are_no_paths(saved: Path, content_path: Path) -> None:
     job = Job(content=content_path, styles=(content_path,), output=Path("o.png"))
-    save_checkpoint(saved, job, {}, "e" * 64, STATE)
+    saved.unlink()
+    save_checkpoint(saved, job, {content_path: "a" * 64}, "e" * 64, STATE)
     assert load_checkpoint(saved).job.settings == Settings()
 
 
@@ -147,16 +151,51 @@ def test_its_place_is_beside_the_output() -> None:
 
 
 def test_it_cannot_be_written(saved: Path, tmp_path: Path) -> None:
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(OutputError, match="it is a folder"):
-        save_checkpoint(tmp_path / "folder", JOB, HASHES, "e" * 64, STATE)
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot write"):
+        save_checkpoint(tmp_path / "file" / "a.checkpoint", JOB, HASHES, "e" * 64, STATE)
+
+
+def test_a_checkpoint_belongs_to_its_job(saved: Path, tmp_path: Path) -> None:
+    """A foreign file, or another job's, is neither replaced nor removed."""
+    mine, before = fingerprint_in(saved), saved.read_bytes()
+    assert save_checkpoint(saved, JOB, HASHES, "e" * 64, {**STATE, "iteration": 4}) == saved
+    assert fingerprint_in(saved) == mine and saved.read_bytes() != before
+    before = saved.read_bytes()
+    other = replace(JOB, settings=replace(JOB.settings, seed=8))
+    place = save_checkpoint(saved, other, HASHES, "e" * 64, STATE)
+    assert place.parent == tmp_path and place != saved and saved.read_bytes() == before
+    assert save_checkpoint(saved, other, HASHES, "e" * 64, STATE) == place
+    remove_checkpoint(saved, str(fingerprint_in(place)))
+    assert list(tmp_path.iterdir()) == [saved]
+    saved.write_text("mine")
+    remove_checkpoint(saved, str(mine))
+    assert saved.read_text() == "mine"
+
+
+def test_a_forged_one_writes_beside_itself_and_replaces_nothing(
+    saved: Path, forge: Any, tmp_path: Path
+) -> None:
+    forge(lambda h, t: h["job"].update(output="/victim/of.png", force=True, existing="overwrite"))
+    job = load_checkpoint(saved).job
+    assert (job.output, job.existing) == (tmp_path / "of.png", "refuse")
+
+
+def test_inputs_that_were_moved_with_it(saved: Path, tmp_path: Path) -> None:
+    (tmp_path / JOB.content).touch()
+    tmp_path.rename(moved := tmp_path.with_name(f"{tmp_path.name}-moved"))
+    job = load_checkpoint(moved / saved.name).job
+    assert (job.output, job.content) == (moved / JOB.output, moved / JOB.content)
+    moved.rename(tmp_path)
 
 
 def test_changed_pictures_and_encoders(saved: Path) -> None:
     found = load_checkpoint(saved)
-    check_inputs(found, HASHES)
+    inputs = [path for _, path in found.job.named_inputs]
+    same = dict(zip(inputs, HASHES.values(), strict=True))
+    check_inputs(found, same)
     check_encoder(found, "e" * 64)
-    for hashes in ({JOB.content: "c" * 64}, {Path("other.png"): "a" * 64}):
+    for hashes in ({**same, inputs[0]: "c" * 64}, {Path("other.png"): "a" * 64}):
         with pytest.raises(InputError, match=r"^\S+ has changed since .* start again without it.$"):
             check_inputs(found, hashes)
     with pytest.raises(WeightsError, match=r"^the encoder \S+small.safetensors has changed since"):
@@ -223,7 +262,7 @@ def test_files_of_others(saved: Path, tmp_path: Path, content_path: Path) -> Non
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda h, t: h.update(format=2), "format is not known"),
+        (lambda h, t: h.update(format=1), "format is not known"),
         (lambda h, t: h.pop("job"), "it lacks 'job'"),
         (lambda h, t: h.pop("encoder"), "it lacks 'encoder'"),
         (lambda h, t: h.update(job=[]), "makes no sense"),

@@ -54,7 +54,7 @@ def stop_after(job: Job, reports: int, resume: Any = None) -> Path:
     asked = iter(range(1, 1000))
     path = job.output.with_name(f"{job.output.name}.checkpoint")
     checkpoints = Checkpoints(path, stop=lambda: next(asked) == reports)
-    with pytest.raises(Halted, match=f"^what was done is kept: .* 'stylize resume {path}'.$"):
+    with pytest.raises(Halted, match=f"^what was done is kept; .* stylize resume {path}$"):
         run_job(job, checkpoints=checkpoints, resume=resume)
     assert not job.output.exists()
     return path
@@ -164,7 +164,7 @@ def test_saved_now_and_then(make: MakeJob, tmp_path: Path) -> None:
     assert job.output.read_bytes() == expected
     assert not path.exists()
     for checkpoint in found[1:]:
-        run_job(replace(job, force=True), resume=checkpoint)
+        run_job(replace(job, existing="overwrite"), resume=checkpoint)
         assert job.output.read_bytes() == expected
 
 
@@ -172,7 +172,7 @@ def test_not_saved_before_its_time(make: MakeJob, tmp_path: Path) -> None:
     path, seen = tmp_path / "o.checkpoint", []
     for every in (None, 1e9):
         run_job(
-            make(force=True),
+            make(existing="overwrite"),
             checkpoints=Checkpoints(path, every=every),
             callbacks=[lambda _: seen.append(path.exists())],
         )
@@ -205,13 +205,13 @@ def test_an_output_that_appeared(make: MakeJob, tmp_path: Path) -> None:
         run_job(found.job, resume=found)
     (tmp_path / "content.png").unlink()
     with pytest.raises(InputError, match="no such file"):
-        run_job(replace(found.job, force=True), resume=found)
+        run_job(replace(found.job, existing="overwrite"), resume=found)
 
 
 def test_notes_on_what_may_differ(make: MakeJob) -> None:
     found = load_checkpoint(stop_after(make(), 3))
     assert run_job(found.job, resume=found).notes == ()
-    done = run_job(replace(found.job, force=True), resume=replace(found, torch="1.0"))
+    done = run_job(replace(found.job, existing="overwrite"), resume=replace(found, torch="1.0"))
     assert len(done.notes) == 1 and "began with torch 1.0" in done.notes[0]
 
 
@@ -228,7 +228,7 @@ def test_how_to_go_on_can_be_pasted(make: MakeJob, tmp_path: Path, name: str, ad
     path = tmp_path / f"{name}.checkpoint"
     with pytest.raises(Halted) as caught:
         run_job(job, checkpoints=Checkpoints(path, stop=lambda: True))
-    assert str(caught.value) == f"what was done is kept: {advice.format(tmp_path)}"
+    assert str(caught.value) == f"what was done is kept; {advice.format(tmp_path)}"
 
 
 def test_states_that_do_not_fit(make: MakeJob) -> None:

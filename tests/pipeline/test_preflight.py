@@ -3,10 +3,12 @@
 import os
 import socket
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from stylecli.errors import InputError, OutputError, UsageError
 from stylecli.images.discovery import STREAM
@@ -46,7 +48,7 @@ def test_an_output_that_is_no_file(job: Any, tmp_path: Path) -> None:
         listening.bind(os.path.relpath(tmp_path / "s.png"))
         for name in ("pipe.png", "s.png"):
             with pytest.raises(OutputError, match="not a regular file"):
-                check_job(job(output=tmp_path / name, force=True))
+                check_job(job(output=tmp_path / name, existing="overwrite"))
 
 
 def test_a_link_that_leads_nowhere(job: Any, tmp_path: Path) -> None:
@@ -54,14 +56,15 @@ def test_a_link_that_leads_nowhere(job: Any, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot read"):
         check_job(job(content=tmp_path / "loop.png"))
     (tmp_path / "gone.png").symlink_to(tmp_path / "content.png" / "below.png")
-    with pytest.raises(OutputError, match="not a folder"):
-        check_job(job(output=tmp_path / "gone.png"))
+    for name in ("gone.png", "loop.png"):
+        with pytest.raises(OutputError, match="a link that leads to no file"):
+            check_job(job(output=tmp_path / name))
 
 
 def test_a_link_that_is_the_input(job: Any, content_path: Path, tmp_path: Path) -> None:
     (tmp_path / "link.png").symlink_to(content_path)
     with pytest.raises(OutputError, match="also an input"):
-        check_job(job(content=tmp_path / "link.png", output=content_path, force=True))
+        check_job(job(content=tmp_path / "link.png", output=content_path, existing="overwrite"))
     with pytest.raises(OutputError, match="also an input"):
         check_job(job(settings=Settings(init=str(tmp_path / "link.png")), output=content_path))
 
@@ -94,9 +97,9 @@ def test_links_in_a_circle_are_refused(job: Any, tmp_path: Path, name: str) -> N
     for loop in ("loop", "loop.png"):
         (tmp_path / loop).symlink_to(loop)
     (tmp_path / "gone").symlink_to("nowhere")
-    for force in (False, True):
+    for existing in ("refuse", "overwrite"):
         with pytest.raises(OutputError, match="cannot write"):
-            check_job(job(output=tmp_path / name, force=force))
+            check_job(job(output=tmp_path / name, existing=existing))
 
 
 def test_a_folder_is_refused_with_a_name_in_it(job: Any, tmp_path: Path) -> None:
@@ -117,3 +120,26 @@ def test_addresses_are_refused(
         check_job(job(output=Path(address)))
     with pytest.raises(InputError, match="this is an address; download it first"):
         check_job(job(content=Path(address)))
+
+
+def test_a_picture_too_long_for_its_format(job: Any, tmp_path: Path) -> None:
+    Image.new("L", (16384, 1)).save(long := tmp_path / "long.png")
+    for changes in ({"content": long}, {"settings": Settings(size=16384)}):
+        with pytest.raises(OutputError, match="WEBP holds at most 16383 pixels a side"):
+            check_job(job(output=tmp_path / "o.webp", **changes))
+        check_job(job(output=tmp_path / "o.png", **changes))
+
+
+def test_what_is_written_beside_the_picture(job: Any, content_path: Path, tmp_path: Path) -> None:
+    made = job(settings=Settings(init=str(tmp_path / "o.png.preview.jpg")))
+    (tmp_path / "o.png.preview.jpg").write_bytes(content_path.read_bytes())
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "mine").touch()
+    (tmp_path / "s.toml").touch()
+    forced = replace(made, existing="overwrite", sources=(tmp_path / "s.toml",))
+    for path in (made.init_path, tmp_path / "s.toml", tmp_path / "O.PNG"):
+        with pytest.raises(OutputError, match="also an input|written twice"):
+            check_job(forced, beside=[path])
+    with pytest.raises(OutputError, match="exists already"):
+        check_job(made, folder=tmp_path / "used")
+    check_job(forced, beside=[tmp_path / "new.csv"], folder=tmp_path / "used")

@@ -169,7 +169,7 @@ def test_checks_come_first(core: Any, loaded: Any, job: Any, tmp_path: Path) -> 
     with pytest.raises(InputError, match="no such file"):
         run_job(job(content=tmp_path / "none.png"))
     with pytest.raises(UsageError, match="unknown layer 'relu3_9'"):
-        run_job(job(settings=Settings(content_layers=(("relu3_9", 1.0),)), force=True))
+        run_job(job(settings=Settings(content_layers=(("relu3_9", 1.0),)), existing="overwrite"))
     assert loaded == []
 
 
@@ -188,7 +188,7 @@ def test_a_links_own_suffix_counts(content_path: Path, style_path: Path, tmp_pat
         content=content_path,
         styles=(style_path,),
         output=link,
-        force=True,
+        existing="overwrite",
         settings=Settings(iterations=1),
     )
     run_job(job)

@@ -138,8 +138,9 @@ def test_precision_is_that_of_the_recipe(forge: Any, make: Make, tmp_path: Path)
     job = replay_of(forge(lambda r: r.update(precision="bf16")), tmp_path / "a.png").job
     assert job.compute == Compute(precision="bf16")
     (tmp_path / "out.png").unlink()
-    job = replay_of(forge(lambda r: r.update(precision="fp8")), tmp_path / "a.png", force=True).job
-    assert (job.compute, job.force) == (Compute(precision="auto"), True)
+    picture = forge(lambda r: r.update(precision="fp8"))
+    job = replay_of(picture, tmp_path / "a.png", existing="overwrite").job
+    assert (job.compute, job.existing) == (Compute(precision="auto"), "overwrite")
 
 
 def test_inputs_are_looked_for(make: Make, tmp_path: Path, content_path: Path) -> None:

@@ -56,7 +56,9 @@ def test_formats(job: Job, suffix: str) -> None:
 def test_what_plays_no_part(job: Job, tmp_path: Path) -> None:
     shutil.copy(job.content, tmp_path / "renamed.png")
     assert is_there(replace(job, content=tmp_path / "renamed.png"))
-    assert is_there(replace(job, compute=Compute(device="cpu", max_memory="2G"), force=True))
+    assert is_there(
+        replace(job, compute=Compute(device="cpu", max_memory="2G"), existing="overwrite")
+    )
 
 
 @pytest.mark.parametrize(
@@ -107,7 +109,7 @@ def test_a_picture_to_start_from(job: Job, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif"])
 def test_cut_short(job: Job, suffix: str) -> None:
-    torn = replace(job, output=job.output.with_suffix(suffix), force=True)
+    torn = replace(job, output=job.output.with_suffix(suffix), existing="overwrite")
     run_job(torn)
     data = torn.output.read_bytes()
     torn.output.write_bytes(data[: -len(data) // 4])

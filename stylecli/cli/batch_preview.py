@@ -1,0 +1,59 @@
+"""The dry run of a batch: what would be made, and what is bound to fail."""
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stylecli.batch.manifest import Manifest
+from stylecli.batch.planning import BatchPlan, settled
+from stylecli.cli.output import print_json
+from stylecli.cli.parsed_options import ParsedOptions
+from stylecli.cli.progress import Screen, open_screen
+from stylecli.job import Job
+from stylecli.messages import escaped
+
+if TYPE_CHECKING:
+    from stylecli.batch.outcome import Outcome
+
+
+def preview_plan(plan: BatchPlan, folder: Path) -> tuple[list[Job], list["Outcome"]]:
+    """The jobs of a plan that would be made or kept, and the failures that are certain."""
+    Manifest(folder).check(path for job in plan.jobs for path in job.files_read)
+    outcomes = dict(settled(plan.jobs))
+    failed = {number for number, outcome in outcomes.items() if outcome.status == "failed"}
+    jobs = [job for number, job in enumerate(plan.jobs) if number not in failed]
+    return jobs, [*plan.failures, *(outcomes[number] for number in sorted(failed))]
+
+
+def print_plan(plan: BatchPlan, folder: Path, options: ParsedOptions) -> int:
+    """Print the jobs that would be run, one a line, and what is bound to fail."""
+    possible, failures = preview_plan(plan, folder)
+    if options.json:
+        jobs = [
+            {
+                "content": str(job.content),
+                "styles": list(map(str, job.styles)),
+                "output": str(job.output),
+            }
+            for job in possible
+        ]
+        failed = [failure.to_dict() for failure in failures]
+        print_json({"jobs": jobs, "failures": failed, "notes": list(plan.notes)})
+    else:
+        with open_screen(quiet=options.quiet) as screen:
+            for note in plan.notes:
+                screen.note(note)
+            for job in possible:
+                styles = " + ".join(map(str, job.styles))
+                screen.say(escaped(f"{job.content} in the style of {styles} -> {job.output}"))
+            for failure in failures:
+                print_failure(screen, failure)
+    return 3 if failures else 0
+
+
+def print_failure(screen: Screen, failure: "Outcome") -> None:
+    """Print a failure, which `--quiet` does not silence."""
+    screen.close()
+    with contextlib.suppress(OSError, ValueError):  # a closed stderr must not stop the work
+        print(f"stylize: error: {escaped(failure.error)}", file=sys.stderr, flush=True)
