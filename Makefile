@@ -34,7 +34,7 @@ bench: $(VENV)/.ready  ## time against the textbook loop (CONTENT, STYLE)
 
 bench-gpu: $(VENV)/.ready-dev  ## the GPU's tests and timings (needs CUDA)
 	$(BIN)/python -m pytest -m gpu $(ARGS)
-	$(BIN)/python benchmarks/bench.py $(CONTENT) $(STYLE) --only iteration $(ARGS)
+	$(BIN)/python benchmarks/gpu.py $(CONTENT) $(STYLE) $(ARGS)
 
 bench-judge: $(VENV)/.ready  ## judge the twelve pairs by the original VGG-19, into out/judge (IMAGES)
 	$(BIN)/python benchmarks/judge.py $(IMAGES) out/judge $(ARGS)

@@ -8,11 +8,12 @@ pictures stay in the folder, as a contact sheet: a value is chosen by eye where 
 """
 
 import argparse
+import contextlib
 import statistics
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+from unittest import mock
 
 from judge import PAIRS, Judgment, Maker, numbers
 
@@ -34,28 +35,23 @@ TABLES: Final[dict[str, tuple[str, tuple[Any, ...]]]] = {  # a setting and its v
 }
 
 
-@contextmanager
+@contextlib.contextmanager
 def core_value(name: str, value: Any) -> Iterator[None]:
     """A constant of the core at another value for a while."""
-    saved = targets.octave_weights, octaves.FEWEST_POSITIONS, octaves.grid
-    if name == "first-octave":
-        targets.octave_weights = _weighted(float(value))
-    elif name == "positions":
-        octaves.FEWEST_POSITIONS = int(value)  # type: ignore[misc]
-    elif name == "margin":
-        octaves.grid = lambda steps: value * grid(steps)
-    try:
+    values: dict[str, tuple[object, str, Any]] = {
+        "first-octave": (targets, "octave_weights", lambda count: _weighted(value, count)),
+        "positions": (octaves, "FEWEST_POSITIONS", value),
+        "margin": (octaves, "grid", lambda steps: value * grid(steps)),
+    }
+    with contextlib.ExitStack() as stack:
+        if name in values:
+            stack.enter_context(mock.patch.object(*values[name]))
         yield
-    finally:
-        targets.octave_weights, octaves.FEWEST_POSITIONS, octaves.grid = saved  # type: ignore[misc]
 
 
-def _weighted(first: float) -> Callable[[int], list[float]]:
-    def weights(count: int) -> list[float]:
-        total = first + count - 1
-        return [first / total, *[1.0 / total] * (count - 1)]
-
-    return weights
+def _weighted(first: float, count: int) -> list[float]:
+    total = first + count - 1
+    return [first / total, *[1.0 / total] * (count - 1)]
 
 
 def settings_for(name: str, value: Any, encoder: str) -> dict[str, Any]:

@@ -92,8 +92,8 @@ def make_results(
     """Content, style and result of five photos in four styles."""
     session = Session()
     photos = list(find_pictures([str(contents)], recursive=False))[:5]
-    paintings = find_pictures([str(styles)], recursive=False)
-    paintings = [path for path in paintings if path.stem not in ("sketch", "brushstrokes")]
+    named = find_pictures([str(styles)], recursive=False)
+    paintings = [path for path in named if path.stem not in ("sketch", "brushstrokes")]
     made = []
     for photo, painting in itertools.product(photos, paintings[-RESULT_STYLES:]):
         output = folder / f"{photo.stem}_{painting.stem}.png"
@@ -147,7 +147,8 @@ def main() -> None:
         show_nearest("trained codes", trained, metric, made)
         photos = {photo for photo, _, _ in made}
         read = {path: read_picture(path).pixels for path in photos}
-        alike, apart = [], []
+        alike: list[float] = []
+        apart: list[float] = []
         for own, _, result in made:
             image = read_picture(result).pixels
             for photo in photos:

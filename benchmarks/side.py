@@ -32,11 +32,11 @@ def main() -> None:
     """Set one side up, say so, then run iterations as asked for."""
     side, encoder_name, octaves, size, content, style, tile = sys.argv[1:8]
     encoder = load_encoder(encoder_name)
-    pictures = [picture(Path(path), int(size)) for path in (content, style)]
+    pair = picture(Path(content), int(size)), picture(Path(style), int(size))
     if side == "textbook":
-        run = textbook(encoder, *pictures)
+        run = textbook(encoder, *pair)
     else:
-        run = ours(encoder, *pictures, int(octaves), int(tile))
+        run = ours(encoder, *pair, int(octaves), int(tile))
     print("ready", flush=True)
     for line in sys.stdin:
         started = time.perf_counter()

@@ -63,7 +63,7 @@ class Textbook:
     def run(self, iterations: int) -> None:
         """Go on for some iterations; the picture is clamped after them, as the tutorials do."""
         self.optimizer.param_groups[0].update(max_iter=iterations, max_eval=iterations)
-        self.optimizer.step(self._closure)
+        self.optimizer.step(self._closure)  # type: ignore[no-untyped-call]
         with torch.no_grad():
             self.image.clamp_(0, 1)
 

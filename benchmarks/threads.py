@@ -39,16 +39,16 @@ def start(spin: str) -> "subprocess.Popen[str]":
 
 def seconds_an_iteration(content: Path, style: Path) -> float:
     """Ours, three octaves, at 192 pixels, for five seconds."""
-    from bench import our_steps, picture
+    from side import ours, picture
 
     from stylecli.encoder import load_encoder
 
-    pictures = (picture(path, SIZE) for path in (content, style))
-    two_steps = our_steps(load_encoder("compact"), *pictures, octaves=3)
-    two_steps()  # warm-up
+    pair = picture(content, SIZE), picture(style, SIZE)
+    run = ours(load_encoder("compact"), *pair, octaves=3, tile=0)
+    run(2)  # warm-up
     started, count = time.perf_counter(), 0
     while time.perf_counter() - started < SECONDS:
-        two_steps()
+        run(2)
         count += 2
     return (time.perf_counter() - started) / count
 

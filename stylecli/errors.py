@@ -13,6 +13,7 @@ Every message is one sentence: what is wrong, where, and what to do about it.
 """
 
 import errno
+import sys
 from typing import ClassVar
 
 
@@ -62,14 +63,18 @@ class Halted(StylecliError):
     exit_code = 130
 
 
-# torch's CPU allocator raises a plain RuntimeError, with any of these in its text; so does Python,
-# where there is no room for a thread's stack.
-_CPU_WORDS = (
+# torch raises a plain RuntimeError, with any of these in its text: its CPU allocator, Python, where
+# there is no room for a thread's stack, and the allocators and libraries of CUDA and MPS that do
+# not raise torch.OutOfMemoryError.
+_MEMORY_WORDS = (
     "can't allocate memory",
     "not enough memory",
     "Cannot allocate memory",
     "can't start new thread",
     "std::bad_alloc",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
     "MPS backend out of memory",
     "Invalid buffer size",  # MPS, for one block past its limit
 )
@@ -93,13 +98,14 @@ def is_out_of_memory(error: BaseException) -> bool:
         return error.errno == errno.ENOMEM
     if not isinstance(error, RuntimeError):
         return False
-    words = (*_CPU_WORDS, *_VAGUE_WORDS) if _addresses_are_limited() else _CPU_WORDS
+    words = (*_MEMORY_WORDS, *_VAGUE_WORDS) if _addresses_are_limited() else _MEMORY_WORDS
     return any(word in str(error) for word in words)
 
 
 def _addresses_are_limited() -> bool:
-    try:
-        import resource
-    except ImportError:  # Windows, which does not overcommit
+    if sys.platform == "win32":  # which does not overcommit
         return True
-    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+    else:
+        import resource
+
+        return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY

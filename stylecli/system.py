@@ -67,43 +67,41 @@ def locked(descriptor: int, patience: float) -> Iterator[bool]:
 
     It is not where the system has no locks, or another process has kept it for `patience` seconds.
     """
-    if sys.platform == "win32":
-        import msvcrt
+    held = _lock(descriptor, patience)
+    try:
+        yield held
+    finally:
+        if held and sys.platform == "win32":  # elsewhere the lock goes with the descriptor
+            import msvcrt
 
-        def lock(mode: int) -> bool:
             os.lseek(descriptor, _LOCKED, os.SEEK_SET)
-            try:
-                msvcrt.locking(descriptor, mode, 1)
-            except OSError:  # held by another for ten seconds
-                return False
-            return True
-
-        held = lock(msvcrt.LK_LOCK if patience else msvcrt.LK_NBLCK)
-        try:
-            yield held
-        finally:
-            if held:
-                lock(msvcrt.LK_UNLCK)
-    else:
-        yield _lock(descriptor, patience)  # the lock goes with the descriptor
+            msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
 
 
 def _lock(descriptor: int, patience: float) -> bool:
-    try:
-        import fcntl
-    except ImportError:
-        return False
-    end = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            # Some file systems have no locks.
-            if error.errno != errno.EWOULDBLOCK or time.monotonic() >= end:
-                return False
-            time.sleep(0.01)
-        else:
+    """Lock a file; Windows itself waits ten seconds, or not at all."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        os.lseek(descriptor, _LOCKED, os.SEEK_SET)
+        with contextlib.suppress(OSError):
+            msvcrt.locking(descriptor, msvcrt.LK_LOCK if patience else msvcrt.LK_NBLCK, 1)
             return True
+        return False
+    else:
+        import fcntl
+
+        end = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                # Some file systems have no locks.
+                if error.errno != errno.EWOULDBLOCK or time.monotonic() >= end:
+                    return False
+                time.sleep(0.01)
+            else:
+                return True
 
 
 def ignore_console(ignore: bool) -> None:

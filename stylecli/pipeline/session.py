@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,6 +19,7 @@ from stylecli.images.picture import Picture
 from stylecli.job import Job
 from stylecli.messages import reason
 from stylecli.output_guard import follow_link
+from stylecli.pipeline.device_check import Approval, approve, maker
 from stylecli.pipeline.inputs import Inputs, Reader
 from stylecli.pipeline.measure import Meter
 from stylecli.pipeline.out_of_memory import memory_guard
@@ -77,6 +78,7 @@ class Session:
         self.meter = Meter()
         self._encoders: dict[tuple[str, str, str], encoders.Encoder] = {}
         self._targets: dict[tuple[object, ...], Targets] = {}
+        self._approvals: dict[Compute, Approval] = {}
 
     def prepare(self, job: Job) -> Prepared:
         """Read a job's pictures. Raises `InputError`."""
@@ -126,15 +128,19 @@ class Session:
         first = prepared[0].job
         encoder = self.encoder(first)
         with memory_guard(prepared[0].inputs.content.pixels.shape, first.settings):
-            return transfer.stylize_together(
+            approval = self._approve(first.compute, encoder)
+            results = transfer.stylize_together(
                 [one.request for one in prepared],
-                compute=first.compute,
+                compute=approval.compute,
                 encoder=encoder,
-                targets=self._targets_for(encoder, first.settings, first.compute),
+                targets=self._targets_for(encoder, first.settings, approval.compute),
                 on_progress=on_progress,
                 on_preparation=on_preparation,
                 resume=resume,
+                capture=approval.capture,
             )
+        notes = (approval.note,) if approval.note else ()
+        return [replace(result, notes=(*notes, *result.notes)) for result in results]
 
     def measure(self, prepared: Prepared, result: Result) -> dict[str, float]:
         """Content and style distance of a result; none where memory is too short for that."""
@@ -155,6 +161,12 @@ class Session:
         notes = (*inputs.notes, *result.notes, *(f"{job.output.name}: {note}" for note in written))
         smallest = min(max(style.width, style.height) for style in inputs.styles)
         return JobResult(job.output, result, recipe.to_dict(), notes, smallest)
+
+    def _approve(self, compute: Compute, encoder: encoders.Encoder) -> Approval:
+        """How the device of a job is used, after a check where it is new."""
+        if compute not in self._approvals:
+            self._approvals[compute] = approve(compute, maker(encoder))
+        return self._approvals[compute]
 
     def _targets_for(
         self, encoder: encoders.Encoder, settings: Settings, compute: Compute

@@ -111,7 +111,7 @@ def _descend(
     if resume is not None:
         descent.load_state_dict(resume["descent"])
     report = progress_reporter(run, index, descent, plan, recoveries)
-    iterate = GraphReplay(descent.iterate, run.device)
+    iterate = GraphReplay(descent.iterate, run.device, captures=run.capture)
     for iteration in range(done + 1, scale.iterations + 1):
         if iteration < scale.iterations:
             iterate()
@@ -120,6 +120,8 @@ def _descend(
         report(iteration)
         if plan.tile is not None:  # what the step took: see `Objective`
             release_free_memory()
+    if iterate.failure is not None:
+        run.notes[f"No CUDA graph, so iterations take longer: {iterate.failure}."] = None
     return descent
 
 

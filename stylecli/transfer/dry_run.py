@@ -20,6 +20,7 @@ from stylecli.transfer.schedule import OVERHEAD, Scale
 from stylecli.transfer.stylization import make_targets, prepare_run
 
 PROBE: Size = (192, 256)
+GPU_PROBE: Size = (768, 1024)  # a smaller picture measures how fast kernels are launched
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,11 @@ def _planned(
 def _seconds_per_pixel(targets: Targets, settings: Settings) -> float:
     """Seconds of an iteration for each pixel, measured at a small size after a warm-up."""
     generator = torch.Generator().manual_seed(0)
-    image = torch.rand((1, 3, *PROBE), generator=generator, dtype=torch.float32).to(
-        targets.extractor.device
-    )
+    device = targets.extractor.device
+    size = PROBE if device.type == "cpu" else GPU_PROBE
+    image = torch.rand((1, 3, *size), generator=generator, dtype=torch.float32).to(device)
     request = Request(image[0], [Style(image[0])], settings)
-    objective = targets.objective([request], PROBE)
+    objective = targets.objective([request], size)
     optimizer = make_optimizer(settings, HISTORY)
     started = 0.0
     for attempt in range(3):
@@ -95,4 +96,4 @@ def _seconds_per_pixel(targets: Targets, settings: Settings) -> float:
         _, gradient = objective(image)
         image = optimizer.step(image, gradient)
         float(image.sum())  # waits for the device
-    return (time.perf_counter() - started) / 2 / (PROBE[0] * PROBE[1] + OVERHEAD)
+    return (time.perf_counter() - started) / 2 / (size[0] * size[1] + OVERHEAD)

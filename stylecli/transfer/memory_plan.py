@@ -184,7 +184,9 @@ def memory_limit(device: torch.device, max_memory: int | None) -> int:
     if max_memory is not None:
         return max_memory
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0] * RESERVE) + PROCESS
+        # Blocks that torch's allocator holds, but no tensor uses, are free as well.
+        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int((torch.cuda.mem_get_info(device)[0] + cached) * RESERVE) + PROCESS
     if device.type == "mps":  # memory is shared with the CPU; past this it is swapped out
         left = torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
         return int(min(left, free_memory()) * RESERVE) + PROCESS

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import torch
@@ -22,7 +22,10 @@ STYLE_ITERATIONS: Final = 0.5
 
 @dataclass(frozen=True)
 class Run:
-    """A coarse-to-fine optimization: all that is the same from the first scale to the last."""
+    """A coarse-to-fine optimization: all that is the same from the first scale to the last.
+
+    `notes` collects sentences for the user, each once.
+    """
 
     requests: tuple[Request, ...]
     targets: Targets
@@ -30,6 +33,8 @@ class Run:
     compute: Compute
     on_progress: ProgressCallback | None = None
     on_preparation: PreparationCallback | None = None
+    capture: bool = True  # of a CUDA graph
+    notes: dict[str, None] = field(default_factory=dict)
 
     @property
     def styles(self) -> tuple[Style, ...]:

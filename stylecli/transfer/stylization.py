@@ -59,12 +59,13 @@ def stylize_together(
     on_progress: ProgressCallback | None = None,
     on_preparation: PreparationCallback | None = None,
     resume: dict[str, Any] | None = None,
+    capture: bool = True,
 ) -> list[Result]:
     """Style transfer of a batch of pictures of one size: see `Request.can_batch_with`.
 
     `targets` of an earlier call with the same encoder and settings spare the work of preparing
     them, and have its styles cached. `resume` is a state by `Progress.state` of a run of the same
-    requests. Raises as `stylize` does.
+    requests. Without `capture` no CUDA graph is used. Raises as `stylize` does.
     """
     started = time.perf_counter()
     compute, settings = compute or Compute(), requests[0].settings
@@ -77,6 +78,7 @@ def stylize_together(
         prepare_run(requests, targets, compute),
         on_progress=on_progress,
         on_preparation=on_preparation,
+        capture=capture,
     )
     with tuned_malloc():
         finished = run_coarse_to_fine(run, resume)
@@ -130,7 +132,7 @@ def _result(
         precision=precision_name(run.targets.extractor.dtype),
         iterations=sum(scale.iterations for scale in run.scales),
         seconds=seconds / len(run.requests),
-        notes=(note,) if recoveries else (),
+        notes=(*([note] if recoveries else []), *run.notes),
     )
 
 

@@ -11,6 +11,13 @@ def test_what_is_out_of_memory() -> None:
     assert is_out_of_memory(MemoryError())
     assert is_out_of_memory(RuntimeError("[enforce fail] not enough memory: you tried"))
     assert is_out_of_memory(RuntimeError("std::bad_alloc"))
+    for words in (
+        "CUDA error: out of memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "MPS backend out of memory (MPS allocated: 17.9 GiB)",
+        "Invalid buffer size: 24.00 GiB",
+    ):
+        assert is_out_of_memory(RuntimeError(words))
     assert is_out_of_memory(ImportError("libtorch.so: failed to map segment from shared object"))
     assert is_out_of_memory(OSError(12, "Cannot allocate memory"))
     assert not is_out_of_memory(ImportError("no module named torch"))

@@ -112,10 +112,10 @@ def test_a_closed_pipe(windows: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_workers(windows: Any) -> None:
     from stylecli.batch.pool import PoolEngine
-    from stylecli.batch.processes import ignoring_ctrl_c
+    from stylecli.batch.processes import starting_processes
 
     assert PoolEngine(200).workers == 31  # each has two handles, and 63 can be waited for
-    with ignoring_ctrl_c():
+    with starting_processes():
         assert windows.calls == [(None, True)]
     assert windows.calls == [(None, True), (None, False)]
 
@@ -134,21 +134,6 @@ def test_a_worker_that_ends_before_it_takes_its_connection(windows: Any) -> None
     for each in (connection, held_here):
         each.close()
     os.close(ended)
-
-
-def test_settings_name_files_for_every_system(windows: Any) -> None:
-    from stylecli.settings import Settings
-    from stylecli.settings.toml_file import write_settings
-
-    write_settings(Path("a.toml"), Settings(init=r"pictures\start.png"))
-    assert 'init = "pictures/start.png"' in Path("a.toml").read_text()
-
-
-def test_commands_are_quoted_for_its_shells(windows: Any) -> None:
-    from stylecli.system import shell_line
-
-    words = ["stylize", "my cat.png", "a&b.png", "--style-weights", "3,1"]
-    assert shell_line(words) == 'stylize "my cat.png" "a&b.png" --style-weights "3,1"'
 
 
 @pytest.mark.parametrize(

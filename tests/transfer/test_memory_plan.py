@@ -106,5 +106,12 @@ def test_memory_limit_heeds_both_limits(monkeypatch: pytest.MonkeyPatch) -> None
         assert memory_limit(CPU, None) == int(expected)
 
 
+def test_blocks_that_torch_keeps_on_a_gpu_are_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = {"mem_get_info": (GIB, 8 * GIB), "memory_reserved": 5 * GIB, "memory_allocated": GIB}
+    for name, value in sizes.items():
+        monkeypatch.setattr(torch.cuda, name, lambda device, value=value: value)
+    assert memory_limit(torch.device("cuda", 1), None) == int(0.8 * 5 * GIB) + PROCESS
+
+
 def test_readable() -> None:
     assert [readable(n) for n in (3 * 2**20, 2**30, 5 * 2**29)] == ["3 MiB", "1.0 GiB", "2.5 GiB"]

@@ -29,7 +29,20 @@ def standard_state() -> Iterator[None]:
         for device in ("cpu", "cuda", "mps"):
             if torch.is_autocast_enabled(device):
                 stack.enter_context(torch.autocast(device, enabled=False))
+        if torch.cuda.is_available():
+            stack.enter_context(_float32_convolutions())
         yield
+
+
+def _float32_convolutions() -> contextlib.AbstractContextManager[None]:
+    """CuDNN without TF32, which rounds float32 to 10 binary digits, and the same every time.
+
+    This is global while it lasts: convolutions of other threads are as exact.
+    """
+    flags: contextlib.AbstractContextManager[None] = torch.backends.cudnn.flags(
+        enabled=torch.backends.cudnn.enabled, deterministic=True, allow_tf32=False
+    )
+    return flags
 
 
 def _after_fork() -> None:

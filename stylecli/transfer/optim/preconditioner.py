@@ -6,6 +6,7 @@ pixels' gradient. So pixels stay the variables (which makes the box constraint s
 optimizer's history a quarter smaller than θ's), and the pyramid is the preconditioner M = P Pᵀ.
 """
 
+import functools
 from typing import Final
 
 import torch
@@ -21,7 +22,13 @@ _COLOR: Final = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 
 def color_basis(like: torch.Tensor) -> torch.Tensor:
     """Color basis (3, 3): decorrelated color to RGB, its longest column of length 1."""
-    basis = torch.tensor(_COLOR, dtype=like.dtype, device=like.device)
+    return _basis_on(like.device, like.dtype)
+
+
+@functools.cache
+def _basis_on(device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+    # Kept: a copy from the host waits for the device, and no CUDA graph may hold one.
+    basis = torch.tensor(_COLOR, dtype=dtype, device=device)
     longest: torch.Tensor = torch.linalg.vector_norm(basis, dim=0).max()
     return basis / longest
 
