@@ -34,12 +34,7 @@ def import_ray(*, local: bool) -> Any:
         ) from error
     if tuple(map(int, ray.__version__.split(".")[:2])) < OLDEST:
         raise UsageError(
-<<<<<<< HEAD
-            f"Ray {ray.__version__} runs the code of anyone who can reach it: "
-            f'pip install "{RAY}", '
-=======
             f'Ray {ray.__version__} runs the code of anyone who can reach it: pip install "{RAY}", '
->>>>>>> main
             "or use --engine local."
         )
     return ray

@@ -37,11 +37,7 @@ def test_a_cluster_is_joined_by_its_own_rules(ray: Any) -> None:
 @pytest.mark.parametrize("version", ["2.48.0", "2.51.1", "1.13.0"])
 def test_without_tokens_it_is_refused(ray: Any, version: str) -> None:
     ray.__version__ = version
-<<<<<<< HEAD
-    with pytest.raises(UsageError, match=r"runs the code of anyone .* pip install \Wray>=2.52,<3"):
-=======
     with pytest.raises(UsageError, match=r"runs the code of anyone .* pip install .ray>=2.52,<3"):
->>>>>>> main
         import_ray(local=True)
 
 
