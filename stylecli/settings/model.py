@@ -178,7 +178,8 @@ class Settings:
         known = {f.name for f in dataclasses.fields(cls)}
         for name in values:
             if name not in known:
-                raise SettingsError(f"unknown setting {name!r}{did_you_mean(name, known) or '.'}")
+                near = did_you_mean(name, known) or "."
+                raise SettingsError(f"unknown setting {short_repr(name)}{near}")
         plain = dict(values)
         for name in LAYER_FIELDS:
             if isinstance(plain.get(name), str):
@@ -265,11 +266,10 @@ def _plain(value: Any) -> Any:
 def _check_numbers(name: str, values: Any, low: float, high: float) -> None:
     if values is None:
         return
-    if not isinstance(values, tuple) or not 1 <= len(values) <= MAX_NUMBERS:
-        raise SettingsError(
-            f"{name} must be at least one number, and at most {MAX_NUMBERS}, "
-            f"got {short_repr(values)}."
-        )
+    if not isinstance(values, tuple) or not values:
+        raise SettingsError(f"{name} must be at least one number, got {short_repr(values)}.")
+    if len(values) > MAX_NUMBERS:
+        raise SettingsError(f"{name} must be at most {MAX_NUMBERS} numbers.")
     for value in values:
         if value is None:
             raise SettingsError(f"{name} must be numbers, got {short_repr(values)}.")

@@ -133,6 +133,37 @@ def test_a_write_in_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert [line["output"] for line in read_manifest(manifest.path)] == ["b.png"]
 
 
+def test_numbers_that_anyone_may_have_written(tmp_path: Path) -> None:
+    """They go on into `--json`, a page and a table, which have no word for some of them."""
+    for number, value in enumerate(("NaN", "Infinity", "-Infinity", '"x"', "1e999", "[1]")):
+        line = f'{{"output": "{number}.png", "distances": {{"style_distance": {value}}}}}\n'
+        (tmp_path / NAME).write_text(line)
+        assert Manifest(tmp_path).distances_of(f"{number}.png") == {}
+    many = json.dumps({"output": "a.png", "distances": {f"{i}": 0.5 for i in range(5000)}})
+    (tmp_path / NAME).write_text(many + "\n")
+    assert Manifest(tmp_path).distances_of("a.png") == {}
+    made = replace(outcome(), distances={"style_distance": float("nan"), "content_distance": 0.5})
+    assert made.to_dict()["distances"] == {"content_distance": 0.5}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="another lock")
+def test_a_foreign_lock_is_not_waited_for_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    monkeypatch.setattr("stylecli.batch.manifest.PATIENCE", 0.05)
+    (tmp_path / NAME).touch()
+    with (tmp_path / NAME).open("rb") as file:  # who may read it may lock it
+        fcntl.flock(file, fcntl.LOCK_EX)
+        manifest = Manifest(tmp_path)
+        for number in range(3):
+            manifest.record(outcome(f"{number}.png"))
+    assert [line["output"] for line in read_manifest(tmp_path / NAME)] == [
+        f"{number}.png" for number in range(3)
+    ]
+
+
 def test_several_at_once(tmp_path: Path) -> None:
     """Batches that share a folder add whole lines."""
 

@@ -215,6 +215,22 @@ def test_notes_on_what_may_differ(make: MakeJob) -> None:
     assert len(done.notes) == 1 and "began with torch 1.0" in done.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("a;touch X;b.png", "go on with: stylize resume '{}/a;touch X;b.png.checkpoint'"),
+        ("it's.png", """go on with: stylize resume '{}/it'"'"'s.png.checkpoint'"""),
+        ("a\x1b[31m.png", "go on with 'stylize resume' and the checkpoint beside the output."),
+    ],
+)
+def test_how_to_go_on_can_be_pasted(make: MakeJob, tmp_path: Path, name: str, advice: str) -> None:
+    job = make(output=tmp_path / name)
+    path = tmp_path / f"{name}.checkpoint"
+    with pytest.raises(Halted) as caught:
+        run_job(job, checkpoints=Checkpoints(path, stop=lambda: True))
+    assert str(caught.value) == f"what was done is kept; {advice.format(tmp_path)}"
+
+
 def test_states_that_do_not_fit(make: MakeJob) -> None:
     found = load_checkpoint(stop_after(make(), 2))
     descent = found.state["descent"]
@@ -225,6 +241,9 @@ def test_states_that_do_not_fit(make: MakeJob) -> None:
         {**found.state, "recoveries": "none"},
         {**found.state, "plan": {}},
         {**found.state, "plan": plan},
+        {**found.state, "plan": {"history": 6000, "tile": None}},
+        {**found.state, "plan": {"history": 20, "tile": 10**9}},
+        {**found.state, "plan": {"history": True, "tile": None}},
     ]
     for state in states:
         with pytest.raises(InputError, match="^the checkpoint does not fit its own job: start"):

@@ -52,6 +52,18 @@ def test_the_core_gets_what_the_files_hold(
     ((arguments, keywords),) = loaded
     assert arguments == ("vgg19",)
     assert (keywords["pooling"], keywords["padding"]) == ("average", "zeros")
+    assert keywords["download"] is False
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_only_an_encoder_named_by_hand_is_downloaded(
+    core: Any, loaded: Any, job: Any, named: bool
+) -> None:
+    """Not one that a recipe, a settings file or a list names."""
+    name = "torchvision-vgg19"
+    downloadable = frozenset({name if named else "torchvision-vgg16"})
+    run_job(job(settings=Settings(encoder=name), downloadable=downloadable))
+    assert [keywords["download"] for _, keywords in loaded] == [named]
 
 
 def test_the_picture_holds_its_recipe(core: Any, job: Any, tmp_path: Path) -> None:

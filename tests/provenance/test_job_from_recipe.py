@@ -279,6 +279,7 @@ def test_borrowed_settings_name_no_file(forge: Any, tmp_path: Path) -> None:
         def change(recipe: dict[str, Any], start: str = start) -> None:
             recipe["settings"].update(init=start, encoder=str(tmp_path / "x.pth"), strength=0)
             recipe["init"] = recipe["content"]
+            recipe["encoder"].update(name="x.pth", sha256="0" * 64)
 
         (tmp_path / "out.png").unlink(missing_ok=True)
         settings, note = borrowed_settings(forge(change))

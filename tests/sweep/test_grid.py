@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,31 @@ def test_names_cannot_end_the_pages_script(tmp_path: Path) -> None:
     error = Outcome.failed(CONTENT, (STYLE,), found.cells[0].job.output, UsageError("</script>"))
     write_report(tmp_path, found, [error])
     assert (tmp_path / "index.html").read_text().count("</script>") == 1
+
+
+def test_a_report_names_no_folder(tmp_path: Path) -> None:
+    """And neither a formula nor a command of a stranger's names."""
+    (secret := tmp_path / "secret").mkdir()
+    content, start = secret / "=1+1.png", secret / "start.png"
+    request = SweepRequest(
+        folder=tmp_path / "out",
+        content=content,
+        styles=(secret / "batch",) * 300,
+        axes=[Axis("init", (str(start), "random")), Axis("seed", (1, 2))],
+    )
+    plan = plan_sweep(request)
+    error = UsageError(f"cannot read {content}.")
+    failed = [Outcome.failed(content, (), cell.job.output, error) for cell in plan.cells]
+    write_report(tmp_path, plan, failed)
+    page, table = (tmp_path / name for name in ("index.html", "cells.csv"))
+    assert "secret" not in page.read_text() + table.read_text()
+    assert "start.png" in page.read_text() and " and 296 more" in page.read_text()
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.width < 5000
+    command = command_of(plan.cells[0].job)
+    assert command is not None and shlex.split(command)[1:3] == ["=1+1.png", "./batch"]
+    odd = replace(plan.cells[0].job, content=Path("a\x1b[2Jb.png"))
+    assert command_of(odd) is None
 
 
 def test_a_job_as_a_command_line() -> None:
