@@ -12,7 +12,7 @@ from stylecli.errors import InputError
 from stylecli.images.formats import OutputOptions
 from stylecli.job import NAMED_STARTS, Job
 from stylecli.pipeline.request_builder import recolor
-from stylecli.pipeline.session import Session, recipe_of
+from stylecli.pipeline.session import Session, alpha_for, recipe_of
 from stylecli.pipeline.sources import Source, SourceReader
 from stylecli.provenance.recipe import Recipe
 from stylecli.settings import (
@@ -137,6 +137,7 @@ class Stylizer:
         return replace(
             result,
             image=recolor(job.settings, result.image, inputs.content.pixels),
+            alpha=alpha_for(inputs.content, result.image),
             notes=(*inputs.notes, *result.notes),
             meta=inputs.content.meta,
             recipe=functools.partial(_recipe_text, recipe),

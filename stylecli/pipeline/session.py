@@ -209,7 +209,7 @@ def recipe_of(job: Job, inputs: Inputs, result: Result) -> Recipe:
 def _write(job: Job, content: Picture, pixels: torch.Tensor, recipe: Recipe) -> tuple[str, ...]:
     """Write a picture; returns notes on what the format could not hold."""
     stream = sys.stdout.buffer if job.output == STREAM else None
-    alpha = _alpha_for(content, pixels) if job.output_options.keep_alpha else None
+    alpha = alpha_for(content, pixels) if job.output_options.keep_alpha else None
     kind = None if stream else format_of(job.output)  # a link's own suffix counts
 
     def write_to(target: Path | BinaryIO) -> tuple[str, ...]:
@@ -261,7 +261,7 @@ def _flush(stream: BinaryIO) -> None:
         raise OutputError(f"cannot write standard output: {reason(error)}.") from error
 
 
-def _alpha_for(content: Picture, image: torch.Tensor) -> torch.Tensor | None:
+def alpha_for(content: Picture, image: torch.Tensor) -> torch.Tensor | None:
     """The content's alpha (1, H, W), resized where the output (3, H, W) has another size."""
     if content.alpha is None:
         return None

@@ -85,6 +85,7 @@ OnFraction = Callable[[float], None]  # the share of some work that is done, in 
 class Result:
     """A finished picture, (3, H, W) float32 in [0, 1] on the CPU, and how it came about.
 
+    `alpha` (1, H, W) is the content's, or `None` where the picture is opaque.
     `pyramid` holds content and style loss of the picture at full, half and quarter size,
     measured with the relative losses whatever the run was optimized for.
     `notes` are plain sentences a user should see, such as a recovery from divergence.
@@ -101,6 +102,7 @@ class Result:
     iterations: int
     seconds: float
     notes: tuple[str, ...] = ()
+    alpha: torch.Tensor | None = None
     meta: Metadata | None = None
     recipe: Callable[[OutputOptions], str] | None = None
 
@@ -123,6 +125,7 @@ class Result:
         return images.write_picture(
             os.fspath(path),
             self.image,
+            alpha=self.alpha if chosen.keep_alpha else None,
             meta=self.meta,
             options=chosen,
             recipe=None if self.recipe is None else self.recipe(chosen),
