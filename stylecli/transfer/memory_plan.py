@@ -44,8 +44,7 @@ FRAGMENTATION_FACTOR: Final = 1.8  # times what a tile needs, since tiles differ
 # times what was measured for styles of 1024 and 2048 pixels, whole and in tiles of 512.
 STYLE_IMAGES: Final = 5
 STYLE_LAYERS: Final = 3.0
-# A style of more pixels than this many pictures is tiled at once: no step of it then takes longer
-# than one of the picture's, and a signal is answered between two.
+# A style of more pixels than this many pictures is tiled, so that a signal is answered soon.
 LARGE_STYLE: Final = 4
 PROCESS: Final = 820 * 2**20  # bytes of the interpreter, torch and its work space, measured
 
