@@ -88,6 +88,7 @@ def test_a_result_writes_what_the_command_line_does(
     core: Any, loaded: Any, content_path: Path, style: torch.Tensor, tmp_path: Path
 ) -> None:
     with Image.open(content_path) as image:
+        image.putalpha(Image.linear_gradient("L").resize(image.size))
         image.save(content_path, dpi=(300, 300))
     result = stylize(content_path, style, seed=3, mask=torch.ones(3, 48, 64), device="cpu")
     out = tmp_path / "out.png"
@@ -98,6 +99,9 @@ def test_a_result_writes_what_the_command_line_does(
     written = read_picture(out)
     assert written.meta.bits == 16 and written.meta.dpi == pytest.approx((300, 300), abs=0.1)
     assert torch.allclose(written.pixels, result.image, atol=1e-4)
+    expected = read_picture(content_path).alpha
+    assert written.alpha is not None and expected is not None
+    assert torch.allclose(written.alpha, expected, atol=1e-4)
     with pytest.raises(Exception, match="exists already: add force=True"):
         result.save(out)
     result.save(str(out), force=True)
