@@ -148,7 +148,7 @@ def test_outputs_that_exist_are_refused(core: Core, jobs: list[Job]) -> None:
     jobs[0].output.write_bytes(b"mine")
     outcomes = run(jobs[:2])
     assert [outcome.code for outcome in outcomes] == [5, 0]
-    assert "exists already: add --force" in str(outcomes[0].error)
+    assert "exists already: add --skip-existing or --overwrite" in str(outcomes[0].error)
     assert jobs[0].output.read_bytes() == b"mine"
 
 
