@@ -167,9 +167,7 @@ def test_another_recipe_is_not_replaced(core: Core, jobs: list[Job]) -> None:
     before = jobs[0].output.read_bytes()
     other = replace(jobs[0], settings=Settings(seed=1))
     (outcome,) = run([other], existing="skip")
-    assert outcome.code == 5 and "by another recipe: add --overwrite" in str(
-        outcome.error
-    )
+    assert outcome.code == 5 and "by another recipe: add --overwrite" in str(outcome.error)
     jobs[1].output.write_text("mine")
     assert [each.code for each in run(jobs, existing="skip")] == [0, 5, 0]
     assert jobs[0].output.read_bytes() == before and jobs[1].output.read_text() == "mine"
