@@ -32,7 +32,7 @@ class OutputGuard:
         self._known: tuple[set[str], set[tuple[int, int]]] | None = None
         self._claimed: dict[Path, _Identity] = {}
 
-    def check(self, path: Path) -> None:
+    def check(self, path: Path, advice: str = "add --force to replace it") -> None:
         """Raise `OutputError` where a file must not, or cannot, be written."""
         name = escaped(path)
         if "\0" in str(path):
@@ -41,10 +41,7 @@ class OutputGuard:
             raise OutputError(f"cannot write {name}: {fault}.")
         try:
             if not self._may_replace(path) and os.path.lexists(path):
-                raise OutputError(
-                    f"{name} exists already: add --force to replace it (in a batch --overwrite, or "
-                    "--skip-existing)."
-                )
+                raise OutputError(f"{name} exists already: {advice}.")
             if on_windows() and path.exists() and not os.access(path, os.W_OK):
                 raise OutputError(f"cannot write {name}: it is read-only.")
             check_folder(path.parent, name)

@@ -27,6 +27,7 @@ Pairing = Literal["product", "zip", "blend"]
 # Small pictures are made together, as many at most: at 96 px eight take 4.4 ms an iteration each,
 # one alone 10.7; at 384 px 48 and 60 (two cores). Here, since grouping imports torch.
 TOGETHER: Final = 8
+ADVICE: Final = "add --skip-existing or --overwrite"  # where an output is there
 MAX_LINES: Final = 100_000  # of a list
 MAX_JOBS: Final = 200_000  # each takes some 2 KB
 
@@ -93,7 +94,7 @@ def settled(jobs: Sequence[Job]) -> Iterator[tuple[int, Outcome]]:
     inputs = OutputGuard({path for job in jobs for path in job.files_read})
     for number, job in enumerate(jobs):
         try:
-            recipe = check_job(job, digests=digests)
+            recipe = check_job(job, digests=digests, advice=ADVICE)
             if recipe is None and inputs.is_input(job.output):
                 raise OutputError(
                     f"{escaped(job.output)} is also an input: give the output another name."

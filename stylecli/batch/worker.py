@@ -2,6 +2,7 @@
 
 from stylecli.batch.grouping import Group
 from stylecli.batch.outcome import Outcome
+from stylecli.batch.planning import ADVICE
 from stylecli.errors import StylecliError
 from stylecli.job import Job
 from stylecli.pipeline.preflight import check_job
@@ -34,7 +35,7 @@ def work(
 
 def _prepare(session: Session, job: Job) -> Prepared | Outcome:
     """A job ready to be made, or the outcome where its picture is there already."""
-    recipe = check_job(job, digests=session.digests)
+    recipe = check_job(job, digests=session.digests, advice=ADVICE)
     if recipe is not None:
         return Outcome.of(job, "kept", recipe=recipe.to_dict())
     return session.prepare(job)

@@ -33,6 +33,7 @@ def check_job(
     beside: Iterable[Path] = (),
     folder: Path | None = None,
     digests: Digests | None = None,
+    advice: str = "add --force to replace it",
 ) -> "Recipe | None":
     """Raise the error this job is bound to end with, where that can be seen before the work.
 
@@ -40,6 +41,7 @@ def check_job(
     `OutputError` for an output that exists, is an input, or cannot be written. `beside` are the
     files written beside the picture, `folder` is one for pictures of the run. Returns the recipe
     of an output that stays as it is by `job.existing`, and `None` where there is work to do.
+    `advice` is for an output that is there.
     """
     _check_names(job.settings)
     for path in job.input_files:
@@ -54,7 +56,7 @@ def check_job(
                 return recipe
     guard = guard_of(job)
     if job.output != STREAM:
-        guard.check(follow_link(job.output))
+        guard.check(follow_link(job.output), advice)
         _check_size(job)
     _check_beside(job, beside, folder, guard)
     return None

@@ -43,8 +43,8 @@ def kept_recipe(job: Job, digests: Digests) -> Recipe | None:
     if is_torn(job.output):
         return None
     raise OutputError(
-        f"{escaped(job.output)} exists and was made by another recipe, or with other output "
-        "options: add --overwrite to replace it."
+        f"{escaped(job.output)} exists and was made by another recipe: add --overwrite to "
+        "replace it."
     )
 
 

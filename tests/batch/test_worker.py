@@ -148,7 +148,7 @@ def test_outputs_that_exist_are_refused(core: Core, jobs: list[Job]) -> None:
     jobs[0].output.write_bytes(b"mine")
     outcomes = run(jobs[:2])
     assert [outcome.code for outcome in outcomes] == [5, 0]
-    assert "exists already: add --force" in str(outcomes[0].error)
+    assert "exists already: add --skip-existing or --overwrite" in str(outcomes[0].error)
     assert jobs[0].output.read_bytes() == b"mine"
 
 
@@ -167,9 +167,7 @@ def test_another_recipe_is_not_replaced(core: Core, jobs: list[Job]) -> None:
     before = jobs[0].output.read_bytes()
     other = replace(jobs[0], settings=Settings(seed=1))
     (outcome,) = run([other], existing="skip")
-    assert outcome.code == 5 and "by another recipe, or with other output options" in str(
-        outcome.error
-    )
+    assert outcome.code == 5 and "by another recipe: add --overwrite" in str(outcome.error)
     jobs[1].output.write_text("mine")
     assert [each.code for each in run(jobs, existing="skip")] == [0, 5, 0]
     assert jobs[0].output.read_bytes() == before and jobs[1].output.read_text() == "mine"

@@ -44,7 +44,7 @@ RECIPE: Final[dict[str, Any]] = {
     "torch": "2.8.0",
 }
 CHECKPOINT: Final[dict[str, Any]] = {
-    "format": 1,
+    "format": 2,
     "version": "1.0",
     "job": {
         "content": "/c.png",
@@ -55,9 +55,12 @@ CHECKPOINT: Final[dict[str, Any]] = {
         "settings": SETTINGS_OF_A_JOB,
         "compute": {"device": "auto", "precision": "auto", "tile": "64", "max_memory": "2G"},
         "output_options": {"quality": 92, "bits": 8, "keep_alpha": True},
-        "force": False,
+        "accept_damaged": False,
+        "folder": "/",
     },
-    "hashes": {"/c.png": "a" * 64},
+    "fingerprint": "f" * 64,
+    "hashes": ["a" * 64],
+    "side": {"digests": {"p.csv": "a" * 64}},
     "encoder": "e" * 64,
     "state": {
         "scale": 1,
