@@ -56,17 +56,17 @@ class GraphReplay:
 
     def _warm_up(self) -> None:
         """Call on the stream that captures: its memory is then not in use elsewhere."""
-        current, own = torch.cuda.current_stream(self.device), self._own_stream()
-        own.wait_stream(current)
-        with torch.cuda.stream(own):
+        current, side = torch.cuda.current_stream(self.device), self._side_stream()
+        side.wait_stream(current)
+        with torch.cuda.stream(side):
             self.body()
-        current.wait_stream(own)
+        current.wait_stream(side)
 
     def _capture(self) -> None:
         """Capture an iteration, then run it; where that cannot be done, go on as before."""
         graph = torch.cuda.CUDAGraph()
         try:
-            with torch.cuda.graph(graph, stream=self._own_stream()):
+            with torch.cuda.graph(graph, stream=self._side_stream()):
                 self.body()
         except RuntimeError as error:
             if is_out_of_memory(error):
@@ -78,7 +78,7 @@ class GraphReplay:
         self._graph = graph
         graph.replay()
 
-    def _own_stream(self) -> torch.cuda.Stream:
+    def _side_stream(self) -> torch.cuda.Stream:
         if self._stream is None:
             self._stream = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
         return self._stream
