@@ -115,7 +115,7 @@ def test_too_much_at_once_is_made_one_by_one(core: Core, jobs: list[Job], error:
     [
         (MemoryError(), 7, "try size 32"),
         (torch.OutOfMemoryError("CUDA out of memory"), 7, "try size"),
-        (RuntimeError("could not create a primitive"), 7, "try size"),
+        (RuntimeError("not enough memory"), 7, "try size"),
         (InputError("too small."), 4, "too small."),
         (ValueError("two and two"), 1, "unexpected failure (ValueError: two and two)"),
     ],
