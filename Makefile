@@ -9,7 +9,7 @@ STYLE ?= sample_images/night.jpg
 OUT ?= out/cat_night.png
 
 .DEFAULT_GOAL := help
-.PHONY: help run bench bench-gpu bench-judge bench-batch encoder gallery test-ray torture samples test check lint types format wheel clean
+.PHONY: help run bench bench-gpu bench-judge bench-batch encoder gallery test-ray torture samples test check lint types format wheel docs clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -77,13 +77,16 @@ format: $(VENV)/.ready-dev  ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-wheel: $(VENV)/.ready-dev  ## build the wheel and check that it is whole
+wheel: $(VENV)/.ready-dev  ## build wheel and sdist into dist/ and check that both are whole
 	rm -rf build dist
-	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
-	@for file in stylecli/py.typed stylecli/encoder/weights/vgg19_compact_v2.safetensors; do \
-	  $(BIN)/python -m zipfile -l dist/stylecli-*.whl | grep -q "^$$file " \
-	    || { echo "the wheel lacks $$file" >&2; exit 1; }; done
-	@ls dist/*.whl
+	DIST=dist $(BIN)/python -m pytest -q -p no:cacheprovider tests/test_archives.py
+	@ls dist/*
+
+docs: $(VENV)/.ready  ## the pages in docs/ as a site in out/site, which opens from disk
+	$(BIN)/python -m pip install -q -e '.[docs]'
+	$(BIN)/python docs/option_tables.py
+	$(BIN)/python -m mkdocs build --strict $(ARGS)
+	@echo "The first page: $(abspath out/site/index.html)"
 
 clean:  ## remove what was built, the virtual environment included
 	rm -rf build dist *.egg-info .coverage .coverage.* htmlcov .mypy_cache .ruff_cache .pytest_cache
