@@ -1,13 +1,29 @@
-"""docs/architecture.md names what is there."""
+"""The documentation names what is there: modules, files, pages, pictures, headings, options."""
 
+import importlib.util
 import re
+import shutil
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-PATHS = sorted(set(re.findall(r"`([\w./-]+\.py)`", PAGE)))
+DOCS = ROOT / "docs"
+PAGE = (DOCS / "architecture.md").read_text(encoding="utf-8")
+PAGES = [
+    *sorted(DOCS.glob("*.md")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+]
+NAV = re.findall(r"^  - .*: (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(), flags=re.MULTILINE)
+PATHS = sorted(
+    {
+        name
+        for page in ("docs/architecture.md", "CONTRIBUTING.md")
+        for name in re.findall(r"`([\w./-]+\.py)`", (ROOT / page).read_text(encoding="utf-8"))
+    }
+)
 
 
 def test_the_page_names_modules() -> None:
@@ -26,3 +42,59 @@ def test_every_room_is_in_the_picture() -> None:
             assert re.search(rf"\b{path.stem}\b(?!/)", picture), path.name
         elif (path / "__init__.py").exists():
             assert f"{path.name}/" in picture
+
+
+def prose(page: Path) -> str:
+    """A page without its code."""
+    text = re.sub(r"^(?: {4}|```).*$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return re.sub(r"`[^`]*`", "", text)
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings' anchors, as MkDocs and forges make them."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).strip().replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        if link.startswith("https://"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert target.is_relative_to(ROOT), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_the_navigation_has_every_page_once() -> None:
+    found = {path.name for path in DOCS.glob("*.md")} | {"CONTRIBUTING.md", "CHANGELOG.md"}
+    assert sorted(NAV) == sorted(found)
+
+
+def test_the_table_of_options_is_up_to_date() -> None:
+    spec = importlib.util.spec_from_file_location("option_tables", DOCS / "option_tables.py")
+    assert spec is not None and spec.loader is not None
+    script: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    text = (DOCS / "options.md").read_text(encoding="utf-8")
+    assert script.updated(text) == text, "run: python docs/option_tables.py"
+
+
+def test_the_site_holds_nothing_from_elsewhere(tmp_path: Path) -> None:
+    """It opens from disk: no script, style, font or picture from another place."""
+    mkdocs = shutil.which("mkdocs")
+    if mkdocs is None or importlib.util.find_spec("material") is None:
+        pytest.skip("needs the extra docs")
+    command = [mkdocs, "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    pages = list(tmp_path.glob("*.html"))
+    assert {page.stem for page in pages} >= {Path(name).stem for name in NAV}
+    for page in pages:
+        loaded = re.findall(
+            r"<(?:script|img|link|iframe)[^>]*?(?:src|href)=\"?([^\" >]+)", page.read_text()
+        )
+        assert not [address for address in loaded if re.match(r"https?:|//", address)], page.name
+        for address in loaded:
+            assert (page.parent / address.partition("#")[0]).exists(), (page.name, address)
