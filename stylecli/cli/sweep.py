@@ -18,13 +18,26 @@ from stylecli.cli.option_factory import BATCH, declared
 from stylecli.cli.output import print_json
 from stylecli.cli.parsed_options import ParsedOptions, takes_axes
 from stylecli.cli.progress import open_screen
-from stylecli.cli.stylize import Styles
 from stylecli.errors import UsageError
-from stylecli.images.discovery import path_of
+from stylecli.images.discovery import find_pictures, path_of
+from stylecli.sweep.axes import STYLES, Axis
 from stylecli.sweep.grid import SweepPlan, SweepRequest, plan_sweep
 from stylecli.sweep.report_files import PAGE, SHEET, report_guard
 
 Content = Annotated[str, typer.Argument(metavar="CONTENT", help="The picture to paint.")]
+Blended = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="STYLE", help="The picture to take the style from, or several at once."),
+]
+Styles = Annotated[
+    list[str] | None,
+    declared(
+        "style",
+        BATCH,
+        "Instead of STYLE: pictures or folders of them, each a style by itself; may be repeated.",
+        metavar="PATH",
+    ),
+]
 Overwrite = Annotated[
     bool, declared("overwrite", BATCH, "Replace pictures that another recipe made.")
 ]
@@ -34,22 +47,25 @@ Overwrite = Annotated[
 def run_sweep(
     *,
     content: Content,
-    styles: Styles,
+    styles: Blended = None,
     output: Folder,
+    style: Styles = None,
     format: Format = "png",  # noqa: A002
     overwrite: Overwrite = False,
     workers: Workers = None,
     options: ParsedOptions,
 ) -> int:
     """Paint CONTENT at every combination of values: lists (1,10,100), ranges (1:1000:log4)."""
-    if "-" in (content, *styles):
+    if bool(styles) == bool(style):
+        raise UsageError("say whose style the picture takes: STYLE, or --style for each by itself.")
+    if "-" in (content, *(styles or ()), *(style or ())):
         raise UsageError("a sweep reads its pictures from files: - is none.")
     plan = plan_sweep(
         SweepRequest(
             folder=output,
             content=path_of(content),
-            styles=tuple(map(path_of, styles)),
-            axes=options.axes,
+            styles=tuple(map(path_of, styles or ())),
+            axes=(*_styles_axis(style), *options.axes),
             suffix=Naming(suffix=f".{format.removeprefix('.')}").suffix,
             **options.with_existing("renew" if overwrite else "skip"),
         )
@@ -77,6 +93,11 @@ def run_sweep(
     if options.json:
         print_json({**summary.to_dict(), **_layout(plan)})
     return summary.exit_code
+
+
+def _styles_axis(names: list[str] | None) -> tuple[Axis, ...]:
+    """The axis of `--style`: each picture that the names stand for, a style by itself."""
+    return (Axis(STYLES, tuple(find_pictures(names, recursive=False))),) if names else ()
 
 
 def _layout(plan: SweepPlan) -> dict[str, list[str]]:

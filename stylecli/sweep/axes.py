@@ -13,6 +13,7 @@ from stylecli.settings import LAYER_FIELDS, NUMBER_FIELDS, Settings
 from stylecli.settings.parsing import parse_layers, parse_numbers, text_of
 
 NAMES: Final = tuple(field.name for field in fields(Settings))
+STYLES: Final = "styles"  # an axis of pictures; `style` is a loss in the table
 LISTS: Final = (*LAYER_FIELDS, *NUMBER_FIELDS)
 MOST: Final = 1000  # values of one axis
 _LARGEST: Final = 1e30  # past every setting's limit, and small enough to calculate with
@@ -22,7 +23,7 @@ _RANGE: Final = re.compile(r"([^:]+):([^:]+)(?::(log|lin)?(\d{1,6}))?")
 
 @dataclass(frozen=True)
 class Axis:
-    """A setting and its values, as `Settings` holds them."""
+    """A setting and its values, as `Settings` holds them; or `STYLES` and their paths."""
 
     name: str
     values: tuple[Any, ...]
@@ -57,6 +58,8 @@ def spread(axis: Axis, styles: int) -> Axis:
 
 def label_of(value: Any) -> str:
     """A setting's value in few words."""
+    if isinstance(value, Path):
+        return value.name
     if isinstance(value, str) and ("/" in value or "\\" in value):
         return Path(value).name
     match value:

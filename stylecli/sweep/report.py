@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from string import Template
 from typing import Any, Final
@@ -20,9 +21,8 @@ from stylecli.messages import escaped
 from stylecli.provenance.command_line import command_of
 from stylecli.quoting import csv_cell, file_name, script_json
 from stylecli.settings.parsing import text_of
-from stylecli.sweep.axes import label_of
 from stylecli.sweep.contact_sheet import SheetCell, draw_sheet
-from stylecli.sweep.grid import Cell, SweepPlan
+from stylecli.sweep.grid import Cell, SweepPlan, cell_name
 from stylecli.sweep.report_files import (
     COLUMNS,
     DISTANCES,
@@ -51,7 +51,7 @@ def write_report(folder: Path, plan: SweepPlan, outcomes: Sequence[Outcome]) -> 
     pictures = [_thumbnail(cell, outcome) for cell, outcome in pairs]
     title = _title(plan)
     cells = {
-        (cell.row, cell.column): SheetCell(picture, _lines(outcome))
+        (cell.row, cell.column): SheetCell(picture, _lines(plan, cell, outcome))
         for (cell, outcome), picture in zip(pairs, pictures, strict=True)
     }
     file = io.BytesIO()
@@ -80,14 +80,19 @@ def losses_of(outcome: Outcome) -> Mapping[str, float | None]:
     return {} if outcome.recipe is None else dict(outcome.recipe["losses"])
 
 
-def _lines(outcome: Outcome) -> tuple[str, ...]:
+def _lines(plan: SweepPlan, cell: Cell, outcome: Outcome) -> tuple[str, ...]:
+    """The text below a cell: its losses, and its name where no column has it."""
     losses = losses_of(outcome)
+    names = (cell_name(cell.values),) if plan.wrapped else ()
     known = [name for name in LOSSES[:2] if losses.get(name) is not None]
-    return tuple(f"{name} {losses[name]:.3g}" for name in known)
+    return (*names, *(f"{name} {losses[name]:.3g}" for name in known))
 
 
 def _title(plan: SweepPlan) -> str:
     job = plan.cells[0].job
+    count = len({cell.job.styles for cell in plan.cells})
+    if count > 1:
+        return escaped(f"{job.content.name} in {count} styles")
     styles = " + ".join(style.name for style in job.styles[:MOST_NAMED])
     others = len(job.styles) - MOST_NAMED
     rest = f" and {others} more" if others > 0 else ""
@@ -113,7 +118,7 @@ def _table(plan: SweepPlan, pairs: Sequence[tuple[Cell, Outcome]]) -> str:
 
 def _cell_text(name: str, value: Any) -> str:
     """A value as its option takes it, of an absolute path the name alone."""
-    names_file = name in ("init", "encoder") and value is not None
+    names_file = isinstance(value, Path) or (name in ("init", "encoder") and value is not None)
     return str(file_name(Path(value))) if names_file else text_of(value)
 
 
@@ -125,6 +130,7 @@ def _page(
 ) -> str:
     data = {
         "title": title,
+        "named": plan.wrapped,
         "rows": plan.rows,
         "columns": plan.columns,
         "cells": [
@@ -141,7 +147,7 @@ def _page_cell(cell: Cell, outcome: Outcome, picture: Image.Image | None) -> dic
     return {
         "row": cell.row,
         "column": cell.column,
-        "name": ", ".join(f"{name} {label_of(value)}" for name, value in cell.values.items()),
+        "name": cell_name(cell.values),
         "file": quote(cell.job.output.name),
         "thumb": None if picture is None else _data_url(picture),
         "error": _without_folders(outcome.error, cell.job),
@@ -149,6 +155,7 @@ def _page_cell(cell: Cell, outcome: Outcome, picture: Image.Image | None) -> dic
         "distances": dict(outcome.distances),
         "settings": settings,
         "command": command_of(cell.job) or NOT_PASTED,
+        "large": _large_command(cell.job),
     }
 
 
@@ -158,6 +165,15 @@ def _without_folders(error: str | None, job: Job) -> str | None:
         if error is not None and path.is_absolute():
             error = error.replace(str(path), path.name)
     return error
+
+
+def _large_command(job: Job) -> str | None:
+    """The command of the same picture at the content's own size, where the cell is smaller."""
+    if job.settings.size is None:
+        return None
+    output = job.output.with_name(f"{job.output.stem}-large{job.output.suffix}")
+    large = replace(job, output=output, settings=replace(job.settings, size=None))
+    return command_of(large) or NOT_PASTED
 
 
 def _data_url(picture: Image.Image) -> str:

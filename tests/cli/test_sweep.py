@@ -144,3 +144,22 @@ def test_the_page_in_a_browser(stylize: Any, content_path: Path, style_path: Pat
     opened = shown(f"{page}#strength-0.8.png")
     assert '<dialog id="full" open=""' in opened
     assert "--strength 0.8" in opened.split("<pre", 1)[1]
+
+
+def test_every_painting_of_a_folder_on_one_sheet(
+    stylize: Any, content_path: Path, style_path: Path
+) -> None:
+    Path("paintings").mkdir()
+    for name in ("night.png", "glass.png", "no.png"):
+        shutil.copy(style_path, Path("paintings", name))
+    Path("paintings/no.png").write_bytes(b"no picture")
+    command = ("sweep", content_path, "--style", "paintings", "-o", "sheet", "--size", "16")
+    found = stylize(*command)
+    assert found.code == 3 and "no.png" in found.err
+    made = {path.name for path in Path("sheet").glob("style-*")}
+    assert made == {"style-glass.png", "style-night.png"}
+    assert Path("sheet/sheet.png").is_file()
+    neither = stylize("sweep", content_path, "-o", "sheet")
+    both = stylize("sweep", content_path, style_path, "--style", "paintings", "-o", "sheet")
+    for refused in (neither, both):
+        assert (refused.code, "say whose style" in refused.err) == (2, True)

@@ -197,3 +197,47 @@ def test_style_scales_with_commas(text: str, styles: int, values: list[tuple[flo
         folder=Path("out"), content=CONTENT, styles=paths, axes=[parse_axis("style_scale", text)]
     )
     assert [cell.job.settings.style_scale for cell in plan_sweep(request).cells] == values
+
+
+def styles(count: int, folder: str = "p") -> Axis:
+    return Axis("styles", tuple(Path(folder, f"s{number}.jpg") for number in range(count)))
+
+
+def test_an_axis_of_styles() -> None:
+    found = plan(styles(3), parse_axis("strength", "0.2,0.8"))
+    assert found.rows == ("s0.jpg", "s1.jpg", "s2.jpg")  # down, though it is longer
+    assert found.columns == ("strength 0.2", "strength 0.8")
+    last = found.cells[-1]
+    assert (last.row, last.column) == (2, 1)
+    assert last.job.styles == (Path("p/s2.jpg"),)
+    assert last.job.output == Path("out/style-s2_strength-0.8.png")
+
+
+def test_one_style_of_a_folder_is_no_axis() -> None:
+    (only,) = plan(styles(1)).cells
+    assert (only.job.styles, only.job.output.name) == ((Path("p/s0.jpg"),), "picture.png")
+
+
+def test_styles_called_alike_get_names_of_their_own() -> None:
+    axis = Axis("styles", (Path("a/x.jpg"), Path("b/X.jpg"), Path("b/x.png")))
+    names = {cell.job.output.name.casefold() for cell in plan(axis).cells}
+    assert len(names) == 3
+
+
+def test_one_long_axis_goes_on_in_the_next_row(tmp_path: Path) -> None:
+    found = plan(styles(10), folder=tmp_path, settings=Settings(size=64))
+    assert (len(found.rows), len(found.columns)) == (3, 4)
+    assert [(cell.row, cell.column) for cell in found.cells[3:5]] == [(0, 3), (1, 0)]
+    outcomes = [
+        Outcome.failed(CONTENT, cell.job.styles, cell.job.output, UsageError("no."))
+        for cell in found.cells
+    ]
+    write_report(tmp_path, found, outcomes)
+    text = (tmp_path / "index.html").read_text()
+    data = json.loads(re.search(r"^const data = (.*);$", text, re.M)[1])  # type: ignore[index]
+    assert (data["named"], data["title"]) == (True, "a.png in 10 styles")
+    assert data["cells"][9]["name"] == "s9.jpg"
+    words = shlex.split(data["cells"][9]["large"])
+    assert words[:3] == ["stylize", "a.png", "p/s9.jpg"]
+    assert "--size" not in words and words[words.index("-o") + 1].endswith("style-s9-large.png")
+    assert "styles,output," in (tmp_path / "cells.csv").read_text().splitlines()[0]
