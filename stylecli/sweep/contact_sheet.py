@@ -42,7 +42,8 @@ def draw_sheet(
     lines = max((len(cell.lines) for cell in cells.values()), default=0)
     left = _GAP + max((_width(name) for name in rows), default=0) + _GAP
     top = _GAP + 2 * _LINE + _LINE + _GAP
-    cell_width = max(widest, *(_width(name) for name in columns)) if columns else widest
+    texts = [_width(line, _SMALL) for cell in cells.values() for line in cell.lines]
+    cell_width = max([widest, *map(_width, columns), *texts])
     step = cell_width + _GAP, tallest + lines * _LINE + _GAP
     size = left + len(columns) * step[0], top + len(rows) * step[1]
     sheet = Image.new("RGB", (max(size[0], 2 * _GAP + _width(title)), size[1]), _PAPER)
@@ -95,5 +96,5 @@ def _fitted(picture: Image.Image, side: int) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _width(text: str) -> int:
-    return int(font(_FONT).getlength(text)) + 1
+def _width(text: str, size: int = _FONT) -> int:
+    return int(font(size).getlength(text)) + 1

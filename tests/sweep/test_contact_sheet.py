@@ -3,6 +3,7 @@
 import numpy
 from PIL import Image
 
+from stylecli.images.fonts import font
 from stylecli.sweep.contact_sheet import SIDE, SheetCell, cell_side, draw_sheet
 
 
@@ -51,3 +52,16 @@ def test_names_have_room() -> None:
     wide = draw_sheet({}, ["a row with a long name"], ["a column with a very long name" * 3], "")
     narrow = draw_sheet({}, ["a"], ["b"], "")
     assert wide.width > narrow.width + 300
+
+
+def test_a_line_below_a_small_picture_is_not_covered_by_the_next() -> None:
+    picture = Image.new("RGB", (8, 8))
+    name = "a name that is much wider than the picture"
+    one, two = (
+        draw_sheet(
+            {(0, n): SheetCell(picture, (name,)) for n in range(count)}, [""], [""] * count, ""
+        )
+        for count in (1, 2)
+    )
+    text = font(14).getlength(name)
+    assert two.width - one.width > text
