@@ -24,6 +24,8 @@ def tables() -> str:
     lines = ["## One picture", "", "`stylize CONTENT STYLE [STYLE ...] -o OUT`"]
     lines += ["", str(default.help)]
     lines += _options(default, default.params, headings=True)
+    lines += ["", "### Help, version, completion"]
+    lines += _options(program, program.params, headings=False)
     shared = {parameter.name for parameter in PARAMETERS}
     for name, command in _commands(program, "stylize"):
         lines += ["", f"## {name}", "", f"`{_usage(name, command)}`", "", str(command.help)]

@@ -7,6 +7,7 @@ picture named like a command is given as `./weights`.
 import os
 import re
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -22,6 +23,7 @@ from stylecli.cli.environment import OptionsCommand
 from stylecli.cli.match import match_style
 from stylecli.cli.replay import replay_picture
 from stylecli.cli.resume import resume_run
+from stylecli.cli.short_help import HELP, HELP_ALL, ManyOptionsCommand, ShortHelp
 from stylecli.cli.split_lists import check_split_lists
 from stylecli.cli.stylize import paint_picture
 from stylecli.cli.sweep import run_sweep
@@ -30,11 +32,11 @@ from stylecli.errors import UsageError
 from stylecli.messages import did_you_mean, short_repr
 
 DEFAULT: Final = "picture"  # the hidden name of the command that has none
-HELP: Final = ("-h", "--help")
 COMPLETION: Final = ("--show-completion", "--install-completion")
 SHELLS: Final = ("bash", "zsh", "fish", "powershell", "pwsh")
 NARROWEST: Final = 60  # columns of a help page, whatever the terminal has
 EPILOG: Final = (
+    "All options: --help-all, also of stylize batch and stylize sweep. "
     "Every option has an environment variable: STYLECLI_SIZE=512 stands for --size 512; the "
     "option itself goes first.\n\n"
     "Exit codes: 0 done, 1 unexpected failure (a bug), 2 usage, 3 some of a batch failed, "
@@ -44,10 +46,8 @@ EPILOG: Final = (
 )
 
 
-class DefaultGroup(TyperGroup):
+class DefaultGroup(ShortHelp, TyperGroup):
     """A command group with a default command, which parses all but the commands' names."""
-
-    _helping = False
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the default command's name in front where no command is named."""
@@ -71,8 +71,7 @@ class DefaultGroup(TyperGroup):
     def _defaulted(self, ctx: Any, args: list[str]) -> list[str]:
         if ctx.resilient_parsing:  # completion: with nothing typed yet, commands fit as well
             return [DEFAULT, *args] if args else args
-        options = args[: args.index("--")] if "--" in args else args
-        if any(word in HELP for word in options):
+        if self.asked(args) or not args and sys.stdout is not None and sys.stdout.isatty():
             return ["--help"]
         group_options = {name for param in self.params for name in param.opts}
         if args and args[0].partition("=")[0] in group_options:
@@ -100,7 +99,9 @@ class DefaultGroup(TyperGroup):
     def get_params(self, ctx: Any) -> list[Any]:
         """The group's parameters; on the help page also those of the default command."""
         params = super().get_params(ctx)
-        return [*self.commands[DEFAULT].params, *params] if self._helping else params
+        if not self.helping:
+            return params
+        return self.shown([*self.commands[DEFAULT].params, *params])
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """The usage line of the default command."""
@@ -108,11 +109,8 @@ class DefaultGroup(TyperGroup):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """One page: the default command's options, then the other commands."""
-        self._helping = True
-        try:
+        with self.writing_help():
             super().format_help(ctx, formatter)
-        finally:
-            self._helping = False
 
 
 app = typer.Typer(
@@ -136,6 +134,9 @@ def stylize(
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
+    help_all: Annotated[  # answered before anything is parsed: see `DefaultGroup`
+        bool, typer.Option(HELP_ALL, help="Show all options, and exit.")
+    ] = False,
 ) -> None:
     """Paint one picture, CONTENT, in the style of another, STYLE, and write it to OUT.
 
@@ -154,7 +155,8 @@ for name, function in {
     "resume": resume_run,
     "replay": replay_picture,
 }.items():
-    app.command(name, cls=OptionsCommand)(function)
+    cls = ManyOptionsCommand if name in ("batch", "sweep") else OptionsCommand
+    app.command(name, cls=cls)(function)
 
 
 def run_program(arguments: Sequence[str]) -> int:

@@ -37,6 +37,13 @@ Verbose = Annotated[
 _setting = functools.partial(field_option, Settings)
 _computing = functools.partial(field_option, Compute)
 
+# What people need first, which is all that `--help` shows; `--help-all` shows the others too.
+FIRST: Final = frozenset(
+    {
+        *("output", "force", "strength", "size", "quality", "seed", "style_scale", "color"),
+        *("photo", "mask", "dry_run", "explain"),
+    }
+)
 PARAMETERS: Final[tuple[inspect.Parameter, ...]] = (
     _setting(
         "strength",

@@ -7,8 +7,8 @@ settings are taken from (`--like`), that before the defaults.
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +37,7 @@ class ParsedOptions(JobOptions):
     verbose: bool
     dry_run: bool
     axes: tuple[Axis, ...] = ()
+    origins: Mapping[str, str] = field(default_factory=dict)  # of options that are not defaults
 
     def with_existing(self, existing: Existing, *sources: Path) -> dict[str, Any]:
         """`as_keywords`, with what becomes of existing outputs, and further files that are read."""
@@ -71,7 +72,7 @@ def _taking(
     @functools.wraps(function)
     def command(ctx: typer.Context, **values: Any) -> int | None:
         own_values = {parameter.name: values.pop(parameter.name) for parameter in own_parameters}
-        explicit = {name for name in values if _is_explicit(ctx, name)}
+        explicit = {name: origin for name in values if (origin := _origin(ctx, name))}
         axes = _take_axes(values) if swept else ()
         return function(**own_values, options=_parse(values, explicit, axes))
 
@@ -92,13 +93,18 @@ def _take_axes(values: dict[str, Any]) -> tuple[Axis, ...]:
     return tuple(parse_axis(name, text) for name, text in texts.items() if text is not None)
 
 
-def _is_explicit(ctx: Any, name: str) -> bool:
-    """Whether an option was set on the command line or by its environment variable."""
+def _origin(ctx: Any, name: str) -> str | None:
+    """Where an option was set, on the command line or by its environment variable, in words."""
     source = ctx.get_parameter_source(name)
-    return source is not None and source.name != "DEFAULT"
+    if source is None or source.name == "DEFAULT":
+        return None
+    flag = f"--{name.replace('_', '-')}"
+    return flag if source.name == "COMMANDLINE" else f"the environment variable of {flag}"
 
 
-def _parse(values: Mapping[str, Any], explicit: set[str], axes: tuple[Axis, ...]) -> ParsedOptions:
+def _parse(
+    values: Mapping[str, Any], explicit: Mapping[str, str], axes: tuple[Axis, ...]
+) -> ParsedOptions:
     values = dict(values)
     downloadable = _encoders_named(values, explicit, axes)
     for name in LAYER_FIELDS:
@@ -107,7 +113,8 @@ def _parse(values: Mapping[str, Any], explicit: set[str], axes: tuple[Axis, ...]
     for name in NUMBER_FIELDS:
         if values[name] is not None:
             values[name] = parse_numbers(name, values[name])
-    values |= _settings_from_files(values, explicit)
+    origins: dict[str, str] = {}
+    values |= _settings_from_files(values, set(explicit), origins)
     return ParsedOptions(
         settings=Settings(**_fields(Settings, values)),
         compute=Compute(**_fields(Compute, values)),
@@ -118,33 +125,46 @@ def _parse(values: Mapping[str, Any], explicit: set[str], axes: tuple[Axis, ...]
         downloadable=downloadable,
         axes=axes,
         sources=tuple(path for name in ("config", "like") if (path := values[name]) is not None),
+        origins={**origins, **explicit},
         **{name: values[name] for name in _PLAIN},
     )
 
 
 def _encoders_named(
-    values: Mapping[str, Any], explicit: set[str], axes: tuple[Axis, ...]
+    values: Mapping[str, Any], explicit: Collection[str], axes: tuple[Axis, ...]
 ) -> frozenset[str]:
     """The encoders that options name: one that only a file names is not downloaded."""
     named = [values["encoder"]] if "encoder" in explicit and values["encoder"] else []
     return frozenset([*named, *(v for axis in axes if axis.name == "encoder" for v in axis.values)])
 
 
-def _settings_from_files(values: Mapping[str, Any], explicit: set[str]) -> dict[str, Any]:
-    """Values from --photo, --like and --config of the settings that have no explicit option."""
+def _settings_from_files(
+    values: Mapping[str, Any], explicit: set[str], origins: dict[str, str]
+) -> dict[str, Any]:
+    """Values from --photo, --like and --config of the settings that have no explicit option.
+
+    Adds to `origins` which of the three each comes from.
+    """
     merged: dict[str, Any] = dict(PHOTO) if values["photo"] else {}
+    origins |= dict.fromkeys(merged, "--photo")
     if values["like"] is not None:
         from stylecli.provenance.job_from_recipe import borrowed_settings  # needs torch
 
         settings, note = borrowed_settings(values["like"])
-        merged |= checked(settings.to_dict())
+        borrowed = checked(settings.to_dict())
+        merged |= borrowed
+        origins |= dict.fromkeys(borrowed, "--like")
         if note and not values["quiet"]:
             typer.echo(f"note: {note}", err=True)
     if values["config"] is not None:
         configured = dict(read_settings(values["config"]))
         _check_no_file(configured, values["config"], explicit)
         merged = _without(merged, set(configured)) | configured
-    return _without(merged, explicit)
+        origins |= dict.fromkeys(configured, "--config")
+    kept = _without(merged, explicit)
+    for name in origins.keys() - kept.keys():
+        del origins[name]
+    return kept
 
 
 def _check_no_file(configured: Mapping[str, Any], path: Path, explicit: set[str]) -> None:

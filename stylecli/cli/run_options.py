@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
-from stylecli.cli.option_factory import FILES, OUTPUT, RUN, declared
+from stylecli.cli.option_factory import DEVICE, FILES, OUTPUT, RUN, declared
 from stylecli.cli.progress import Screen
 from stylecli.errors import UsageError
 from stylecli.images.discovery import STREAM
@@ -72,6 +72,9 @@ Plot = Annotated[
         "Keep the losses: a plot (.png) or numbers (.csv, .jsonl); may be repeated.",
         metavar="PATH",
     ),
+]
+Explain = Annotated[
+    bool, declared("explain", DEVICE, "Print what each setting is set to, and why, and stop.")
 ]
 SaveRecipe = Annotated[
     Path | None,

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stylecli.cli.option_factory import OUTPUT
-from stylecli.cli.output import print_json
+from stylecli.cli.output import print_json, print_line
 from stylecli.cli.parsed_options import ParsedOptions, takes_options
 from stylecli.cli.progress import Screen, describe_seconds, open_screen
 from stylecli.cli.run_options import (
     CheckpointEvery,
+    Explain,
     Force,
     Plot,
     Preview,
@@ -75,6 +76,7 @@ def paint_picture(
     watch_port: WatchPort = 0,
     plot: Plot = None,
     save_recipe: SaveRecipe = None,
+    explain: Explain = False,
     options: ParsedOptions,
 ) -> None:
     """Paint one picture, CONTENT, in the style of another, STYLE."""
@@ -88,6 +90,9 @@ def paint_picture(
         save_recipe=save_recipe,
     )
     check_job(job, beside=files.paths, folder=files.folder)
+    if explain:
+        _print_explanation(job, options)
+        return
     if options.dry_run:
         _print_plan(job, options)
         return
@@ -154,6 +159,21 @@ def make(
             stop_now(str(halted))
     hint = hints.after(max(done.result.image.shape), done.smallest_style, job.settings)
     return done if hint is None else dataclasses.replace(done, notes=(*done.notes, hint))
+
+
+def _print_explanation(job: Job, options: ParsedOptions) -> None:
+    """Print a job's settings and their reasons on stdout: as lines, with `--json` as an object."""
+    from stylecli.cli.explain import explain_settings
+
+    with open_screen(quiet=options.quiet) as screen:
+        screen.say("Loading PyTorch")
+        rows = explain_settings(job, options.origins)
+    if options.json:
+        print_json({row.name: {"value": row.value, "reason": row.reason} for row in rows})
+        return
+    width = max(len(row.name) for row in rows)
+    for row in rows:
+        print_line(f"{row.name:{width}}  {row.value}  ({row.reason})")
 
 
 def _print_plan(job: Job, options: ParsedOptions) -> None:

@@ -155,3 +155,31 @@ def test_completion_can_be_shown(child: Run) -> None:
     if b"not supported" in done.stderr:  # typer looks for the shell among the parent processes
         pytest.skip("no shell started these tests")
     assert done.returncode in (0, 2)
+
+
+def test_help_shows_what_is_needed_first_and_help_all_the_rest(capsys: Any) -> None:
+    pages = {}
+    for words in (["--help"], ["--help-all"], ["a.png", "--help-all"], ["batch", "--help"],
+                  ["batch", "a.png", "--help-all"]):  # fmt: skip
+        assert main(words) == 0
+        pages[" ".join(words)] = capsys.readouterr().out
+    assert pages["--help-all"] == pages["a.png --help-all"]
+    for short, whole in (("--help", "--help-all"), ("batch --help", "batch a.png --help-all")):
+        for option in ("--strength", "--size", "--seed", "--help"):
+            assert option in pages[short] and option in pages[whole]
+        for option in ("--content-layers", "--tile", "--padding"):
+            assert option not in pages[short] and option in pages[whole]
+    assert "--from-file" in pages["batch --help"]
+
+
+def test_without_words_a_terminal_gets_help_and_a_script_an_error(
+    capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    assert main(["--help"]) == 0
+    page = capsys.readouterr().out
+    assert main([]) == 0
+    assert capsys.readouterr().out == page
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: False, raising=False)
+    assert main([]) == 2
+    assert capsys.readouterr().out == ""

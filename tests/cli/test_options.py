@@ -13,7 +13,7 @@ from stylecli.cli.commands import app
 from stylecli.cli.options import PARAMETERS
 from stylecli.settings import Compute, Settings
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 def commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
@@ -57,13 +57,13 @@ def test_help_holds_no_markup() -> None:
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_the_readme_has_every_option(option: str) -> None:
-    text = README.read_text(encoding="utf-8")
+def test_the_documentation_has_every_option(option: str) -> None:
+    text = (DOCS / "options.md").read_text(encoding="utf-8")
     assert re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", text), option
 
 
 @pytest.mark.parametrize(
     "name", [name for name, command in COMMANDS if " " in name and name != "stylize picture"]
 )
-def test_the_readme_has_every_command(name: str) -> None:
-    assert name in README.read_text(encoding="utf-8")
+def test_the_documentation_has_every_command(name: str) -> None:
+    assert name in (DOCS / "options.md").read_text(encoding="utf-8")
