@@ -99,3 +99,12 @@ def test_the_site_holds_nothing_from_elsewhere(tmp_path: Path) -> None:
         assert not [address for address in loaded if re.match(r"https?:|//", address)], page.name
         for address in loaded:
             assert (page.parent / address.partition("#")[0]).exists(), (page.name, address)
+
+
+def test_the_messages_explained_are_those_that_are_printed() -> None:
+    source = "\n".join(path.read_text() for path in (ROOT / "stylecli").rglob("*.py"))
+    source = re.sub(r'"\s*\n\s*f?"', "", source)  # a sentence goes over several lines
+    table = (DOCS / "troubleshooting.md").read_text().partition("## Not an error")[0]
+    messages = re.findall(r"\*([^*]+)\*", table)
+    assert len(messages) > 10
+    assert [message for message in messages if message not in source] == []
