@@ -57,7 +57,7 @@ torture: $(VENV)/.ready-dev  ## the long suites: bad input, faults, kills, load
 	TORTURE_COUNT=$(COUNT) TORTURE_SECONDS=$(SECONDS) TORTURE_SEED=$(SEED) \
 	  $(BIN)/python -m pytest tests/torture $(ARGS)
 
-samples: $(VENV)/.ready  ## make the README's pictures again
+samples: $(VENV)/.ready  ## make the pictures of the README and the pages again
 	$(BIN)/python sample_images/make_results.py $(ARGS)
 
 test: lint types  ## lint, types, then the tests with coverage

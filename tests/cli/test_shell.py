@@ -1,4 +1,4 @@
-"""The README's recipes for the shell do what they say, with a core that computes nothing."""
+"""The recipes for the shell in docs/batch.md do what they say, with a core that computes nothing."""
 
 import os
 import re
@@ -15,14 +15,14 @@ from PIL import Image
 from stylecli.batch.manifest import read_manifest
 
 HERE = Path(__file__).resolve()
-README = HERE.parents[2] / "README.md"
+PAGE = HERE.parents[2] / "docs" / "batch.md"
 FAKE = HERE.with_name("fake_program.py")
 PHOTOS = ("a", "b c")
 
 
 def recipes() -> list[str]:
     """The blocks of code below "In the shell", in order."""
-    section = re.split(r"^#+ ", README.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    section = re.split(r"^#+ ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     (text,) = [part for part in section if part.startswith("In the shell\n")]
     blocks = re.findall(r"(?:^ {4}.*\n|^\n(?= {4}))+", text, flags=re.MULTILINE)
     return ["".join(line[4:] for line in block.strip("\n").splitlines(True)) for block in blocks]
