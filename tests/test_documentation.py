@@ -4,10 +4,13 @@ import importlib.util
 import re
 import shutil
 import subprocess
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+import stylecli
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -108,3 +111,13 @@ def test_the_messages_explained_are_those_that_are_printed() -> None:
     messages = re.findall(r"\*([^*]+)\*", table)
     assert len(messages) > 10
     assert [message for message in messages if message not in source] == []
+
+
+def test_the_python_page_compiles_and_imports_what_there_is() -> None:
+    text = (DOCS / "python.md").read_text()
+    blocks = re.findall(r"(?:^ {4}.*\n|^\n(?= {4}))+", text, flags=re.MULTILINE)
+    assert len(blocks) > 3
+    for block in blocks:
+        compile(textwrap.dedent(block), "python.md", "exec")
+    names = ", ".join(re.findall(r"^ {4}from stylecli import (.*)$", text, flags=re.MULTILINE))
+    assert set(names.split(", ")) <= set(stylecli.__all__)

@@ -1,4 +1,4 @@
-"""The recipes for the shell in docs/batch.md do what they say, with a core that computes nothing."""
+"""The recipes for the shell in docs/batch.md do what they say; the core computes nothing."""
 
 import os
 import re
