@@ -42,7 +42,7 @@ def draw_sheet(
     lines = max((len(cell.lines) for cell in cells.values()), default=0)
     left = _GAP + max((_width(name) for name in rows), default=0) + _GAP
     top = _GAP + 2 * _LINE + _LINE + _GAP
-    texts = [_width(line, _SMALL) for cell in cells.values() for line in cell.lines]
+    texts = [_width(_cut(line), _SMALL) for cell in cells.values() for line in cell.lines]
     cell_width = max([widest, *map(_width, columns), *texts])
     step = cell_width + _GAP, tallest + lines * _LINE + _GAP
     size = left + len(columns) * step[0], top + len(rows) * step[1]
@@ -86,7 +86,7 @@ def _draw_cell(
         sheet.paste(cell.picture.convert("RGB").resize(size, Image.Resampling.LANCZOS), (x, y))
     for number, line in enumerate(cell.lines):
         at = x, y + height + 3 + number * _LINE
-        draw.text(at, line, fill=_FAINT, font=font(_SMALL))
+        draw.text(at, _cut(line), fill=_FAINT, font=font(_SMALL))
 
 
 def _fitted(picture: Image.Image, side: int) -> tuple[int, int]:
