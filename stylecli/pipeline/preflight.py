@@ -16,7 +16,6 @@ from stylecli.images.formats import (
     format_of,
     is_address,
 )
-from stylecli.images.header import peek_size
 from stylecli.job import Job
 from stylecli.messages import escaped, reason
 from stylecli.output_guard import OutputGuard, folded, follow_link
@@ -124,5 +123,7 @@ def _check_input(path: Path) -> None:
 def _check_size(job: Job) -> None:
     """Refuse a picture that is too long for its format, as far as the header tells."""
     if format_of(job.output) in LONGEST_SIDE and job.content != STREAM:
+        from stylecli.images.header import peek_size  # needs torch
+
         side = job.settings.size or max(peek_size(job.content))
         check_longest_side(format_of(job.output), side, escaped(job.output))

@@ -150,7 +150,8 @@ def test_save_recipe_then_config(
     first = settings_of(option=(*options, *more, "--save-recipe", "mine.toml"))
     assert first != Settings() and (tmp_path / "mine.toml").is_file()
     assert settings_of(option=("--config", "mine.toml")) == first
-    assert settings_of(option=("--like", "out.png")) == first
+    (tmp_path / "out.png").rename(tmp_path / "made.png")
+    assert settings_of(option=("--like", "made.png")) == first
     assert settings_of(config=(tmp_path / "mine.toml").read_text()) == first
 
 
@@ -158,17 +159,18 @@ def test_files_are_named_by_hand(
     settings_of: Callable[..., Settings], stylize: Run, tmp_path: Path
 ) -> None:
     """Neither a settings file nor a recipe names a picture that is read; each says what to add."""
-    start = tmp_path / "style.png"
+    start = tmp_path / "content.png"
     first = settings_of(option=("--init", start, "--save-recipe", "mine.toml"))
-    assert first.init == "style.png"
+    assert first.init == "content.png"
     text = (tmp_path / "mine.toml").read_text()
     assert "--init" in text and str(tmp_path) not in text
     assert settings_of(option=("--config", "mine.toml")) == Settings()
     assert settings_of(option=("--config", "mine.toml", "--init", start)) == first
     settings_of(option=("--init", start))
-    done = stylize(*PICTURES, "-o", "new.png", "--like", "out.png")
-    assert settings_of(option=("--like", "out.png")) == Settings()
-    assert "init of out.png is a file, and left out: add --init PATH" in done.err
+    (tmp_path / "out.png").rename(tmp_path / "made.png")
+    done = stylize(*PICTURES, "-o", "new.png", "--like", "made.png")
+    assert settings_of(option=("--like", "made.png")) == Settings()
+    assert "init of made.png is a file, and left out: add --init PATH" in done.err
 
 
 def test_the_settings_of_a_picture_are_borrowed_alone(

@@ -125,9 +125,12 @@ def test_an_input_is_never_the_output(stylize: Run, pair: Any, tmp_path: Path, w
 
 def test_a_link_stays_a_link(stylize: Run, pair: Any, tmp_path: Path) -> None:
     (tmp_path / "link.png").symlink_to("real.png")
-    assert stylize(*pair, "-o", "link.png").code == 0
+    done = stylize(*pair, "-o", "link.png")
+    assert done.code == 5 and "a link that leads to no file" in done.err
+    (tmp_path / "real.png").write_bytes(b"old")
+    assert stylize(*pair, "-o", "link.png", "--force").code == 0
     assert (tmp_path / "link.png").is_symlink()
-    assert (tmp_path / "real.png").is_file()
+    assert (tmp_path / "real.png").read_bytes() != b"old"
 
 
 @pytest.mark.parametrize(

@@ -62,15 +62,15 @@ class Faults:
         return call
 
     def _opened(self, descriptor: int, mode: str) -> Any:
-        assert mode == "wb"
-        return io.BufferedWriter(Raw(descriptor, self))
+        assert mode == "w+b"
+        return io.BufferedRandom(Raw(descriptor, self))
 
 
 class Raw(io.FileIO):
     """A file whose writes may fail."""
 
     def __init__(self, descriptor: int, faults: Faults) -> None:
-        super().__init__(descriptor, "wb")
+        super().__init__(descriptor, "w+b")
         self.faults = faults
 
     def write(self, data: Any) -> int | None:  # type: ignore[override]

@@ -134,16 +134,17 @@ def test_a_checkpoint(content_path: Path, style_path: Path, out: Path, faults: F
         Job(content=content_path, styles=(style_path,), output=out / "a.png"),
         out / "a.png.checkpoint",
     )
+    hashes = {content_path: "1c", style_path: "57"}
     pictures = {name: torch.zeros(1, 3, 4, 4) for name in ("image", "best_image")}
     state = {"scale": 0, "iteration": 1, "descent": pictures}
 
-    save_checkpoint(path, job, {}, "old", state)
+    save_checkpoint(path, job, hashes, "old", state)
     old = path.read_bytes()
 
     def attempt() -> None:
         kept = "new"
         try:
-            save_checkpoint(path, job, {}, kept, state)
+            save_checkpoint(path, job, hashes, kept, state)
         except OutputError as error:
             kept = "old"
             assert str(error) == f"cannot write {path}: {os.strerror(faults.code).lower()}."
