@@ -116,7 +116,7 @@ def test_the_engine(
     said: list[str] = []
 
     class Pool:
-        def __init__(self, workers: int) -> None:
+        def __init__(self, workers: int, _: object) -> None:
             self.workers = workers
 
         def run(self, *_: Any, **__: Any) -> tuple[str, int]:
@@ -146,5 +146,5 @@ def test_costs_and_the_longest_first(tmp_path: Path, style_path: Path) -> None:
     assert 0 == missing.cost < small.cost < large.cost < long.cost == 10 * small.cost
     twice = group_jobs([jobs[0], jobs[0]], range(2))
     assert (twice[0].pixels, twice[0].cost) == (3200, 2 * small.cost)
-    queue = Queue(groups, "skip", 2)
+    queue = Queue(groups, 2)
     assert [queue.take()[0].group for _ in groups] == [long, large, small, missing]

@@ -260,7 +260,8 @@ def test_a_real_run(running: Watch, content: torch.Tensor, style: torch.Tensor) 
 
     result = stylize(content, style, settings=Settings(iterations=3), on_progress=tell)
     assert [len(state["losses"]) for state in seen] == [1, 2, 3]
-    assert [state["fraction"] for state in seen] == [1 / 3, 2 / 3, 1.0]
+    fractions = [state["fraction"] for state in seen]  # the style's preparation counts as well
+    assert 1 / 3 < fractions[0] < fractions[1] < fractions[2] == 1.0
     with Image.open(io.BytesIO(ask(running, "/picture.jpg")[2])) as image:
         assert image.size == (64, 48)
         mean = torch.tensor(list(image.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))))

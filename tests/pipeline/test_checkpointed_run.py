@@ -143,7 +143,7 @@ def test_from_another_folder(make: MakeJob, tmp_path: Path, monkeypatch: Any) ->
     weights = next(BUNDLED.glob("*.safetensors"))
     (tmp_path / "small.safetensors").write_bytes(weights.read_bytes())
     monkeypatch.chdir(tmp_path)
-    settings = replace(SMALL, init="style.png", encoder="small.safetensors")
+    settings = replace(SMALL, init="content.png", encoder="small.safetensors")
     names = {"content": Path("content.png"), "styles": (Path("style.png"),)}
     job = make(settings, **names, output=Path("out.png"))
     expected = unstopped(job)

@@ -55,13 +55,14 @@ def test_a_picture(
     suffix: str,
     old: bytes | None,
 ) -> None:
-    target = out / f"a.{suffix}"
+    target, spare = out / f"a.{suffix}", out / f"a-2.{suffix}"
     words = (content_path, style_path, "-q", "--force", "-o", target)
     assert stylize(*words).code == 0
     whole, ends = target.read_bytes(), set()
 
     def prepare() -> None:
         target.unlink(missing_ok=True)
+        spare.unlink(missing_ok=True)
         if old is not None:
             target.write_bytes(old)
 
@@ -72,7 +73,9 @@ def test_a_picture(
         assert (done.code, found) in ((0, whole), (5, old)), (faults.hit, done.err)
         if done.code:
             assert os.strerror(faults.code).lower() in one_sentence(done.err)
-        assert [path.name for path in out.iterdir()] == [target.name] * (found is not None)
+        if spare.exists():  # the finished picture, whose own name was refused
+            assert (done.code, spare.read_bytes()) == (5, whole) and spare.name in done.err
+        assert {target, spare} >= set(out.iterdir())
 
     found = every_fault(faults, prepare, attempt)
     # A JPEG's pixels go to the descriptor itself: that fails on the small disk below.
@@ -107,7 +110,7 @@ def test_a_batch_and_its_manifest(
         "open",
         "write",
         "fsync",
-        "replace",
+        "link",
     }
     assert ends == {0, 3, 5}
 
@@ -136,19 +139,22 @@ def test_a_checkpoint(content_path: Path, style_path: Path, out: Path, faults: F
     )
     hashes = {content_path: "1c", style_path: "57"}
     pictures = {name: torch.zeros(1, 3, 4, 4) for name in ("image", "best_image")}
-    state = {"scale": 0, "iteration": 1, "descent": pictures}
 
-    save_checkpoint(path, job, hashes, "old", state)
+    def save(iteration: int) -> None:
+        state = {"scale": 0, "iteration": iteration, "descent": pictures}
+        save_checkpoint(path, job, hashes, "5a", state)
+
+    save(1)
     old = path.read_bytes()
 
     def attempt() -> None:
-        kept = "new"
+        kept = 2
         try:
-            save_checkpoint(path, job, hashes, kept, state)
+            save(kept)
         except OutputError as error:
-            kept = "old"
+            kept = 1
             assert str(error) == f"cannot write {path}: {os.strerror(faults.code).lower()}."
-        assert load_checkpoint(path).encoder == kept
+        assert load_checkpoint(path).state["iteration"] == kept
         assert [each.name for each in out.iterdir()] == [path.name]
 
     assert every_fault(faults, lambda: path.write_bytes(old), attempt) >= WRITING

@@ -49,7 +49,7 @@ def test_single_runs(real: Nursery, folder: Path) -> None:
             resumed += 1
             assert load_checkpoint(saved).job.output == out
             assert "stylize resume" in said(folder) and found == before
-            code, told = real.run(folder, "resume", saved.name)
+            code, told = real.run(folder, "resume", saved.name, "--force")
             assert (code, out.read_bytes() == whole) == (0, True), told
         assert not saved.exists()
     if FULL:
