@@ -147,4 +147,4 @@ def test_costs_and_the_longest_first(tmp_path: Path, style_path: Path) -> None:
     twice = group_jobs([jobs[0], jobs[0]], range(2))
     assert (twice[0].pixels, twice[0].cost) == (3200, 2 * small.cost)
     queue = Queue(groups, 2)
-    assert [queue.take()[0].group for _ in groups] == [long, large, small, missing]
+    assert [queue.take().group for _ in groups] == [long, large, small, missing]

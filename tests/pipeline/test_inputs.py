@@ -48,7 +48,7 @@ def test_pictures_far_larger_than_needed_are_kept_reduced(large: Path) -> None:
 
 @pytest.mark.parametrize("name", ["style_weights", "style_scale"])
 def test_numbers_of_styles_are_as_many_as_the_styles(name: str) -> None:
-    picture = Picture(torch.rand(3, 8, 8), None, Metadata())
+    picture = Picture(pixels=torch.rand(3, 8, 8), alpha=None, meta=Metadata())
     settings = Settings.from_dict({name: [1.0, 2.0, 3.0]})
     with pytest.raises(SettingsError, match=rf"{name} has 3 number\(s\) for 2 style"):
         compose(settings, picture, [picture, picture])
