@@ -61,7 +61,7 @@ samples: $(VENV)/.ready  ## make the pictures of the README and the pages again
 	$(BIN)/python sample_images/make_results.py $(ARGS)
 
 test: lint types  ## lint, types, then the tests with coverage
-	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --cov --cov-report=term $(ARGS)
 
 check: lint types  ## lint and types only
 
@@ -70,8 +70,9 @@ lint: $(VENV)/.ready-dev  ## style of the code
 	$(BIN)/ruff format --check .
 
 types: $(VENV)/.ready-dev  ## strict types, as every system has them
-	@for system in linux win32 darwin; do echo "mypy --platform $$system"; \
-	  $(BIN)/mypy --platform $$system --cache-dir .mypy_cache/$$system || exit 1; done
+	$(BIN)/mypy
+	@for system in win32 darwin; do echo "mypy --platform $$system stylecli"; \
+	  $(BIN)/mypy --platform $$system --cache-dir .mypy_cache/$$system stylecli || exit 1; done
 
 format: $(VENV)/.ready-dev  ## put the code into shape
 	$(BIN)/ruff check --fix .
