@@ -14,7 +14,7 @@ OUT ?= out/cat_night.png
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
-run: $(VENV)/.ready  ## stylise a sample picture into out/
+run: $(VENV)/.ready  ## stylize a sample picture into out/
 	$(BIN)/stylize $(CONTENT) $(STYLE) -o $(OUT) --force
 	@echo "Your picture: $(abspath $(OUT))"
 

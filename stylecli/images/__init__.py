@@ -1,4 +1,4 @@
-"""Pictures: from a file to a `Picture` and back, with colour, depth, alpha and metadata kept.
+"""Pictures: from a file to a `Picture` and back, with color, depth, alpha and metadata kept.
 
 Names are loaded on first use, so that checking a file name costs no import of torch.
 """

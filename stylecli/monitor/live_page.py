@@ -138,7 +138,7 @@ class Watch:
         }
 
     def picture(self) -> bytes:
-        """The last picture as JPEG, encoded once; a grey pixel before there is one."""
+        """The last picture as JPEG, encoded once; a gray pixel before there is one."""
         with self.lock:
             image, number, (known, data) = self.image, self.pictures, self._jpeg
         if number == known:

@@ -121,7 +121,7 @@ def _result(
     seconds: float,
 ) -> Result:
     recoveries = int(finished.recoveries[index])
-    note = f"The optimiser diverged {recoveries} time(s) and went on from its best image."
+    note = f"The optimizer diverged {recoveries} time(s) and went on from its best image."
     return Result(
         image=finished.image[index].float().cpu().clone(),
         losses=Losses(*finished.terms[:, index].tolist()),

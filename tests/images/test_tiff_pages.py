@@ -92,7 +92,7 @@ def test_what_is_not_supported_is_described(tiff16: Encode) -> None:
     import numpy as np
 
     data = tiff16(np.zeros((4, 4, 3), np.uint16), tags={262: [8]})
-    with pytest.raises(InputError, match="3-channel 16-bit LAB.*convert it to RGB or grey"):
+    with pytest.raises(InputError, match="3-channel 16-bit LAB.*convert it to RGB or gray"):
         read_picture(io.BytesIO(data))
     data = tiff16(np.zeros((4, 4, 5), np.uint16), tags={262: [2], 338: [2, 2]})
     with pytest.raises(InputError, match="5-channel 16-bit RGB"):

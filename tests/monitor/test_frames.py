@@ -22,7 +22,7 @@ KINDS = [".webp", ".gif", ".GIF"]
 
 
 def step(number: int, width: int = 32, height: int = 24, last: bool = False) -> Progress:
-    """An iteration whose picture is of one grey, lighter each time."""
+    """An iteration whose picture is of one gray, lighter each time."""
     scale = (2, 2, width, height, number, number if last else 99)
     losses = Losses(1.0, 0.5, 0.1)
     return Progress(

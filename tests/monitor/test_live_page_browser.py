@@ -29,7 +29,7 @@ FLAGS = (
     "--no-first-run",
     "--remote-debugging-pipe",
 )
-# What the page shows, the picture's mean colour among it.
+# What the page shows, the picture's mean color among it.
 LOOK = """(() => {
   const image = document.getElementById("picture"), lines = document.querySelectorAll("polyline");
   if (!image) return "null";
@@ -44,7 +44,7 @@ LOOK = """(() => {
     done: document.getElementById("done").value,
     picture: [image.naturalWidth, image.naturalHeight],
     shown: image.getBoundingClientRect().width,
-    colour: sums.map((sum) => sum / (255 * width * height)),
+    color: sums.map((sum) => sum / (255 * width * height)),
     curves: [...lines].map((line) => line.getAttribute("points").split(" ").length),
     seen: [...lines].map((line) => getComputedStyle(line).stroke),
   });
@@ -142,7 +142,7 @@ def test_a_run_in_a_browser(browser: Browser, content: torch.Tensor, style: torc
     assert seen["shown"] > 100
     assert len(seen["curves"]) == 3 and len(set(seen["curves"])) == 1
     assert seen["seen"] == ["rgb(31, 95, 168)", "rgb(194, 65, 12)", "rgb(47, 125, 50)"]
-    color = torch.tensor(seen["colour"])
+    color = torch.tensor(seen["color"])
     assert any(torch.allclose(color, mean, atol=0.02) for mean in means)
     for _ in range(3000):  # the page asks once a second
         if "(the run has ended)" in browser.look()["where"]:

@@ -137,7 +137,7 @@ def test_streams(core: Any, job: Any, content_path: Path, monkeypatch: Any) -> N
 def test_messages_come_before_the_waits(core: Any, job: Any) -> None:
     said: list[str] = []
     run_job(job(), on_message=said.append)
-    assert said == ["Reading the pictures", "Loading encoder compact", "Stylising"]
+    assert said == ["Reading the pictures", "Loading encoder compact", "Stylizing"]
 
 
 @pytest.mark.parametrize(

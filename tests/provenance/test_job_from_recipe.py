@@ -88,7 +88,7 @@ def test_the_same_file(make: Make, name: str, options: OutputOptions) -> None:
     assert again(picture).read_bytes() == picture.read_bytes()
 
 
-@pytest.mark.parametrize("value", [{"quality": 1000}, {"bits": "16"}, {"colour": 1}, [], 3])
+@pytest.mark.parametrize("value", [{"quality": 1000}, {"bits": "16"}, {"hue": 1}, [], 3])
 def test_a_forged_way_to_write_is_refused(forge: Any, value: Any) -> None:
     picture = forge(lambda values: values.update(output=value))
     with pytest.raises(InputError, match="cannot read the recipe"):

@@ -127,7 +127,7 @@ def pictures() -> dict[str, torch.Tensor]:
     return {
         "black": torch.zeros(3, 20, 24),
         "white": torch.ones(3, 24, 20),
-        "grey": torch.full((3, 18, 18), 0.5),
+        "gray": torch.full((3, 18, 18), 0.5),
         "red": torch.tensor([1.0, 0.0, 0.0]).view(3, 1, 1).expand(3, 20, 20),
         "noise": noise,
         "bits": noise.round(),

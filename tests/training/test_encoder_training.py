@@ -264,7 +264,7 @@ def test_a_folded_convolution_sees_the_reconstruction_inside_the_border() -> Non
 
 
 def plain_pictures() -> Pictures:
-    """One picture of each kind, in one colour each."""
+    """One picture of each kind, in one color each."""
     photo, painting, result = (
         torch.full((3, 40, 50), value, dtype=torch.uint8) for value in (51, 102, 153)
     )
