@@ -6,8 +6,8 @@ history of 100. The objective is ours (relative losses), so that both sides mini
 
 import torch
 
-from stylecli.encoder import Encoder
 from stylecli.encoder.registry import content_layers, style_layers
+from stylecli.encoder.vgg import Encoder
 from stylecli.transfer.objective.losses import relative_distance
 
 HISTORY = 100

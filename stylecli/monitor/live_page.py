@@ -25,8 +25,8 @@ from typing import Any, Final, Self
 import torch
 
 from stylecli.errors import OutputError
-from stylecli.images import to_pil
 from stylecli.images.alpha import on_white
+from stylecli.images.writing import to_pil
 from stylecli.messages import reason
 from stylecli.provenance.recipe import finite
 from stylecli.transfer.resample import fit, resize

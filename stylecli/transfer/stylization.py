@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from stylecli.encoder import Encoder, load_encoder
+from stylecli.encoder.loading import load_encoder
+from stylecli.encoder.vgg import Encoder
 from stylecli.errors import InputError
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.coarse_to_fine import Finished, run_coarse_to_fine

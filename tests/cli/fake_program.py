@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from stylecli import encoder, transfer
+from stylecli import transfer
+from stylecli.encoder import loading
 from stylecli.encoder.registry import get_spec
 from stylecli.errors import MemoryLimitError
 from stylecli.pipeline.measure import Meter
@@ -81,7 +82,7 @@ def install(set_attribute: Any) -> None:
     set_attribute(transfer, "stylize_together", fake_stylize)
     set_attribute(transfer, "make_targets", lambda *args: None)
     set_attribute(Meter, "measure", lambda *args: {"content_distance": 0.5, "style_distance": 0.1})
-    set_attribute(encoder, "load_encoder", lambda *args, **kwargs: FakeEncoder())
+    set_attribute(loading, "load_encoder", lambda *args, **kwargs: FakeEncoder())
 
 
 if __name__ == "__main__":

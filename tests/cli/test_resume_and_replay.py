@@ -14,7 +14,8 @@ from stylecli._version import __version__
 from stylecli.cli.app import main
 from stylecli.cli.progress import Screen
 from stylecli.errors import OutputError
-from stylecli.images import read_picture, write_picture
+from stylecli.images.reading import read_picture
+from stylecli.images.writing import write_picture
 from stylecli.provenance.job_from_recipe import recipe_in
 
 OPTIONS = ("--iterations", 4, "--device", "cpu", "--precision", "fp32")

@@ -16,7 +16,7 @@ from PIL import Image
 
 from stylecli.cli.app import main
 from stylecli.cli.progress import Screen
-from stylecli.images import read_picture
+from stylecli.images.reading import read_picture
 from stylecli.monitor.live_page import ADDRESS
 
 Run = Callable[..., tuple[int, str, str]]

@@ -7,16 +7,9 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from stylecli.encoder import (
-    ENCODERS,
-    hub_folder,
-    load_encoder,
-    pull,
-    verify,
-    weights_path,
-    weights_status,
-)
-from stylecli.encoder.registry import BUNDLED
+from stylecli.encoder.cache import hub_folder, pull, verify, weights_path, weights_status
+from stylecli.encoder.loading import load_encoder
+from stylecli.encoder.registry import BUNDLED, ENCODERS
 from stylecli.errors import UsageError, WeightsError
 
 from .conftest import Server
@@ -107,7 +100,7 @@ def test_verify(server: Server, published: bytes) -> None:
 
 def test_status_needs_no_torch() -> None:
     code = (
-        "import sys; from stylecli.encoder import weights_status; weights_status(); "
+        "import sys; from stylecli.encoder.cache import weights_status; weights_status(); "
         "print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

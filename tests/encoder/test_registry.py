@@ -1,14 +1,15 @@
 import pytest
 
-from stylecli.encoder import content_layers, style_layers
 from stylecli.encoder.architecture import VGG19_BLOCKS, vgg_plan
 from stylecli.encoder.registry import (
     ENCODERS,
     FORMER_COMPACT,
+    content_layers,
     default_layers,
     get_spec,
     is_path,
     spec_of_hash,
+    style_layers,
 )
 from stylecli.errors import UsageError
 

@@ -3,9 +3,10 @@ import torch
 from torch.nn import functional as F
 from torchvision.models import vgg as torchvision_vgg
 
-from stylecli.encoder import Encoder, EncoderSpec, load_encoder
 from stylecli.encoder.architecture import VGG19_BLOCKS, Plan, vgg_plan
-from stylecli.encoder.registry import default_layers
+from stylecli.encoder.loading import load_encoder
+from stylecli.encoder.registry import EncoderSpec, default_layers
+from stylecli.encoder.vgg import Encoder
 from stylecli.errors import UsageError
 from stylecli.settings import Padding, Pooling
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from stylecli.errors import OutputError, UsageError
-from stylecli.images import read_picture
+from stylecli.images.reading import read_picture
 from stylecli.monitor.frames import LONGEST, MILLISECONDS, REST, Animation, FrameFolder
 from stylecli.monitor.preview import Preview
 from stylecli.settings import Settings

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from stylecli.errors import OutputError
-from stylecli.images import to_pil
+from stylecli.images.writing import to_pil
 from stylecli.monitor import live_page
 from stylecli.monitor.live_page import ADDRESS, LONGEST, POINTS, Watch, local_hosts
 from stylecli.settings import Settings

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from stylecli import InputError, MemoryLimitError, SettingsError, stylize
-from stylecli.encoder import load_encoder
+from stylecli.encoder.loading import load_encoder
 from stylecli.settings import Compute, Settings
 
 

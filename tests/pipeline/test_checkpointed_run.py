@@ -11,7 +11,7 @@ from PIL import Image
 
 from stylecli.encoder.registry import BUNDLED
 from stylecli.errors import Halted, InputError, MemoryLimitError, OutputError, WeightsError
-from stylecli.images import OutputOptions
+from stylecli.images.formats import OutputOptions
 from stylecli.job import Job
 from stylecli.pipeline.checkpoint import load_checkpoint
 from stylecli.pipeline.single import Checkpoints, run_job

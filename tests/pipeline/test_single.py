@@ -12,8 +12,11 @@ from PIL import Image
 
 from stylecli import atomic
 from stylecli.errors import InputError, MemoryLimitError, OutputError, UsageError
-from stylecli.images import OutputOptions, read_picture, read_recipe, write_picture
 from stylecli.images.discovery import STREAM
+from stylecli.images.embedded_text import read_recipe
+from stylecli.images.formats import OutputOptions
+from stylecli.images.reading import read_picture
+from stylecli.images.writing import write_picture
 from stylecli.job import Job
 from stylecli.pipeline.single import run_job
 from stylecli.provenance.recipe import parse_recipe

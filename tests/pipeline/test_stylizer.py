@@ -14,7 +14,8 @@ import torch
 from PIL import Image
 
 from stylecli import InputError, SettingsError, Stylizer, UsageError, compare, match, stylize
-from stylecli.images import read_picture, read_recipe
+from stylecli.images.embedded_text import read_recipe
+from stylecli.images.reading import read_picture
 from stylecli.pipeline.api import SettingsKeywords
 from stylecli.pipeline.sources import picture_of
 from stylecli.provenance.recipe import parse_recipe

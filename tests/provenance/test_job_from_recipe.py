@@ -14,8 +14,10 @@ from PIL import Image
 from stylecli._version import __version__
 from stylecli.encoder.registry import BUNDLED, ENCODERS, FORMER_COMPACT
 from stylecli.errors import InputError, WeightsError
-from stylecli.images import OutputOptions, read_picture, write_picture
+from stylecli.images.formats import OutputOptions
 from stylecli.images.input_bytes import digest_of
+from stylecli.images.reading import read_picture
+from stylecli.images.writing import write_picture
 from stylecli.job import Job
 from stylecli.pipeline.single import run_job
 from stylecli.provenance import job_from_recipe as module

@@ -161,9 +161,8 @@ def _publish(file: Path) -> None:
     """Let a small file stand for the weights of `torchvision-vgg19`, as the fixture does."""
     import hashlib
 
-    from stylecli.encoder import ENCODERS, EncoderSpec
     from stylecli.encoder.architecture import VGG19_BLOCKS, vgg_plan
-    from stylecli.encoder.registry import default_layers
+    from stylecli.encoder.registry import ENCODERS, EncoderSpec, default_layers
 
     data, plan = file.read_bytes(), vgg_plan(VGG19_BLOCKS, width=2)
     digest, name = hashlib.sha256(data).hexdigest(), "vgg19-narrow.pth"

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import torch
 
-from stylecli import encoder as encoders
 from stylecli import stylize as paint_in_memory
+from stylecli.encoder.loading import load_encoder
 from stylecli.encoder.vgg import Encoder
 from stylecli.errors import InputError, SettingsError
-from stylecli.images import read_recipe
+from stylecli.images.embedded_text import read_recipe
 from stylecli.settings import Settings
 
 from .scale import FULL, SEED, count
@@ -118,7 +118,7 @@ def compact() -> Iterator[Encoder]:
     """The bundled encoder; one thread, for pictures this small are slower with more."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield encoders.load_encoder("compact")
+    yield load_encoder("compact")
     torch.set_num_threads(threads)
 
 

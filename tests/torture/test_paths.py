@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from stylecli.images import read_picture, read_recipe, write_picture
+from stylecli.images.embedded_text import read_recipe
+from stylecli.images.reading import read_picture
+from stylecli.images.writing import write_picture
 
 from .scale import FULL
 

@@ -18,7 +18,9 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from stylecli.images import OutputOptions, read_picture, write_picture
+from stylecli.images.formats import OutputOptions
+from stylecli.images.reading import read_picture
+from stylecli.images.writing import write_picture
 
 from .scale import SEED, count
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
 import training.__main__ as command_line
-from stylecli.encoder import load_encoder
+from stylecli.encoder.loading import load_encoder
 from stylecli.errors import (
     InputError,
     SettingsError,

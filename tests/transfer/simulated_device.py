@@ -14,7 +14,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from stylecli.encoder import Encoder
+from stylecli.encoder.vgg import Encoder
 from stylecli.settings import Compute
 from stylecli.transfer import Request, request, stylization
 from stylecli.transfer.coarse_to_fine import _free_parts

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from stylecli.encoder import Encoder
+from stylecli.encoder.vgg import Encoder
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.coarse_to_fine import _enlarge
 from stylecli.transfer.request import Request, Style

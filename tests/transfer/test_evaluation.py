@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from stylecli.encoder import Encoder
+from stylecli.encoder.vgg import Encoder
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.evaluation import REPORTED_OCTAVES, pyramid_of, relative_pyramid
 from stylecli.transfer.objective import losses

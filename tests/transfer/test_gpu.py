@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from stylecli.encoder import Encoder
+from stylecli.encoder.vgg import Encoder
 from stylecli.settings import Compute, Settings
 from stylecli.transfer import Request, Result, Style
 from stylecli.transfer import coarse_to_fine as core

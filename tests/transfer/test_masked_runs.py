@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import torch
 
-from stylecli.encoder import Encoder
+from stylecli.encoder.vgg import Encoder
 from stylecli.settings import Compute, Settings
 from stylecli.transfer import Request, Result, Style
 from stylecli.transfer.stylization import stylize_together

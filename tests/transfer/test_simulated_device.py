@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from stylecli.encoder import load_encoder
+from stylecli.encoder.loading import load_encoder
 from stylecli.settings import Compute, Settings
 from stylecli.transfer import Request, Style
 

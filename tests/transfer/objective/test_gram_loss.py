@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from stylecli.encoder import Step
+from stylecli.encoder.vgg import Step
 from stylecli.settings import LossKind
 from stylecli.transfer.objective import losses
 from stylecli.transfer.objective.gram_loss import Key, StyleTerm, blend, positions_of, style_scale

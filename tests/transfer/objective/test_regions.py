@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from stylecli.encoder import Encoder
+from stylecli.encoder.vgg import Encoder
 from stylecli.settings import LossKind, Settings
 from stylecli.transfer.objective import losses
 from stylecli.transfer.objective.objective import Objective
