@@ -69,9 +69,10 @@ lint: $(VENV)/.ready-dev  ## style of the code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/.ready-dev  ## strict types, as every system has them
-	@for system in linux win32 darwin; do echo "mypy --platform $$system"; \
-	  $(BIN)/mypy --platform $$system --cache-dir .mypy_cache/$$system || exit 1; done
+types: $(VENV)/.ready-dev  ## strict types: all on Linux, all but the tests as the others have them
+	$(BIN)/mypy --platform linux --cache-dir .mypy_cache/linux
+	@for system in win32 darwin; do echo "mypy --platform $$system"; \
+	  $(BIN)/mypy --platform $$system --cache-dir .mypy_cache/$$system stylecli training benchmarks sample_images/paint.py || exit 1; done
 
 format: $(VENV)/.ready-dev  ## put the code into shape
 	$(BIN)/ruff check --fix .

@@ -61,7 +61,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 @pytest.fixture(params=MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def module(request: pytest.FixtureRequest) -> Path:
-    return request.param
+    path: Path = request.param
+    return path
 
 
 def test_every_module_lives_in_a_room() -> None:

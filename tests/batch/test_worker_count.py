@@ -146,5 +146,5 @@ def test_costs_and_the_longest_first(tmp_path: Path, style_path: Path) -> None:
     assert 0 == missing.cost < small.cost < large.cost < long.cost == 10 * small.cost
     twice = group_jobs([jobs[0], jobs[0]], range(2))
     assert (twice[0].pixels, twice[0].cost) == (3200, 2 * small.cost)
-    queue = Queue(groups, "skip", 2)
-    assert [queue.take()[0].group for _ in groups] == [long, large, small, missing]
+    queue = Queue(groups, 2)
+    assert [queue.take().group for _ in groups] == [long, large, small, missing]

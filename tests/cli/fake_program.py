@@ -41,7 +41,9 @@ def fake_stylize(
         scale, iteration = 1 + (done > 2), 1 + (done - 1) % 2
         losses = Losses(1.0 / done, 0.5 / done, 0.05 / done)
         sizes = scale, 2, 8 * scale, 6 * scale, iteration, 2
-        event = Progress(*sizes, done / 4, losses, object, (losses,), lambda: {"scale": 0})
+        event = Progress(
+            *sizes, done / 4, losses, requests[0].content.clone, (losses,), lambda: {"scale": 0}
+        )
         if on_progress is not None:
             on_progress(event)
         if act == "wait":

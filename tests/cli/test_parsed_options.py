@@ -45,7 +45,7 @@ def settings_of(
                 patch.setenv(name, value)
             done = stylize(*arguments)
         assert done.code == 0, done.err
-        found = recipe_of(tmp_path / "out.png").settings
+        found: Settings = recipe_of(tmp_path / "out.png").settings
         by_default = found.encoder == QUALITY_ENCODERS[found.quality]
         return replace(found, encoder=None) if by_default else found
 

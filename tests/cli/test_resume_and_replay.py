@@ -49,7 +49,9 @@ def stopped(run: Run, content_path: Path, style_path: Path, monkeypatch: pytest.
         with monkeypatch.context() as patch:
             patch.setattr(Screen, "step", step)
             patch.setattr("stylecli.cli.app.die", lambda number: 128 + number)
-            return run(*(arguments or (content_path, style_path, "-o", "out.png", *OPTIONS)))
+            arguments = arguments or (content_path, style_path, "-o", "out.png", *OPTIONS)
+            code, out, err = run(*arguments)
+            return code, out, err
 
     return start
 

@@ -80,7 +80,8 @@ def test_a_file_named_after_its_own_hash_is_nobodys_weights(
         verify("torchvision-vgg19")
     with pytest.raises(WeightsError, match="are not here"):
         load_encoder("torchvision-vgg19", download=False)
-    assert bool(load_encoder("torchvision-vgg19").steps[0].weight.any())
+    weight = load_encoder("torchvision-vgg19").steps[0].weight
+    assert weight is not None and bool(weight.any())
 
 
 def test_pull_of_the_bundled_encoder_only_checks_it() -> None:

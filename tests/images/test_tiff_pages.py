@@ -4,6 +4,7 @@ import io
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -15,7 +16,7 @@ from stylecli.images.reading import read_picture
 Encode = Callable[..., bytes]
 
 
-def pages(tmp_path: Path, *sizes: tuple[int, int], **tags: int) -> Path:
+def pages(tmp_path: Path, *sizes: tuple[int, int], **tags: Any) -> Path:
     colors = ("red", "lime", "blue")
     images = [Image.new("RGB", size, color) for size, color in zip(sizes, colors, strict=False)]
     images[0].save(path := tmp_path / "x.tif", save_all=True, append_images=images[1:], **tags)

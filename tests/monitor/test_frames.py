@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -41,10 +42,14 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+def frames_in(image: Image.Image) -> int:
+    return int(getattr(image, "n_frames"))  # noqa: B009 (of some formats alone)
+
+
 def times_of(path: Path) -> list[int]:
     times = []
     with Image.open(path) as image:
-        for index in range(image.n_frames):
+        for index in range(frames_in(image)):
             image.seek(index)
             image.load()
             times.append(image.info["duration"])
@@ -94,7 +99,7 @@ def test_an_animation(tmp_path: Path, kind: str, every: int, count: int) -> None
             image.seek(index)
             image.load()
             assert image.size == (32, 24)
-            gray = image.convert("RGB").getpixel((16, 12))
+            gray = np.asarray(image.convert("RGB"))[12, 16].astype(int)
             assert all(abs(value - 255 * every * (index + 1) / 20) < 6 for value in gray)
     if count > 1:
         assert times_of(path) == [MILLISECONDS] * (count - 1) + [REST]
@@ -117,7 +122,7 @@ def test_long_pictures_are_made_smaller(tmp_path: Path, kind: str) -> None:
     frames(step(9, 2200, 16))
     frames.close()
     with Image.open(tmp_path / f"long{kind}") as image:
-        assert (image.size, image.n_frames) == ((LONGEST, 7), 2)
+        assert (image.size, frames_in(image)) == ((LONGEST, 7), 2)
 
 
 @pytest.mark.parametrize("kind", KINDS[:2])
@@ -127,7 +132,7 @@ def test_the_last_picture_is_always_a_frame(tmp_path: Path, kind: str) -> None:
     frames(step(11, last=True))
     frames.close()
     with Image.open(tmp_path / f"one{kind}") as image:
-        assert image.n_frames == 1
+        assert frames_in(image) == 1
     Animation(tmp_path / f"none{kind}", 11).close()
     assert names(tmp_path) == [f"one{kind}"]
 
@@ -226,7 +231,7 @@ def clear_step(number: int, last: bool = False) -> Progress:
 
 
 def test_transparency_is_kept_or_laid_on_white(tmp_path: Path) -> None:
-    listeners = [
+    listeners: list[Any] = [
         FrameFolder(tmp_path / "frames", 1),
         Preview(tmp_path / "now.jpg"),
         *(animations := [Animation(tmp_path / f"moving{kind}", 1) for kind in (".webp", ".gif")]),

@@ -61,7 +61,8 @@ class Browser:
     def __init__(self, program: str, folder: Path) -> None:
         theirs, self.write = os.pipe()
         self.read, ours = os.pipe()
-        self.rest, self.number, self.session = b"", 0, {}
+        self.rest, self.number = b"", 0
+        self.session: dict[str, Any] = {}
         wiring = f'exec "$0" "$@" 3<&{theirs} 4>&{ours}'
         self.process = subprocess.Popen(
             ["bash", "-c", wiring, program, *FLAGS, f"--user-data-dir={folder}"],

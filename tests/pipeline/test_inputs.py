@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 
 from stylecli.errors import SettingsError
+from stylecli.images.picture import Metadata, Picture
 from stylecli.job import Job
 from stylecli.pipeline.inputs import OVERSIZE, Reader
 from stylecli.pipeline.request_builder import compose
@@ -47,6 +48,7 @@ def test_pictures_far_larger_than_needed_are_kept_reduced(large: Path) -> None:
 
 @pytest.mark.parametrize("name", ["style_weights", "style_scale"])
 def test_numbers_of_styles_are_as_many_as_the_styles(name: str) -> None:
-    picture, settings = torch.rand(3, 8, 8), Settings.from_dict({name: [1.0, 2.0, 3.0]})
+    picture = Picture(pixels=torch.rand(3, 8, 8), alpha=None, meta=Metadata())
+    settings = Settings.from_dict({name: [1.0, 2.0, 3.0]})
     with pytest.raises(SettingsError, match=rf"{name} has 3 number\(s\) for 2 style"):
         compose(settings, picture, [picture, picture])

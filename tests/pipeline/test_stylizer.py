@@ -61,7 +61,12 @@ def test_styles_are_measured_once(
     """And the result is that of a single call, from whatever thread."""
     measured: list[object] = []
     measure = Targets._measured
-    monkeypatch.setattr(Targets, "_measured", lambda *args: measured.append(args) or measure(*args))
+
+    def remember(*args: Any) -> Any:
+        measured.append(args)
+        return measure(*args)
+
+    monkeypatch.setattr(Targets, "_measured", remember)
     stylizer, results = Stylizer(device="cpu", precision="fp32"), []
     before = len(measured)
     results.append(stylizer.stylize(content, style, FAST))

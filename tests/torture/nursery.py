@@ -180,7 +180,7 @@ elif __name__ == "__main__":
 
     if sys.argv[1] == "fake":
         sys.path.insert(0, str(HERE.parents[1] / "cli"))
-        from fake_program import install
+        from fake_program import install  # type: ignore[import-not-found]
 
         install(setattr)
     # Whatever a run would import, so that a kill meets its work.

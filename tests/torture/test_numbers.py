@@ -206,6 +206,6 @@ def test_a_strip_one_pixel_high(optimizer: Any, losses: Any, compact: Encoder) -
     more: dict[str, Any] = {"optimizer": optimizer, "losses": losses, "iterations": 2}
     with pytest.raises(InputError, match="200x1 pixels.*at least 16x16"):
         paint_in_memory(strip, strip, encoder=compact, device="cpu", **more)
-    layers = {f"{part}_layers": (("relu1_1", 1.0),) for part in ("content", "style")}
-    found = paint_in_memory(strip, strip, encoder=compact, device="cpu", **more, **layers).image
+    more |= {f"{part}_layers": (("relu1_1", 1.0),) for part in ("content", "style")}
+    found = paint_in_memory(strip, strip, encoder=compact, device="cpu", **more).image
     assert found.shape == strip.shape and bool(((found >= 0) & (found <= 1)).all())

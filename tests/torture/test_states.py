@@ -30,7 +30,9 @@ MODES: Final = (
 )
 PROFILES: Final = ("none", "empty", "sRGB", "swapped", "gray", "inks", "damaged")
 STATES: Final = list(itertools.product(MODES, range(1, 9), PROFILES))
-WHERE: Final = {  # where in the file the picture's pixel (row, column) is; h, w are the file's
+WHERE: Final[
+    dict[int, Callable[..., tuple[int, int]]]
+] = {  # where in the file the picture's pixel (row, column) is; h, w are the file's
     1: lambda y, x, h, w: (y, x),
     2: lambda y, x, h, w: (y, w - 1 - x),
     3: lambda y, x, h, w: (h - 1 - y, w - 1 - x),

@@ -95,7 +95,7 @@ def test_resumed_in_the_middle_of_a_captured_scale(run: Any) -> None:
 
 def test_tiles_are_exact(run: Any) -> None:
     few = Settings(size=160, iterations=6)
-    tiled = run(Compute(device="cuda", precision="fp32", tile=64), few)
+    tiled = run(Compute(device="cuda", precision="fp32", tile="64"), few)
     assert_alike(tiled, run(CUDA, few), 1e-3)
 
 
