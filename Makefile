@@ -14,7 +14,7 @@ OUT ?= out/cat_night.png
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
-run: $(VENV)/.ready  ## stylise a sample picture into out/
+run: $(VENV)/.ready  ## stylize a sample picture into out/
 	$(BIN)/stylize $(CONTENT) $(STYLE) -o $(OUT) --force
 	@echo "Your picture: $(abspath $(OUT))"
 
@@ -69,8 +69,8 @@ lint: $(VENV)/.ready-dev  ## style of the code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/.ready-dev  ## strict types, as every system has them
-	$(BIN)/mypy
+types: $(VENV)/.ready-dev  ## strict types: of everything, and of the package as other systems have it
+	$(BIN)/mypy --platform linux
 	@for system in win32 darwin; do echo "mypy --platform $$system stylecli"; \
 	  $(BIN)/mypy --platform $$system --cache-dir .mypy_cache/$$system stylecli || exit 1; done
 

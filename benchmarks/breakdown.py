@@ -13,7 +13,7 @@ from pathlib import Path
 from side import ours, picture, textbook
 from torch.profiler import ProfilerActivity, profile
 
-from stylecli.encoder import load_encoder
+from stylecli.encoder.loading import load_encoder
 
 KINDS = {
     "convolutions (and their ReLU, if fused)": ("conv", "mkldnn::"),

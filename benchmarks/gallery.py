@@ -79,7 +79,7 @@ def sheets(maker: Maker, folder: Path) -> Iterator[tuple[str, list[str], list[li
 
     for name, (columns, cells) in {
         "blends": row("--style-weights", ("3,1", "1,1", "1,3"), "style_weights"),
-        "colours": row("--color", ("style", "content", "match", "histogram"), "color"),
+        "colors": row("--color", ("style", "content", "match", "histogram"), "color"),
         "scales": row("--style-scale", ("0.5,", "1,", "2,"), "style_scale"),
         "strengths": row("--strength", (0.2, 0.5, 0.8), "strength"),
     }.items():

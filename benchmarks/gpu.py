@@ -19,7 +19,8 @@ import torch
 from side import picture
 from textbook import Textbook
 
-from stylecli.encoder import Encoder, load_encoder
+from stylecli.encoder.loading import load_encoder
+from stylecli.encoder.vgg import Encoder
 from stylecli.settings import Compute, Settings
 from stylecli.transfer import Request, Style
 from stylecli.transfer.coarse_to_fine import make_optimizer

@@ -30,9 +30,10 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from stylecli import images
-from stylecli.encoder import Encoder, load_encoder
-from stylecli.images import read_picture
+from stylecli.encoder.loading import load_encoder
+from stylecli.encoder.vgg import Encoder
+from stylecli.images.reading import read_picture
+from stylecli.images.writing import to_pil
 from stylecli.job import Job
 from stylecli.pipeline.session import Session
 from stylecli.settings import Settings
@@ -200,7 +201,7 @@ class Maker:
         line = {"pair": [content, style], "variant": name, "seconds": seconds, **asdict(found)}
         with (self.folder / "losses.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-        self.cells[row, column] = SheetCell(images.to_pil(pixels), (f"J {found.objective:.2f}",))
+        self.cells[row, column] = SheetCell(to_pil(pixels), (f"J {found.objective:.2f}",))
 
     def make(self, row: int, name: str, settings: dict[str, Any]) -> tuple[Path, float]:
         """Make a pair's picture; seconds without loading the encoder."""

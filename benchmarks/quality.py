@@ -18,7 +18,7 @@ import torch
 from side import picture
 from textbook import Textbook
 
-from stylecli.encoder import load_encoder
+from stylecli.encoder.loading import load_encoder
 from stylecli.settings import Compute, Settings
 from stylecli.transfer import Progress, stylize
 from stylecli.transfer.evaluation import relative_pyramid

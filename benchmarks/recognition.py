@@ -13,8 +13,8 @@ from pathlib import Path
 
 import torch
 
-from stylecli.images import read_picture
 from stylecli.images.discovery import find_pictures
+from stylecli.images.reading import read_picture
 from stylecli.job import Job
 from stylecli.pipeline.session import Session
 from stylecli.recognition.embedding import fit_embedding

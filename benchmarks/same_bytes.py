@@ -30,7 +30,7 @@ STOPPED = "stopped.png"
 
 FIRST = (
     "cat.jpg night.jpg -o one.png --size 112 --iterations 20",
-    "cat.jpg night.jpg -o mask.webp --size 96 --iterations 12 --mask cat_grey.png",
+    "cat.jpg night.jpg -o mask.webp --size 96 --iterations 12 --mask cat_gray.png",
     "cat.jpg night.jpg woodcut.jpg -o regions.png --size 96 --iterations 12 "
     "--mask cat_mask.png --style-mask night_mask.png --style-mask woodcut_mask.png",
     "coffee.jpg night.jpg glass.jpg -o blend.jpg --size 96 --iterations 12 "
@@ -108,7 +108,7 @@ def prepare(folder: Path) -> None:
     for name, colors in (("cat", "red blue"), ("night", "blue red"), ("woodcut", "red blue")):
         with Image.open(folder / f"{name}.jpg") as picture:
             halves(picture.size, *colors.split()).save(folder / f"{name}_mask.png")
-            Image.linear_gradient("L").resize(picture.size).save(folder / f"{name}_grey.png")
+            Image.linear_gradient("L").resize(picture.size).save(folder / f"{name}_gray.png")
 
 
 def halves(size: tuple[int, int], left: str, right: str) -> Image.Image:

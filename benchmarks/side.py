@@ -15,8 +15,9 @@ from pathlib import Path
 import torch
 from textbook import Textbook
 
-from stylecli.encoder import Encoder, load_encoder
-from stylecli.images import read_picture
+from stylecli.encoder.loading import load_encoder
+from stylecli.encoder.vgg import Encoder
+from stylecli.images.reading import read_picture
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.coarse_to_fine import make_optimizer
 from stylecli.transfer.compute.device import resolve

@@ -1,13 +1,13 @@
 """The Gatys loop as tutorials and neural-style-pt run it: what the benchmark compares with.
 
 float32, channels first, autograd, near-gray random start, one size, torch's L-BFGS with a
-history of 100. The objective is ours (relative losses), so that both sides minimise the same.
+history of 100. The objective is ours (relative losses), so that both sides minimize the same.
 """
 
 import torch
 
-from stylecli.encoder import Encoder
 from stylecli.encoder.registry import content_layers, style_layers
+from stylecli.encoder.vgg import Encoder
 from stylecli.transfer.objective.losses import relative_distance
 
 HISTORY = 100

@@ -41,7 +41,7 @@ def seconds_an_iteration(content: Path, style: Path) -> float:
     """Ours, three octaves, at 192 pixels, for five seconds."""
     from side import ours, picture
 
-    from stylecli.encoder import load_encoder
+    from stylecli.encoder.loading import load_encoder
 
     pair = picture(content, SIZE), picture(style, SIZE)
     run = ours(load_encoder("compact"), *pair, octaves=3, tile=0)

@@ -16,15 +16,15 @@ SHARED_IMAGES = Path(__file__).resolve().parents[2] / "shared" / "images"
 
 @pytest.fixture
 def content() -> torch.Tensor:
-    """A landscape, (3, 48, 64) in [0, 1]: sky, a sun off centre, a dark hill, a light path."""
+    """A landscape, (3, 48, 64) in [0, 1]: sky, a sun off center, a dark hill, a light path."""
     y, x = torch.meshgrid(torch.linspace(0, 1, 48), torch.linspace(0, 1, 64), indexing="ij")
     picture = torch.stack((0.45 + 0.3 * y, 0.6 + 0.2 * y, 0.9 - 0.2 * y))
     sun = (x - 0.7) ** 2 + (y - 0.25) ** 2 < 0.02
     hill = y > 0.65 + 0.12 * torch.sin(6 * x)
     path = hill & ((x - 0.3).abs() < 0.15 * y)
-    colours = ((1.0, 0.9, 0.5), (0.2, 0.4, 0.15), (0.8, 0.7, 0.5))
-    for where, colour in zip((sun, hill, path), colours, strict=True):
-        picture = torch.where(where, torch.tensor(colour)[:, None, None], picture)
+    colors = ((1.0, 0.9, 0.5), (0.2, 0.4, 0.15), (0.8, 0.7, 0.5))
+    for where, color in zip((sun, hill, path), colors, strict=True):
+        picture = torch.where(where, torch.tensor(color)[:, None, None], picture)
     return picture
 
 

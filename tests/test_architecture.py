@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -39,6 +40,7 @@ ALIKE = {"stylize"}
 ENTRANCES = {"__init__", "__main__"}  # the doors of the house, which lead to every room
 ONLY_IN_CLI = {"typer", "click", "rich", "tqdm"}
 MAX_LINES = 280
+BRITISH = re.compile(r"(?i)colour|\bgrey|neighbour|\bcentre|behaviour|(?:optim|normal|styl)is[aei]")
 # Names that say nothing of what they hold, in a function long enough for that to matter.
 EMPTY_NAMES = {"found", "own", "each", "given", "more"}
 SHORT = 5  # lines
@@ -59,7 +61,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 @pytest.fixture(params=MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def module(request: pytest.FixtureRequest) -> Path:
-    return request.param
+    path: Path = request.param
+    return path
 
 
 def test_every_module_lives_in_a_room() -> None:
@@ -179,6 +182,11 @@ def test_no_module_is_named_like_what_it_exports(module: Path) -> None:
 def test_modules_are_short_and_say_what_they_are(module: Path) -> None:
     assert len(module.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
     assert module.stem not in ("utils", "util", "helpers", "misc", "common")
+
+
+def test_spelling_is_american(module: Path) -> None:
+    text = module.read_text(encoding="utf-8")
+    assert BRITISH.findall(text) == []
 
 
 @pytest.mark.parametrize(

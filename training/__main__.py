@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from stylecli.encoder import load_encoder
+from stylecli.encoder.loading import load_encoder
 from stylecli.errors import StylecliError, UsageError
 from stylecli.output_guard import OutputGuard
 from training.export import ExportedFile

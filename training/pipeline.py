@@ -5,7 +5,7 @@ from typing import Final
 
 import torch
 
-from stylecli.encoder import load_encoder
+from stylecli.encoder.loading import load_encoder
 from stylecli.encoder.vgg import Encoder
 from stylecli.output_guard import OutputGuard
 from training.crops import CropSampler

@@ -21,8 +21,8 @@ def noise(shape: tuple[int, int], cell: float, rng: np.random.Generator, octaves
         step = cell / 2**octave
         grid = (max(2, round(shape[0] / step) + 3), max(2, round(shape[1] / step) + 3))
         total += resize(rng.standard_normal(grid).astype(np.float32), shape) / 2**octave
-    centred = total - total.mean()
-    return centred / max(float(centred.std()), 1e-6)
+    centered = total - total.mean()
+    return centered / max(float(centered.std()), 1e-6)
 
 
 def resize(plane: Array, shape: tuple[int, int]) -> Array:
@@ -38,19 +38,19 @@ def smoothstep(low: float, high: float, value: Array) -> Array:
 
 
 def mix(first: Array, second: Array, share: Array | np.floating[Any]) -> Array:
-    """From `first` (share 0) to `second` (share 1); colours (H, W, 3) or (3,), share (H, W)."""
+    """From `first` (share 0) to `second` (share 1); colors (H, W, 3) or (3,), share (H, W)."""
     weight = np.asarray(share)[..., None]
     return first * (1 - weight) + second * weight
 
 
-def colour(code: str) -> Array:
+def color(code: str) -> Array:
     """`#ffcc00` as three numbers in [0, 1]."""
     return np.array([int(code[i : i + 2], 16) for i in (1, 3, 5)], np.float32) / 255
 
 
 @dataclass
 class Canvas:
-    """Wet paint: colours (H, W, 3) in [0, 1] and the height of the paint (H, W)."""
+    """Wet paint: colors (H, W, 3) in [0, 1] and the height of the paint (H, W)."""
 
     pixels: Array
     height: Array = field(init=False)

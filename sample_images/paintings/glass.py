@@ -9,7 +9,7 @@ from paintings.brush import (
     Array,
     X,
     Y,
-    colour,
+    color,
     lit,
     mix,
     noise,
@@ -21,7 +21,7 @@ SUN = (840, 330)
 
 
 def glass() -> Array:
-    """A leaded window: sun, sky, hills and water in pieces of coloured glass."""
+    """A leaded window: sun, sky, hills and water in pieces of colored glass."""
     rng = np.random.default_rng(5)
     warp_x, warp_y = noise(SHAPE, 260, rng, 2) * 22, noise(SHAPE, 260, rng, 2) * 22
     seeds = _seeds(rng)
@@ -37,12 +37,12 @@ def glass() -> Array:
     wobble = noise(SHAPE, 30, rng, 2)
     lead = np.maximum(smoothstep(5.5, 3.5, gap + 0.6 * wobble), smoothstep(9, 7, big_gap + wobble))
     relief = np.maximum((6 - gap).clip(0), (10 - big_gap).clip(0)) + 0.4 * noise(SHAPE, 6, rng, 2)
-    metal = np.broadcast_to(colour("#17161a"), (*SHAPE, 3)) + 0.02 * noise(SHAPE, 8, rng)[..., None]
+    metal = np.broadcast_to(color("#17161a"), (*SHAPE, 3)) + 0.02 * noise(SHAPE, 8, rng)[..., None]
     return lit(mix(window, metal, lead), relief * 0.5 * lead + veins * 3, 0.9)
 
 
 def _seeds(rng: np.random.Generator) -> Array:
-    """Piece centres (N, 2): rings round the sun, rows elsewhere, thinned by chance."""
+    """Piece centers (N, 2): rings round the sun, rows elsewhere, thinned by chance."""
     sun = np.array(SUN)
     rings = [
         sun + radius * np.array([np.cos(a), np.sin(a)])
@@ -81,7 +81,7 @@ WATER_GLASS = ("#0f6f8a", "#2aa7a5", "#173f86", "#6a2f8c", "#c23b77")
 
 
 def _tints(rng: np.random.Generator, seeds: Array, owner: Array) -> tuple[Array, Array]:
-    """The colour (H, W, 3) of each piece, and which way its streaks run (H, W), 1 or -1."""
+    """The color (H, W, 3) of each piece, and which way its streaks run (H, W), 1 or -1."""
     tints = np.array([_tint(rng, x, y) for x, y in seeds], np.float32)
     tilts = rng.choice(np.array([-1, 1], np.float32), len(seeds))
     index = owner.astype(np.int64)
@@ -101,4 +101,4 @@ def _tint(rng: np.random.Generator, x: float, y: float) -> Array:
     else:
         box = SKY_GLASS
     place = min(int(far / 42), len(box) - 1) if far < 190 else int(rng.integers(len(box)))
-    return np.clip(colour(box[place]) * rng.normal(1, 0.10) + rng.normal(0, 0.03, 3), 0, 1)
+    return np.clip(color(box[place]) * rng.normal(1, 0.10) + rng.normal(0, 0.03, 3), 0, 1)

@@ -10,7 +10,7 @@ from paintings.brush import (
     Canvas,
     X,
     Y,
-    colour,
+    color,
     follow,
     lit,
     mix,
@@ -27,7 +27,7 @@ HORIZON = 700
 def night() -> Array:
     """Blue swirls and warm lights in thick strokes at four sizes."""
     rng = np.random.default_rng(11)
-    direction, target = _flow(rng), _colours(rng)
+    direction, target = _flow(rng), _colors(rng)
     canvas = Canvas(target * 0.85)
     for radius, length, count in ((26, 190, 900), (15, 120, 2300), (8, 70, 4200), (4.5, 46, 3600)):
         for _ in range(count):
@@ -36,7 +36,7 @@ def night() -> Array:
             path = follow(start, direction, length * rng.uniform(0.5, 1.2), 7, rng.normal(0, 0.06))
             tint = target[row, column] * rng.normal(1, 0.13) + rng.normal(0, 0.022, 3)
             if rng.random() < 0.10 and radius < 20:
-                tint = mix(tint, colour("#d9e6e2"), np.float32(rng.uniform(0.2, 0.6)))
+                tint = mix(tint, color("#d9e6e2"), np.float32(rng.uniform(0.2, 0.6)))
             canvas.stroke(path, radius * rng.uniform(0.7, 1.2), np.clip(tint, 0, 1), rng)
     return lit(canvas.pixels, canvas.height + 0.06 * weave(SHAPE, rng), 1.3)
 
@@ -61,8 +61,8 @@ def _skyline() -> Array:
     return HORIZON - 55 - 42 * np.sin(X / 150 + 1) - 22 * np.sin(X / 61) - 40 * np.sin(X / 410)
 
 
-def _colours(rng: np.random.Generator) -> Array:
-    blues = [colour(c) for c in ("#0b1a4a", "#16358a", "#2a62b8", "#5d9fce")]
+def _colors(rng: np.random.Generator) -> Array:
+    blues = [color(c) for c in ("#0b1a4a", "#16358a", "#2a62b8", "#5d9fce")]
     pick = (noise(SHAPE, 150, rng, 3) * 0.9 + 2.0 - 0.4 * smoothstep(0, 500, 500 - Y)).clip(0, 3)
     picture = np.zeros((*SHAPE, 3), np.float32)
     for index, tint in enumerate(blues):
@@ -70,14 +70,14 @@ def _colours(rng: np.random.Generator) -> Array:
     for x, y, size in ORBS:
         picture = _glow(picture, np.hypot(X - x, Y - y) / size)
     hills = _skyline() < Y
-    dark = mix(colour("#0a1630"), colour("#1d5a55"), smoothstep(-0.5, 1.5, noise(SHAPE, 90, rng)))
+    dark = mix(color("#0a1630"), color("#1d5a55"), smoothstep(-0.5, 1.5, noise(SHAPE, 90, rng)))
     picture = np.where(hills[..., None], dark, picture)
     mirrored = np.take(picture, np.clip(2 * HORIZON - 330 - np.arange(HEIGHT), 0, 500), axis=0)
-    water = mix(mirrored, colour("#0d2450"), 0.35 + 0.3 * smoothstep(HORIZON, HEIGHT, Y))
+    water = mix(mirrored, color("#0d2450"), 0.35 + 0.3 * smoothstep(HORIZON, HEIGHT, Y))
     for x, _, size in ORBS:  # the lights' paths on the water
         near = np.exp(-(((X - x) / (size * 0.55 + (Y - HORIZON).clip(0) * 0.06 + 6)) ** 2))
         broken = smoothstep(-0.4, 0.5, noise(SHAPE, 40, rng, 2))
-        water = mix(water, colour("#f5b83d"), 0.9 * near * broken)
+        water = mix(water, color("#f5b83d"), 0.9 * near * broken)
     return np.where((Y > HORIZON)[..., None], water, picture).astype(np.float32)
 
 
@@ -86,5 +86,5 @@ def _glow(picture: Array, far: Array) -> Array:
     rings = (("#2f7f9c", 3.4, 0.55), ("#7fb7a4", 2.5, 0.75), ("#e8c452", 1.75, 0.85),
              ("#f29d1f", 1.25, 0.95), ("#ffe27a", 0.85, 1.0), ("#fff6cf", 0.45, 1.0))  # fmt: skip
     for code, radius, strength in rings:
-        picture = mix(picture, colour(code), strength * smoothstep(radius, radius * 0.72, far))
+        picture = mix(picture, color(code), strength * smoothstep(radius, radius * 0.72, far))
     return picture

@@ -1,4 +1,4 @@
-"""Shapes: circles, wedges, arcs and lines glazed in warm and cool colours."""
+"""Shapes: circles, wedges, arcs and lines glazed in warm and cool colors."""
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -11,7 +11,7 @@ from paintings.brush import (
     Canvas,
     X,
     Y,
-    colour,
+    color,
     follow,
     lit,
     noise,
@@ -33,7 +33,7 @@ def shapes() -> Array:
     canvas = _ground(rng)
     pixels = canvas.pixels
     for tint in rng.permutation(np.array(WASHES)):
-        pixels = _wash(pixels, colour(str(tint)), rng)
+        pixels = _wash(pixels, color(str(tint)), rng)
     for size, count in ((330, 10), (190, 24), (105, 44), (55, 64), (26, 80)):
         for _ in range(count):
             pixels = _shape(pixels, size * rng.uniform(0.7, 1.3), rng)
@@ -48,19 +48,19 @@ def shapes() -> Array:
 
 def _ground(rng: np.random.Generator) -> Canvas:
     """Broad dry strokes in creams and ochres."""
-    canvas = Canvas(np.broadcast_to(colour(GROUND[0]), (*SHAPE, 3)).copy())
+    canvas = Canvas(np.broadcast_to(color(GROUND[0]), (*SHAPE, 3)).copy())
     direction = (0.6 * noise(SHAPE, 700, rng, 2)).astype(np.float32)
     for radius, count in ((44, 260), (24, 700), (11, 900)):
         for _ in range(count):
             start = np.array([rng.uniform(-80, WIDTH), rng.uniform(0, HEIGHT)], np.float32)
-            tint = colour(GROUND[int(rng.integers(len(GROUND)))]) * rng.normal(1, 0.05)
+            tint = color(GROUND[int(rng.integers(len(GROUND)))]) * rng.normal(1, 0.05)
             path = follow(start, direction, radius * 6, 5, rng.normal(0, 0.2))
             canvas.stroke(path, radius, np.clip(tint, 0, 1), rng, body=0.4)
     return canvas
 
 
 def _wash(pixels: Array, tint: Array, rng: np.random.Generator) -> Array:
-    """A large cloud of thin colour, anywhere."""
+    """A large cloud of thin color, anywhere."""
     x, y = rng.uniform((0, 0), (WIDTH, HEIGHT))
     far = np.hypot(X - x, (Y - y) * 1.2) / rng.uniform(170, 330) + 0.28 * noise(SHAPE, 200, rng, 4)
     cover = smoothstep(1.0, 0.55, far)[..., None] * 0.6
@@ -75,9 +75,9 @@ def _place(rng: np.random.Generator) -> tuple[float, float]:
 
 
 def _shape(pixels: Array, size: float, rng: np.random.Generator) -> Array:
-    """One translucent shape: its colours darken what is under it, as a glaze does."""
+    """One translucent shape: its colors darken what is under it, as a glaze does."""
     x, y = _place(rng)
-    tint = colour(str(rng.choice(WARM if rng.random() < 0.62 else COOL)))
+    tint = color(str(rng.choice(WARM if rng.random() < 0.62 else COOL)))
     kind = rng.choice(["rings", "wedge", "triangle", "bar", "arc"], p=[0.32, 0.16, 0.2, 0.14, 0.18])
     if kind == "rings":
         return _rings(pixels, (x, y), size, rng)
@@ -95,26 +95,26 @@ def _shape(pixels: Array, size: float, rng: np.random.Generator) -> Array:
 
 
 def _corners(
-    centre: tuple[float, float], size: float, thin: float, turn: float, kind: str
+    center: tuple[float, float], size: float, thin: float, turn: float, kind: str
 ) -> Points:
     """The corners of a turned triangle or bar."""
     flat = [(-1.0, -thin), (1.0, -thin), (1.0, thin), (-1.0, thin)]
     if kind == "triangle":
         flat = [(-1.0, -thin), (1.1, 0.0), (-0.8, thin)]
     c, s = np.cos(turn) * size, np.sin(turn) * size
-    return [(centre[0] + c * u - s * v, centre[1] + s * u + c * v) for u, v in flat]
+    return [(center[0] + c * u - s * v, center[1] + s * u + c * v) for u, v in flat]
 
 
 def _rings(
-    pixels: Array, centre: tuple[float, float], size: float, rng: np.random.Generator
+    pixels: Array, center: tuple[float, float], size: float, rng: np.random.Generator
 ) -> Array:
-    """Concentric circles, opaque towards the middle, with a dark halo at times."""
+    """Concentric circles, opaque toward the middle, with a dark halo at times."""
     boxes = WARM + COOL
     for share in sorted(rng.uniform(0.15, 1, int(rng.integers(2, 5))), reverse=True):
         mask = Image.new("L", (WIDTH, HEIGHT))
-        radius, (x, y) = size * 0.62 * share, centre
+        radius, (x, y) = size * 0.62 * share, center
         ImageDraw.Draw(mask).ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
-        tint = colour("#1d1a24") if rng.random() < 0.12 else colour(str(rng.choice(boxes)))
+        tint = color("#1d1a24") if rng.random() < 0.12 else color(str(rng.choice(boxes)))
         cover = np.asarray(mask, np.float32) / 255
         pixels = _glaze(pixels, cover, tint, rng, 0.9 if share < 0.6 else 0.6)
     return pixels
@@ -123,7 +123,7 @@ def _rings(
 def _glaze(
     pixels: Array, cover: Array, tint: Array, rng: np.random.Generator, strength: float = 0.86
 ) -> Array:
-    """Lay a watery colour over the picture: uneven, darker along its edges."""
+    """Lay a watery color over the picture: uneven, darker along its edges."""
     rows, columns = np.flatnonzero(cover.any(1)), np.flatnonzero(cover.any(0))
     if not rows.size:
         return pixels
@@ -141,7 +141,7 @@ def _glaze(
 
 
 def _checkers(pixels: Array, rng: np.random.Generator) -> Array:
-    """A turned board of small fields, every other one coloured."""
+    """A turned board of small fields, every other one colored."""
     (x, y), turn, step = _place(rng), rng.uniform(0, 6.3), rng.uniform(16, 30)
     for row in range(int(rng.integers(2, 5))):
         for column in range(int(rng.integers(4, 8))):
@@ -153,7 +153,7 @@ def _checkers(pixels: Array, rng: np.random.Generator) -> Array:
             )
             mask = Image.new("L", (WIDTH, HEIGHT))
             ImageDraw.Draw(mask).polygon(_corners(place, step, 1.0, turn, "bar"), fill=255)
-            tint = colour(str(rng.choice(("#1d1a24", *WARM, *COOL))))
+            tint = color(str(rng.choice(("#1d1a24", *WARM, *COOL))))
             pixels = _glaze(pixels, np.asarray(mask, np.float32) / 255, tint, rng, 0.9)
     return pixels
 
@@ -179,4 +179,4 @@ def _line_work(pixels: Array, rng: np.random.Generator) -> Array:
             half = length * (0.5 - 0.03 * shift)
             draw.line((u - c * half, v - s * half, u + c * half, v + s * half), 255, width)
     cover = np.asarray(mask, np.float32)[..., None] / 255 * 0.9
-    return pixels * (1 - cover) + colour("#1b1720") * cover
+    return pixels * (1 - cover) + color("#1b1720") * cover

@@ -9,7 +9,7 @@ from paintings.brush import (
     Array,
     X,
     Y,
-    colour,
+    color,
     mix,
     noise,
     resize,
@@ -103,11 +103,11 @@ def _border(rng: np.random.Generator) -> Array:
 
 
 def _print(ink: Array, red: Array, rng: np.random.Generator) -> Array:
-    """Press the two blocks on paper: fibres, wood grain and ink that did not take everywhere."""
-    fibres = noise((HEIGHT, WIDTH), 9, rng, 3)
+    """Press the two blocks on paper: fibers, wood grain and ink that did not take everywhere."""
+    fibers = noise((HEIGHT, WIDTH), 9, rng, 3)
     wood = np.sin(Y / 5 + 3 * noise(SHAPE, 330, rng, 2)) * 0.5 + 0.5 * noise(SHAPE, 14, rng, 2)
-    paper = colour("#efe3c4") * (1 + 0.025 * fibres + 0.03 * noise(SHAPE, 300, rng))[..., None]
-    takes = smoothstep(-2.6, -1.2, fibres * 0.8 + wood * 0.5)
-    printed = mix(paper, colour("#c8371f") * (1 + 0.07 * wood)[..., None], red * takes * 0.95)
-    black = colour("#1a1614") * (1 + 0.35 * (wood + 1))[..., None]
+    paper = color("#efe3c4") * (1 + 0.025 * fibers + 0.03 * noise(SHAPE, 300, rng))[..., None]
+    takes = smoothstep(-2.6, -1.2, fibers * 0.8 + wood * 0.5)
+    printed = mix(paper, color("#c8371f") * (1 + 0.07 * wood)[..., None], red * takes * 0.95)
+    black = color("#1a1614") * (1 + 0.35 * (wood + 1))[..., None]
     return np.clip(mix(printed, black, ink * (0.72 + 0.25 * takes)), 0, 1).astype(np.float32)

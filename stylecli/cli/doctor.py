@@ -134,7 +134,7 @@ def device() -> dict[str, Any]:
 
 def check_of(compute: Compute) -> dict[str, Any]:
     """Each way to use a device, against the CPU in float32, and the time of a 512-pixel picture."""
-    from stylecli.encoder import load_encoder
+    from stylecli.encoder.loading import load_encoder
     from stylecli.pipeline.device_check import candidates, check_device, maker, small_pictures
     from stylecli.settings import Settings
     from stylecli.transfer import Request, Style, plan_run

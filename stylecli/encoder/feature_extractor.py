@@ -14,7 +14,6 @@ from typing import Self
 import torch
 from torch.nn import functional as F
 
-from stylecli.encoder import Encoder, Step
 from stylecli.encoder.kernels import (
     Convolution,
     FirstConvolution,
@@ -24,6 +23,7 @@ from stylecli.encoder.kernels import (
     max_pool_backward,
     relu_backward,
 )
+from stylecli.encoder.vgg import Encoder, Step
 
 MakeGradient = Callable[[], torch.Tensor]
 

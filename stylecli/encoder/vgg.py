@@ -30,7 +30,7 @@ class Encoder(nn.Module):
     """A frozen VGG that gives features by layer name.
 
     `pooling` is `max`, or `average` as Gatys et al. 2016 recommend. `padding` is that of the
-    first convolution alone: `replicate` avoids edge artefacts, `zeros` is torchvision's; every
+    first convolution alone: `replicate` avoids edge artifacts, `zeros` is torchvision's; every
     other convolution pads with zeros. `weights` is keyed as torchvision's `vgg.features`:
     `0.weight`, `0.bias`, `2.weight`, …
     """

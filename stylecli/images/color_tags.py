@@ -108,7 +108,7 @@ def _transfer(code: int) -> Floats | None:
         root = GRID ** (32 / 2523)
         curve = np.maximum(root - 107 / 128, 0) / (2413 / 128 - 2392 / 128 * root)
         curve = curve ** (8192 / 1305) * (10000.0 / _WHITE)
-    elif code == _HLG:  # BT.2100, its system gamma on each channel: exact for greys
+    elif code == _HLG:  # BT.2100, its system gamma on each channel: exact for grays
         upper = (np.exp((GRID - 0.55991073) / 0.17883277) + 0.28466892) / 12
         curve = np.where(GRID <= 0.5, GRID**2 / 3, upper) ** 1.2 * (1000.0 / _WHITE)
     else:

@@ -1,4 +1,4 @@
-"""Whose colours a picture has: formulas of Gatys et al. 2017 (arXiv 1611.07865, section 5).
+"""Whose colors a picture has: formulas of Gatys et al. 2017 (arXiv 1611.07865, section 5).
 
 Pictures are (3, H, W) float32 in [0, 1], sRGB; luminance and chroma are those of YIQ (NTSC).
 Where statistics are taken, each picture may come with weights (1, H, W), such as its alpha.
@@ -21,14 +21,14 @@ _FLAT: Final = 1e-6  # variance below which a channel is taken for constant
 
 
 def luminance(picture: torch.Tensor) -> torch.Tensor:
-    """Y of a picture, as a grey picture (3, H, W)."""
+    """Y of a picture, as a gray picture (3, H, W)."""
     return (_yiq(picture)[:1]).expand(3, -1, -1).contiguous()
 
 
 def match_luminance(
     style: torch.Tensor, content: torch.Tensor, style_weight: Weight = None, weight: Weight = None
 ) -> torch.Tensor:
-    """The style in grey, with mean and spread of the content's luminance.
+    """The style in gray, with mean and spread of the content's luminance.
 
     L' = (L − μ_S)·σ_C/σ_S + μ_C (section 5.3), clipped to [0, 1].
     """
@@ -47,10 +47,10 @@ def transfer_luminance(result: torch.Tensor, content: torch.Tensor) -> torch.Ten
 def match_moments(
     style: torch.Tensor, content: torch.Tensor, style_weight: Weight = None, weight: Weight = None
 ) -> torch.Tensor:
-    """The style with the content's mean colour and covariance, clipped to [0, 1].
+    """The style with the content's mean color and covariance, clipped to [0, 1].
 
     x' = A(x − μ_S) + μ_C with A = Σ_C^½ Σ_S^−½ (section 5.2: symmetric roots, which turn
-    colours less than Cholesky factors do).
+    colors less than Cholesky factors do).
     """
     mean_style, root_style = _moments(style, style_weight)
     mean_content, root_content = _moments(content, weight)
@@ -117,7 +117,7 @@ def _mean_and_std(channel: torch.Tensor, weight: Weight) -> tuple[torch.Tensor, 
 
 
 def _moments(picture: torch.Tensor, weight: Weight) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean colour (3, 1) and symmetric root of the covariance (3, 3), kept off singular."""
+    """Mean color (3, 1) and symmetric root of the covariance (3, 3), kept off singular."""
     flat = picture.flatten(1).double()
     if weight is None:
         mean = flat.mean(1, keepdim=True)

@@ -52,14 +52,14 @@ def orientation_of(exif: Image.Exif) -> int:
 
 
 def safe_exif(exif: Image.Exif) -> bytes | None:
-    """Only the harmless tags, serialised, or `None` where none is left."""
+    """Only the harmless tags, serialized, or `None` where none is left."""
     try:
-        return serialised(_filtered(exif))
+        return serialized(_filtered(exif))
     except Exception:  # a value that contradicts its tag's type
         return None
 
 
-def serialised(exif: Image.Exif) -> bytes | None:
+def serialized(exif: Image.Exif) -> bytes | None:
     """EXIF as bytes that begin with `Exif`, or `None` where it is empty."""
     return exif.tobytes() if len(exif) or exif.get_ifd(EXIF_IFD) else None
 

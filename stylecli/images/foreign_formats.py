@@ -111,7 +111,7 @@ def why_not_tiff(page: TiffPage) -> str:
         return f"its largest image is raw sensor data: {_DEVELOP}"
     return (
         f"this TIFF is of a kind that is not supported ({page.describe()}, compression "
-        f"{page.tags.get(259, 1)}): convert it to RGB or grey of 8 or 16 bits"
+        f"{page.tags.get(259, 1)}): convert it to RGB or gray of 8 or 16 bits"
     )
 
 

@@ -1,6 +1,6 @@
 """16 bits a channel out of a Pillow that has no mode for them.
 
-Pillow decodes 16-bit colour to 8 bits: its unpackers `RGB;16B` and `RGB;16L` keep the first or
+Pillow decodes 16-bit color to 8 bits: its unpackers `RGB;16B` and `RGB;16L` keep the first or
 the second byte of each sample, whatever that byte means. Decoding twice, once with either,
 yields the high and the low bytes, hence the exact samples, with every compression, interlacing
 and error check of Pillow's and without another decoder among the dependencies.
@@ -33,15 +33,15 @@ _OTHER: Final = {
 
 
 def read_deep(data: bytes, image: ImageFile.ImageFile, name: str) -> Samples | None:
-    """The exact samples (H, W, C) of a 16-bit colour or grey-alpha file, else `None`.
+    """The exact samples (H, W, C) of a 16-bit color or gray-alpha file, else `None`.
 
     `image` is `data` freshly opened; its tiles are rewritten and it is loaded on the way. C is 2
-    for grey with alpha, else 3 or 4. Premultiplied alpha (TIFF) is divided out. To be called in
+    for gray with alpha, else 3 or 4. Premultiplied alpha (TIFF) is divided out. To be called in
     `guarded`.
     """
     kind, order = _rawmode(image)
     if (kind, order) == ("LA", "16B"):
-        _set_rawmode(image, "RGBA")  # four bytes a pixel: both of grey, then both of alpha
+        _set_rawmode(image, "RGBA")  # four bytes a pixel: both of gray, then both of alpha
         pairs = np.asarray(image)
         return _join(pairs[..., 0::2], pairs[..., 1::2])
     if image.mode not in ("RGB", "RGBA") or order not in _OTHER:
@@ -103,7 +103,7 @@ def _unpremultiply(samples: Samples) -> Samples:
 
 
 def read_gray(image: Image.Image) -> tuple[Samples, str] | None:
-    """The samples (H, W, 1) of a loaded image of grey numbers beyond 8 bits, else `None`.
+    """The samples (H, W, 1) of a loaded image of gray numbers beyond 8 bits, else `None`.
 
     Modes I;16 in any byte order, I (whole numbers), F, and L with signed bytes. Their range is
     that of `sample_range`; with a note where the file does not state it.

@@ -1,4 +1,4 @@
-"""Colour profiles: whatever a picture was in, sRGB comes out."""
+"""Color profiles: whatever a picture was in, sRGB comes out."""
 
 import functools
 import io
@@ -13,15 +13,15 @@ from stylecli.images.icc_matrix import Shaper, apply_shaper, parse_shaper
 Notes = tuple[str, ...]
 
 _SPACE_OF_MODE: Final = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
-_BROKEN: Final = "its colour profile is damaged and was ignored"
-_SHALLOW: Final = "its colour profile was applied with 8 bits a channel"
-_SAME: Final = 1  # levels of 255: rounding alone moves a colour this far
+_BROKEN: Final = "its color profile is damaged and was ignored"
+_SHALLOW: Final = "its color profile was applied with 8 bits a channel"
+_SAME: Final = 1  # levels of 255: rounding alone moves a color this far
 
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, Notes]:
     """An L, RGB, CMYK or LAB image as sRGB, mode RGB, through its profile if it has one.
 
-    A profile that cannot be used is ignored, with a note. Colours are matched relative to
+    A profile that cannot be used is ignored, with a note. Colors are matched relative to
     white, with the black point compensated, as photo editors do by default.
     """
     if image.mode == "LAB":
@@ -35,7 +35,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, Not
 def deep_to_srgb(
     samples: NDArray[np.uint16], profile: bytes | None
 ) -> tuple[NDArray[np.uint16] | NDArray[np.float32] | NDArray[np.uint8], Notes]:
-    """The same for 16-bit samples (H, W, C), C is 1 or 3; the colours keep that precision.
+    """The same for 16-bit samples (H, W, C), C is 1 or 3; the colors keep that precision.
 
     Returns uint16 where nothing had to change, float32 in [0, 1] after a matrix profile, and
     uint8 with a note after a profile that only ImageCms can apply.
@@ -95,10 +95,10 @@ def _usable(profile: bytes | None, mode: str) -> tuple[ImageCms.ImageCmsProfile 
     try:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         space = opened.profile.xcolor_space.strip()
-        if mode == "L" and space == "RGB":  # usual in grey JPEG files made from colour ones
+        if mode == "L" and space == "RGB":  # usual in gray JPEG files made from color ones
             mode = "RGB"
         if space != _SPACE_OF_MODE[mode]:
-            note = f"its colour profile is for {space} pictures, not this kind, and was ignored"
+            note = f"its color profile is for {space} pictures, not this kind, and was ignored"
             return None, mode, (note,)
         probe = _probe(mode)
         before = np.asarray(probe.convert("RGB")).astype(np.int16)
@@ -109,7 +109,7 @@ def _usable(profile: bytes | None, mode: str) -> tuple[ImageCms.ImageCmsProfile 
 
 
 def _probe(mode: str) -> Image.Image:
-    """Every grey, or colours on a lattice."""
+    """Every gray, or colors on a lattice."""
     if mode == "L":
         return Image.fromarray(np.arange(256, dtype=np.uint8)[None])
     steps = np.arange(0, 256, 17, dtype=np.uint8)

@@ -1,7 +1,7 @@
-"""Colour profiles made of tone curves and a matrix, applied at full precision.
+"""Color profiles made of tone curves and a matrix, applied at full precision.
 
 ImageCms converts 8 bits a channel only. The profiles that 16-bit pictures carry (Adobe RGB,
-Display P3, ProPhoto, greys with a gamma) are nearly always of this simple kind, which takes a
+Display P3, ProPhoto, grays with a gamma) are nearly always of this simple kind, which takes a
 look-up and a matrix product (ICC.1:2022, sections 8.3, 10.6, 10.18 and F.3).
 """
 
@@ -23,7 +23,7 @@ _BLOCK: Final = 2**20  # samples converted at a time
 class Shaper:
     """Tone curves and a matrix from device values to XYZ under D50.
 
-    `curves` is (C, 65536), the linear light of every 16-bit sample, 1 for white; C is 1 for grey,
+    `curves` is (C, 65536), the linear light of every 16-bit sample, 1 for white; C is 1 for gray,
     whose `matrix` is `None`, or 3 with a (3, 3) matrix.
     """
 
@@ -32,7 +32,7 @@ class Shaper:
 
 
 def parse_shaper(profile: bytes) -> Shaper | None:
-    """Read a matrix or grey profile; `None` for any other kind, and for a damaged one."""
+    """Read a matrix or gray profile; `None` for any other kind, and for a damaged one."""
     try:
         space, connection = profile[16:20], profile[20:24]
         tags = _tags(profile)

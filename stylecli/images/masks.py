@@ -1,4 +1,4 @@
-"""Masks: grey ones are one region and the rest, coloured ones a region for each colour."""
+"""Masks: gray ones are one region and the rest, colored ones a region for each color."""
 
 import itertools
 from typing import Final
@@ -11,16 +11,16 @@ from stylecli.images.picture import Picture
 from stylecli.messages import escaped
 
 MAX_REGIONS: Final = 8
-_COLORED: Final = 0.15  # channels that differ by less are a grey, with a tint or with JPEG noise
-_NEAR: Final = 0.12  # distance in RGB within which pixels belong to a colour: JPEG blurs edges
+_COLORED: Final = 0.15  # channels that differ by less are a gray, with a tint or with JPEG noise
+_NEAR: Final = 0.12  # distance in RGB within which pixels belong to a color: JPEG blurs edges
 _EQUAL: Final = 0.06  # distance within which they have it, where it is plain
-_SMALLEST: Final = 0.002  # share of the picture that makes a colour a region
-_MARK: Final = 0.05  # share of the picture up to which colour in a soft mask is a mark on it
-_PLAIN: Final = 0.6  # share of a mask that has one of its plain colours; the rest is soft edges
-_INSIDE: Final = 0.25  # share of a colour's pixels that are inside of it, unless it is an edge
-_CONCENTRATED: Final = 0.7  # share of the pixels near a plain colour that have it; half in a ramp
+_SMALLEST: Final = 0.002  # share of the picture that makes a color a region
+_MARK: Final = 0.05  # share of the picture up to which color in a soft mask is a mark on it
+_PLAIN: Final = 0.6  # share of a mask that has one of its plain colors; the rest is soft edges
+_INSIDE: Final = 0.25  # share of a color's pixels that are inside of it, unless it is an edge
+_CONCENTRATED: Final = 0.7  # share of the pixels near a plain color that have it; half in a ramp
 
-Colour = tuple[float, float, float]
+RGB = tuple[float, float, float]
 
 
 def mask_of(picture: Picture, name: str) -> torch.Tensor:
@@ -35,16 +35,16 @@ def mask_of(picture: Picture, name: str) -> torch.Tensor:
     one_color = _share_near(seen, seen.mean((1, 2)), _NEAR) >= 1.0 - _MARK
     if not one_color and (is_gray(seen) or _few_colors(seen)):
         raise InputError(
-            f"{escaped(name)} is transparent in part and has several greys or plain colours: make "
-            "it opaque for these to be the mask, or of one colour for its alpha to be the mask."
+            f"{escaped(name)} is transparent in part and has several grays or plain colors: make "
+            "it opaque for these to be the mask, or of one color for its alpha to be the mask."
         )
     return alpha.expand(3, -1, -1)
 
 
 def is_gray(mask: torch.Tensor) -> bool:
-    """Whether a mask (3, H, W) is grey: one region, white, and the rest.
+    """Whether a mask (3, H, W) is gray: one region, white, and the rest.
 
-    It is if it has no colours, or if it is soft and they are no more than a mark.
+    It is if it has no colors, or if it is soft and they are no more than a mark.
     """
     colored = mask.amax(0) - mask.amin(0) > _COLORED
     share = float(colored.float().mean())
@@ -53,36 +53,36 @@ def is_gray(mask: torch.Tensor) -> bool:
     return sum(_share_near(mask, mean, _NEAR) for _, mean in _plain_colors(mask)) < 1.0 - _MARK
 
 
-def colors_of(mask: torch.Tensor, name: str) -> tuple[Colour, ...]:
-    """The colours that a coloured mask has regions of, the brightest first.
+def colors_of(mask: torch.Tensor, name: str) -> tuple[RGB, ...]:
+    """The colors that a colored mask has regions of, the brightest first.
 
     Raises `InputError` where it is not made of a few plain ones, as a photograph.
     """
     found = _few_colors(mask)
     if not found:
         raise InputError(
-            f"{escaped(name)} is neither grey nor made of a few plain colours: a mask is grey, or "
-            f"has at most {MAX_REGIONS} plain colours that cover more than a spot."
+            f"{escaped(name)} is neither gray nor made of a few plain colors: a mask is gray, or "
+            f"has at most {MAX_REGIONS} plain colors that cover more than a spot."
         )
     return tuple(sorted(found, key=sum, reverse=True))
 
 
-def _few_colors(mask: torch.Tensor) -> list[Colour]:
-    """The colours that a mask is made of, or none where they are many or it is something else."""
+def _few_colors(mask: torch.Tensor) -> list[RGB]:
+    """The colors that a mask is made of, or none where they are many or it is something else."""
     found = _plain_colors(mask)
     plain = sum(_share_near(mask, mean, _EQUAL) for _, mean in found)
     return [color for color, _ in found] if len(found) <= MAX_REGIONS and plain >= _PLAIN else []
 
 
-def _plain_colors(mask: torch.Tensor) -> list[tuple[Colour, torch.Tensor]]:
-    """Colours at which pixels gather, the most frequent first, and the means of these pixels.
+def _plain_colors(mask: torch.Tensor) -> list[tuple[RGB, torch.Tensor]]:
+    """Colors at which pixels gather, the most frequent first, and the means of these pixels.
 
-    Where colours run into each other, as at a soft edge, pixels are spread and do not gather.
+    Where colors run into each other, as at a soft edge, pixels are spread and do not gather.
     """
     coarse = (mask * 15).round().flatten(1).T  # 16 levels a channel
     values, counts = torch.unique(coarse, dim=0, return_counts=True)
     enough = counts >= _SMALLEST * coarse.shape[0]
-    found: list[tuple[Colour, torch.Tensor]] = []
+    found: list[tuple[RGB, torch.Tensor]] = []
     for value in values[enough][counts[enough].argsort(descending=True)]:
         color = value / 15
         if any(float((color - torch.tensor(other)).norm()) <= 2 * _NEAR for other, _ in found):
@@ -95,7 +95,7 @@ def _plain_colors(mask: torch.Tensor) -> list[tuple[Colour, torch.Tensor]]:
 
 
 def _is_edge(mask: torch.Tensor, color: torch.Tensor, others: list[torch.Tensor]) -> bool:
-    """Whether a colour is a mixture of two others and nowhere 3 pixels wide, as a blurred edge."""
+    """Whether a color is a mixture of two others and nowhere 3 pixels wide, as a blurred edge."""
     mixed = False
     for a, b in itertools.combinations(others, 2):
         share = ((color - a) @ (b - a) / (b - a).square().sum()).clamp(0.0, 1.0)
@@ -113,10 +113,10 @@ def _share_near(mask: torch.Tensor, color: torch.Tensor, distance: float) -> flo
     return float(near.float().mean())
 
 
-def regions_of(mask: torch.Tensor, colors: tuple[Colour, ...] | None) -> list[torch.Tensor]:
-    """Soft masks (1, H, W) that add up to 1: white and black of a grey mask, or each colour.
+def regions_of(mask: torch.Tensor, colors: tuple[RGB, ...] | None) -> list[torch.Tensor]:
+    """Soft masks (1, H, W) that add up to 1: white and black of a gray mask, or each color.
 
-    A pixel between colours, as at a blurred edge, belongs to each by its nearness.
+    A pixel between colors, as at a blurred edge, belongs to each by its nearness.
     """
     if colors is None:
         white = mask.mean(0, keepdim=True)

@@ -1,6 +1,6 @@
 """A PNG encoder for 8 and 16 bits a channel.
 
-Pillow writes no 16-bit colour. PNG is small enough (chunks, five row filters, zlib) that some
+Pillow writes no 16-bit color. PNG is small enough (chunks, five row filters, zlib) that some
 eighty lines spare a dependency and serve both depths (W3C PNG specification, third edition).
 """
 
@@ -96,7 +96,7 @@ def _cost(difference: Bytes) -> NDArray[np.int64]:
 
 
 def _paeth(left: Bytes, up: Bytes, corner: Bytes) -> Bytes:
-    """The neighbour nearest to left + up - corner; ties in this order."""
+    """The neighbor nearest to left + up - corner; ties in this order."""
     a, b, c = (part.astype(np.int16) for part in (left, up, corner))
     near_a, near_b, near_c = np.abs(b - c), np.abs(a - c), np.abs(a + b - 2 * c)
     chosen = np.where(near_b <= near_c, up, corner)

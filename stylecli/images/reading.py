@@ -98,7 +98,7 @@ def _decode(data: bytes, name: str, *, accept_damaged: bool) -> Picture:
 def picture_from_pil(image: Image.Image) -> Picture:
     """A Pillow image of any mode, with its profile, orientation and alpha heeded.
 
-    Pillow itself reduces 16-bit colour files to 8 bits; `read_picture` does not. Raises
+    Pillow itself reduces 16-bit color files to 8 bits; `read_picture` does not. Raises
     `InputError`.
     """
     if not isinstance(image, Image.Image):
@@ -143,12 +143,12 @@ def _picture(image: Image.Image, samples: Samples | None) -> Picture:
 def _shallow(
     image: Image.Image, exif: Image.Exif
 ) -> tuple[NDArray[Any], NDArray[Any] | None, Notes]:
-    """Colours (H, W, 3) and alpha (H, W, 1) of an 8-bit image."""
+    """Colors (H, W, 3) and alpha (H, W, 1) of an 8-bit image."""
     profile = image.info.get("icc_profile")
     shaper, notes = (None, ()) if profile else _shaper_of(image, exif)
     alpha = None
     if image.has_transparency_data:
-        gray = image.mode in ("L", "LA", "La")  # kept grey for the sake of a grey profile
+        gray = image.mode in ("L", "LA", "La")  # kept gray for the sake of a gray profile
         image = image.convert("LA" if gray else "RGBA")
         alpha = np.asarray(image.getchannel("A"))[..., None]
         image = image.convert("L" if gray else "RGB")
@@ -166,7 +166,7 @@ def _shallow(
 def _deep(
     image: Image.Image, exif: Image.Exif, samples: Samples
 ) -> tuple[NDArray[Any], NDArray[Any] | None, Notes]:
-    """Colours (H, W, 1 or 3) and alpha (H, W, 1) of 16-bit samples."""
+    """Colors (H, W, 1 or 3) and alpha (H, W, 1) of 16-bit samples."""
     alpha: Samples | None = None
     if samples.shape[-1] in (2, 4):
         samples, alpha = samples[..., :-1], samples[..., -1:]

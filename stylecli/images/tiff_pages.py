@@ -14,8 +14,8 @@ _SUBFILE_TYPE, _CHANNELS, _SUB_DIRECTORIES, _SAMPLE_FORMAT = 254, 277, 330, 339
 _REDUCED, _MASK = 1, 4  # bits of the subfile's type
 _CFA, _LINEAR_RAW = 32803, 34892
 _PHOTOMETRICS: Final = {
-    0: "grey",
-    1: "grey",
+    0: "gray",
+    1: "gray",
     2: "RGB",
     3: "palette",
     5: "CMYK",

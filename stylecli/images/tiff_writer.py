@@ -1,6 +1,6 @@
 """A TIFF encoder for 8 and 16 bits a channel: strips, horizontal differences, deflate.
 
-Pillow writes no 16-bit colour; its directory class does the tags, so that what is left to write
+Pillow writes no 16-bit color; its directory class does the tags, so that what is left to write
 is the pixels (TIFF 6.0, sections 7 and 14, and Adobe's Technical Note on deflate, 2002).
 """
 

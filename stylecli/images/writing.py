@@ -12,7 +12,7 @@ from PIL import Image
 from stylecli.errors import OutputError
 from stylecli.images.alpha import on_white
 from stylecli.images.embedded_text import KEYWORD, storable, to_comment
-from stylecli.images.exif import build_exif, serialised
+from stylecli.images.exif import build_exif, serialized
 from stylecli.images.formats import DEEP, OutputOptions, check_longest_side, format_of
 from stylecli.images.icc import srgb_profile
 from stylecli.images.picture import Metadata
@@ -47,7 +47,7 @@ def write_picture(
     path = Path(target) if isinstance(target, str | Path) else None
     kind = kind or (format_of(path) if path is not None else "PNG")
     where = escaped(path) if path is not None else "standard output"
-    # The optimiser's picture may be on another device than the alpha that came from a file.
+    # The optimizer's picture may be on another device than the alpha that came from a file.
     pixels = pixels.detach().to("cpu", torch.float32)
     alpha = None if alpha is None else alpha.detach().to("cpu", torch.float32)
     _check(pixels, alpha, kind, where)
@@ -64,7 +64,7 @@ def write_picture(
         if float(alpha.min()) < 1.0:
             notes.append("JPEG has no transparency: the picture was laid on white")
         pixels, alpha = on_white(pixels.clamp(0.0, 1.0), alpha), None
-    samples = _quantised(pixels, alpha, bits)
+    samples = _quantized(pixels, alpha, bits)
 
     def encode(file: BinaryIO) -> None:
         notes.extend(_encode(file, samples, kind, meta, options, recipe))
@@ -84,7 +84,7 @@ def write_picture(
 def to_pil(pixels: torch.Tensor, alpha: torch.Tensor | None = None) -> Image.Image:
     """(3, H, W) sRGB in [0, 1] (clamped) as an 8-bit RGB image, with (1, H, W) of alpha RGBA."""
     pixels = pixels.detach().to("cpu", torch.float32)
-    return Image.fromarray(_quantised(pixels, alpha, 8))
+    return Image.fromarray(_quantized(pixels, alpha, 8))
 
 
 def _check(pixels: torch.Tensor, alpha: torch.Tensor | None, kind: str, where: str) -> None:
@@ -101,7 +101,7 @@ def _check(pixels: torch.Tensor, alpha: torch.Tensor | None, kind: str, where: s
     check_longest_side(kind, max(shape), where)
 
 
-def _quantised(pixels: torch.Tensor, alpha: torch.Tensor | None, bits: int) -> NDArray[Any]:
+def _quantized(pixels: torch.Tensor, alpha: torch.Tensor | None, bits: int) -> NDArray[Any]:
     """(H, W, 3 or 4) of uint8 or uint16, each the nearest to its value."""
     planes = pixels if alpha is None else torch.cat([pixels, alpha])
     scaled = planes.clamp(0.0, 1.0).mul_(2**bits - 1).round_()
@@ -119,7 +119,7 @@ def _encode(
 ) -> tuple[str, ...]:
     """Hand the samples to the format's encoder; returns notes."""
     if kind == "PNG":
-        exif = serialised(build_exif(meta.exif, comment=None, dpi=None))
+        exif = serialized(build_exif(meta.exif, comment=None, dpi=None))
         text = None if recipe is None else (KEYWORD, recipe)
         write_png(file, samples, profile=srgb_profile(), exif=exif, dpi=meta.dpi, text=text)
         return ()
@@ -128,10 +128,10 @@ def _encode(
         tags = build_exif(meta.exif, comment=comment, dpi=meta.dpi)
         write_tiff(file, samples, profile=srgb_profile(), exif=tags)
         return ()
-    exif = serialised(build_exif(meta.exif, comment=comment, dpi=meta.dpi)) or b""
+    exif = serialized(build_exif(meta.exif, comment=comment, dpi=meta.dpi)) or b""
     notes: tuple[str, ...] = ()
     if kind == "JPEG" and len(exif) > _JPEG_SEGMENT:
-        exif = serialised(build_exif(meta.exif, comment=None, dpi=meta.dpi)) or b""
+        exif = serialized(build_exif(meta.exif, comment=None, dpi=meta.dpi)) or b""
         notes = ("the recipe does not fit into a JPEG file and was left out",)
     parameters = {**_parameters(kind, options, meta), "exif": exif}
     # Pillow writes some formats to a descriptor itself, and then takes a full disk for bad data.
@@ -142,12 +142,12 @@ def _encode(
 
 
 def _parameters(kind: str, options: OutputOptions, meta: Metadata) -> dict[str, Any]:
-    """What Pillow's encoder of a format is told; full colour resolution where it can be had."""
+    """What Pillow's encoder of a format is told; full color resolution where it can be had."""
     quality = options.quality
     if kind == "JPEG":
-        # Not optimised: for that Pillow's buffer must hold the file, and it is too small for noise.
+        # Not optimized: for that Pillow's buffer must hold the file, and it is too small for noise.
         dpi = {} if meta.dpi is None else {"dpi": meta.dpi}
         return {"quality": quality, "subsampling": 0, **dpi}
-    if kind == "WEBP":  # lossy WebP always halves the colour resolution
+    if kind == "WEBP":  # lossy WebP always halves the color resolution
         return {"quality": quality, "lossless": quality == 100, "exact": True}
     return {"quality": quality, "subsampling": "4:4:4"}

@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 from stylecli.errors import UsageError
-from stylecli.images import to_pil, write_picture
 from stylecli.images.alpha import on_white
+from stylecli.images.writing import to_pil, write_picture
 from stylecli.messages import escaped
 from stylecli.monitor.side_files import ANIMATED, is_animation
 from stylecli.output_guard import OutputGuard

@@ -25,8 +25,8 @@ from typing import Any, Final, Self
 import torch
 
 from stylecli.errors import OutputError
-from stylecli.images import to_pil
 from stylecli.images.alpha import on_white
+from stylecli.images.writing import to_pil
 from stylecli.messages import reason
 from stylecli.provenance.recipe import finite
 from stylecli.transfer.resample import fit, resize
@@ -138,7 +138,7 @@ class Watch:
         }
 
     def picture(self) -> bytes:
-        """The last picture as JPEG, encoded once; a grey pixel before there is one."""
+        """The last picture as JPEG, encoded once; a gray pixel before there is one."""
         with self.lock:
             image, number, (known, data) = self.image, self.pictures, self._jpeg
         if number == known:

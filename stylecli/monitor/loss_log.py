@@ -110,7 +110,7 @@ def draw_losses(rows: Sequence[Row]) -> "Figure":
     scales = [scale for scale, *_ in rows]
     for before, (last, scale) in enumerate(zip(scales, scales[1:], strict=False), 1):
         if scale != last:
-            axes.axvline(before + 1, color="grey", linestyle="dotted")
+            axes.axvline(before + 1, color="gray", linestyle="dotted")
     axes.legend()
     return figure
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Final
 
 from stylecli.errors import UsageError
-from stylecli.images import write_picture
 from stylecli.images.formats import WRITABLE, OutputOptions
+from stylecli.images.writing import write_picture
 from stylecli.messages import escaped
 from stylecli.monitor.frames import PREVIEW_QUALITY
 from stylecli.output_guard import OutputGuard

@@ -18,8 +18,8 @@ import torch
 
 from stylecli._version import __version__
 from stylecli.atomic import replace_file
-from stylecli.encoder import Encoder
 from stylecli.encoder.cache import user_cache
+from stylecli.encoder.vgg import Encoder
 from stylecli.errors import OutputError, is_out_of_memory
 from stylecli.messages import short_repr
 from stylecli.settings import Compute, Precision, Settings

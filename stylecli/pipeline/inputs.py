@@ -7,12 +7,12 @@ from typing import Final
 
 import torch
 
-from stylecli import images
 from stylecli.bounded_cache import BoundedCache
 from stylecli.images import masks
 from stylecli.images.alpha import without_hidden_colors
 from stylecli.images.discovery import STREAM
 from stylecli.images.picture import Picture
+from stylecli.images.reading import read_picture
 from stylecli.job import Job
 from stylecli.messages import escaped
 from stylecli.system import free_memory
@@ -126,6 +126,4 @@ def _read(path: Path, limits: Limits) -> Picture:
     accept_damaged, max_bytes = limits
     source, name = (sys.stdin.buffer, name_of(path)) if path == STREAM else (path, None)
     max_memory = max_bytes or free_memory()
-    return images.read_picture(
-        source, name=name, accept_damaged=accept_damaged, max_memory=max_memory
-    )
+    return read_picture(source, name=name, accept_damaged=accept_damaged, max_memory=max_memory)

@@ -5,7 +5,7 @@ from typing import Final
 import torch
 
 from stylecli.bounded_cache import BoundedCache
-from stylecli.encoder import Encoder
+from stylecli.encoder.vgg import Encoder
 from stylecli.images.picture import Picture
 from stylecli.job import Job
 from stylecli.pipeline.inputs import Inputs

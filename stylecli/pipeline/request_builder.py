@@ -99,7 +99,7 @@ def _divide(
     used = [part for part in parts if masks.covers(_seen(regions[part[1]], content))]
     if not used:
         raise InputError(
-            f"{escaped(divided.name)} leaves no region to paint: it needs some white, or a colour "
+            f"{escaped(divided.name)} leaves no region to paint: it needs some white, or a color "
             "that a style has."
         )
     return regions, used

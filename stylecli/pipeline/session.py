@@ -8,11 +8,13 @@ from typing import Any, BinaryIO
 
 import torch
 
-from stylecli import encoder as encoders
-from stylecli import images, transfer
+from stylecli import transfer
+from stylecli.encoder import loading
 from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
+from stylecli.encoder.vgg import Encoder
 from stylecli.errors import OutputError, is_out_of_memory
 from stylecli.file_names import spare_name
+from stylecli.images import writing
 from stylecli.images.discovery import STREAM
 from stylecli.images.formats import format_of
 from stylecli.images.picture import Metadata
@@ -77,7 +79,7 @@ class Session:
         self.reader = reader or Reader()
         self.digests = Digests()
         self.meter = Meter()
-        self._encoders: dict[tuple[str, str, str], encoders.Encoder] = {}
+        self._encoders: dict[tuple[str, str, str], Encoder] = {}
         self._targets: dict[tuple[object, ...], Targets] = {}
         self._approvals: dict[Compute, Approval] = {}
 
@@ -93,13 +95,13 @@ class Session:
         finishing = finishing_of(request, inputs.content, keep_alpha=keep_alpha)
         return Prepared(job, inputs, request, finishing)
 
-    def encoder(self, job: Job) -> encoders.Encoder:
+    def encoder(self, job: Job) -> Encoder:
         """The encoder of a job, loaded once. Raises `WeightsError`."""
         settings = job.settings
         key = settings.encoder_name, settings.pooling, settings.padding
         if key not in self._encoders:
             self.say(f"Loading encoder {settings.encoder_name}")
-            self._encoders[key] = encoders.load_encoder(
+            self._encoders[key] = loading.load_encoder(
                 settings.encoder_name,
                 pooling=settings.pooling,
                 padding=settings.padding,
@@ -110,7 +112,7 @@ class Session:
             )
         return self._encoders[key]
 
-    def use(self, encoder: encoders.Encoder) -> None:
+    def use(self, encoder: Encoder) -> None:
         """Take an encoder that is loaded already for jobs that name it."""
         self._encoders[encoder.spec.name, encoder.pooling, encoder.padding] = encoder
 
@@ -167,15 +169,13 @@ class Session:
         smallest = min(max(style.width, style.height) for style in inputs.styles)
         return JobResult(job.output, result, recipe.to_dict(), notes, smallest)
 
-    def _approve(self, compute: Compute, encoder: encoders.Encoder) -> Approval:
+    def _approve(self, compute: Compute, encoder: Encoder) -> Approval:
         """How the device of a job is used, after a check where it is new."""
         if compute not in self._approvals:
             self._approvals[compute] = approve(compute, maker(encoder))
         return self._approvals[compute]
 
-    def _targets_for(
-        self, encoder: encoders.Encoder, settings: Settings, compute: Compute
-    ) -> Targets:
+    def _targets_for(self, encoder: Encoder, settings: Settings, compute: Compute) -> Targets:
         """Style targets on the device: the encoder, and Gram matrices of the styles seen so far."""
         layers = settings.content_layers, settings.style_layers, settings.losses, settings.octaves
         key = id(encoder), layers, compute.device, compute.precision
@@ -217,7 +217,7 @@ def _write(job: Job, meta: Metadata, result: Result, recipe: Recipe) -> tuple[st
     kind = None if stream else format_of(job.output)  # a link's own suffix counts
 
     def write_to(target: Path | BinaryIO) -> tuple[str, ...]:
-        return images.write_picture(
+        return writing.write_picture(
             target,
             result.image,
             alpha=result.alpha,

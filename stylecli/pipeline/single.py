@@ -89,7 +89,7 @@ def run_job(
     encoder = session.encoder(job)
     if resume is not None:
         check_encoder(resume, encoder.sha256)
-    session.say("Stylising" if resume is None else "Going on")
+    session.say("Stylizing" if resume is None else "Going on")
     every_callback, before_scale = list(callbacks), list(on_preparation)
     writer = None
     if checkpoints is not None:

@@ -12,9 +12,9 @@ import numpy
 import torch
 from PIL import Image
 
-from stylecli import images
 from stylecli.errors import InputError
 from stylecli.images.picture import Metadata, Picture
+from stylecli.images.reading import picture_from_pil, read_picture
 from stylecli.pipeline.inputs import Limits, Reader
 
 Source = (
@@ -30,11 +30,11 @@ def picture_of(source: Source, name: str) -> Picture:
     the source in messages. Raises `InputError`.
     """
     if isinstance(source, str | os.PathLike):
-        return images.read_picture(Path(source))
+        return read_picture(Path(source))
     if isinstance(source, bytes | bytearray | memoryview):
         source = io.BytesIO(source)
     if isinstance(source, Image.Image):
-        return images.picture_from_pil(source)
+        return picture_from_pil(source)
     if isinstance(source, numpy.ndarray):
         writable = source.flags.writeable and min(source.strides, default=0) >= 0
         native = source.dtype.newbyteorder("=")
@@ -45,7 +45,7 @@ def picture_of(source: Source, name: str) -> Picture:
         digest = hashlib.sha256(pixels.contiguous().numpy().data).hexdigest()
         return Picture(pixels=pixels, alpha=None, meta=Metadata(sha256=digest))
     if hasattr(source, "read"):
-        return images.read_picture(source, name=name)
+        return read_picture(source, name=name)
     raise InputError(
         f"{name} must be a path, bytes, a stream, a Pillow image, a tensor or an array, "
         f"got {type(source).__name__}."

@@ -10,7 +10,7 @@ from stylecli._version import __version__
 from stylecli.encoder.cache import missing, status_of
 from stylecli.encoder.registry import ENCODERS, is_path, spec_of_hash
 from stylecli.errors import InputError, WeightsError
-from stylecli.images import read_recipe
+from stylecli.images.embedded_text import read_recipe
 from stylecli.job import NAMED_STARTS, Existing, Job, files_named_by
 from stylecli.messages import escaped
 from stylecli.provenance.hashing import Digests

@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 from stylecli.errors import InputError, OutputError, StylecliError
-from stylecli.images import read_picture, read_recipe
+from stylecli.images.embedded_text import read_recipe
+from stylecli.images.reading import read_picture
 from stylecli.job import Job
 from stylecli.messages import escaped
 from stylecli.provenance.hashing import Digests

@@ -12,7 +12,7 @@ STEPS: Final = 200
 _RATE: Final = 1e-2
 _COMPONENTS: Final = 192
 _WHITENING: Final = 0.5  # 0 keeps the principal components' spread, 1 makes all equal
-_DECAY: Final = 1.0  # pull towards the components themselves: there are few pictures to learn from
+_DECAY: Final = 1.0  # pull toward the components themselves: there are few pictures to learn from
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,13 @@ from typing import Final
 
 import torch
 
-from stylecli import encoder as encoders
+from stylecli.encoder.loading import load_encoder
+from stylecli.encoder.vgg import Encoder
 from stylecli.errors import InputError, UsageError
-from stylecli.images import read_picture
 from stylecli.images.alpha import without_hidden_colors
 from stylecli.images.discovery import OnNote, find_pictures, ignore_note
 from stylecli.images.picture import Picture
+from stylecli.images.reading import read_picture
 from stylecli.messages import escaped
 from stylecli.recognition.embedding import fit_embedding
 from stylecli.recognition.gallery import SUFFIX, Gallery, Match, load_gallery
@@ -37,13 +38,13 @@ THRESHOLDS: Final = {"style": 0.59, "content": 0.97}
 Labeled = list[tuple[Path, str]]
 
 
-def open_metric(name: str, compute: Compute) -> tuple[PerceptualMetric, encoders.Encoder]:
+def open_metric(name: str, compute: Compute) -> tuple[PerceptualMetric, Encoder]:
     """The perceptual metric of an encoder, in float32: distances are the same everywhere.
 
     Raises `WeightsError` or `UsageError`.
     """
     settings = Settings(encoder=name)
-    encoder = encoders.load_encoder(name, pooling=settings.pooling, padding=settings.padding)
+    encoder = load_encoder(name, pooling=settings.pooling, padding=settings.padding)
     return PerceptualMetric(encoder, resolve_device(compute.device)), encoder
 
 
@@ -72,7 +73,7 @@ def pictures_in(gallery: Path, on_note: OnNote = ignore_note) -> Labeled:
 def build_gallery(
     pictures: Labeled,
     metric: PerceptualMetric,
-    encoder: encoders.Encoder,
+    encoder: Encoder,
     on_fraction: OnFraction,
     on_note: OnNote = ignore_note,
 ) -> Gallery:
@@ -96,7 +97,7 @@ def build_gallery(
 def train_gallery(
     pictures: Labeled,
     metric: PerceptualMetric,
-    encoder: encoders.Encoder,
+    encoder: Encoder,
     on_fraction: OnFraction,
     on_note: OnNote = ignore_note,
     *,
@@ -187,7 +188,7 @@ def match_picture(
     picture: Path | Picture,
     gallery: Path,
     metric: PerceptualMetric,
-    encoder: encoders.Encoder,
+    encoder: Encoder,
     on_note: OnNote = ignore_note,
 ) -> tuple[Gallery, list[Match]]:
     """A gallery, from its file or a folder of pictures, and its styles by distance.

@@ -11,8 +11,8 @@ from typing import Final
 
 import torch
 
-from stylecli.encoder import Encoder
 from stylecli.encoder.feature_extractor import FeatureExtractor
+from stylecli.encoder.vgg import Encoder
 from stylecli.settings import Settings
 from stylecli.settings.parsing import LayerWeights
 from stylecli.transfer.compute.device import wide_device

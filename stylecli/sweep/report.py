@@ -14,8 +14,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from stylecli.batch.outcome import Outcome
-from stylecli.images import read_picture, to_pil
 from stylecli.images.alpha import on_white
+from stylecli.images.reading import read_picture
+from stylecli.images.writing import to_pil
 from stylecli.job import Job
 from stylecli.messages import escaped
 from stylecli.provenance.command_line import command_of

@@ -6,7 +6,7 @@ from typing import Final
 
 import torch
 
-from stylecli.encoder import Encoder
+from stylecli.encoder.vgg import Encoder
 from stylecli.errors import MemoryLimitError
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.compute.device import resolve

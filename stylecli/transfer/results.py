@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
-from stylecli import images
 from stylecli.errors import OutputError
 from stylecli.images.alpha import on_white
 from stylecli.images.formats import OutputOptions
 from stylecli.images.picture import Metadata, planes_of
+from stylecli.images.writing import to_pil, write_picture
 from stylecli.messages import escaped
 from stylecli.output_guard import OutputGuard
 from stylecli.settings import Settings
@@ -120,7 +120,7 @@ class Result:
 
     def to_pil(self) -> Any:
         """The picture as an 8-bit Pillow image, RGB, or RGBA where it has alpha."""
-        return images.to_pil(self.image, self.alpha)
+        return to_pil(self.image, self.alpha)
 
     def save(
         self, path: str | os.PathLike[str], *, force: bool = False, **options: Any
@@ -137,7 +137,7 @@ class Result:
         image, alpha = self.image, self.alpha
         if alpha is not None and not chosen.keep_alpha:
             image, alpha = on_white(image, alpha), None
-        return images.write_picture(
+        return write_picture(
             os.fspath(path),
             image,
             alpha=alpha,

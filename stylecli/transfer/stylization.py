@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from stylecli.encoder import Encoder, load_encoder
+from stylecli.encoder.loading import load_encoder
+from stylecli.encoder.vgg import Encoder
 from stylecli.errors import InputError
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.coarse_to_fine import Finished, run_coarse_to_fine
@@ -121,7 +122,7 @@ def _result(
     seconds: float,
 ) -> Result:
     recoveries = int(finished.recoveries[index])
-    note = f"The optimiser diverged {recoveries} time(s) and went on from its best image."
+    note = f"The optimizer diverged {recoveries} time(s) and went on from its best image."
     return Result(
         image=finished.image[index].float().cpu().clone(),
         losses=Losses(*finished.terms[:, index].tolist()),

@@ -37,8 +37,8 @@ fake = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(fake)
 fake.install(setattr)
 
-from stylecli import images
-write_picture = images.write_picture
+from stylecli.images import writing
+write_picture = writing.write_picture
 
 
 def write(path, *args, **more):
@@ -49,7 +49,7 @@ def write(path, *args, **more):
     return write_picture(path, *args, **more)
 
 
-images.write_picture = write
+writing.write_picture = write
 """
 FAKE = str(Path(__file__).parents[1] / "cli" / "fake_program.py")
 DIES = "os.kill(os.getpid(), signal.SIGKILL)"

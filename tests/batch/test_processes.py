@@ -4,8 +4,10 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,15 +48,15 @@ def test_the_current_folder_is_nobodys_library(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STYLECLI_WEIGHTS_URL", "https://me:secret@example.org")
     monkeypatch.setattr("stylecli.batch.processes._LOADED", [])
-    server = forkserver.ForkServer()
+    server: Any = forkserver.ForkServer()
     monkeypatch.setattr(forkserver, "set_forkserver_preload", server.set_forkserver_preload)
     monkeypatch.setattr(forkserver, "ensure_running", server.ensure_running)
-    tracker = resource_tracker.ResourceTracker()
+    tracker: Any = resource_tracker.ResourceTracker()
     monkeypatch.setattr(resource_tracker, "ensure_running", tracker.ensure_running)
     assert start_forkserver()
     try:
         for process in (server._forkserver_pid, tracker._pid):
-            wait_until(lambda process=process: b"-c" in command_of(process))
+            wait_until(partial(started, process))
             path = Path(f"/proc/{process}/environ")
             settings = dict(part.split(b"=", 1) for part in path.read_bytes().split(b"\0") if part)
             assert settings[b"PYTHONSAFEPATH"] == b"1"
@@ -65,6 +67,10 @@ def test_the_current_folder_is_nobodys_library(
         server._stop()
         tracker._stop()
     assert not (tmp_path / "planted").exists()
+
+
+def started(process: int) -> bool:
+    return b"-c" in command_of(process)
 
 
 def command_of(process: int | None) -> list[bytes]:

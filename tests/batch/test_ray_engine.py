@@ -102,7 +102,12 @@ def test_a_job_that_kills_its_worker_fails_alone(cluster: Any, monkeypatch: Any)
     replaced(monkeypatch, work=die)
     lost: list[Any] = []
     lose = Queue.lose
-    monkeypatch.setattr(Queue, "lose", lambda *given: lost.append(given) or lose(*given))
+
+    def remember(*task: Any) -> Any:
+        lost.append(task)
+        return lose(*task)
+
+    monkeypatch.setattr(Queue, "lose", remember)
     summary = run(RayEngine(address=cluster.address), 3)
     assert [outcome.status for outcome in summary.outcomes] == ["done", "failed", "done"]
     assert summary.outcomes[1].code == 7 and "was lost" in str(summary.outcomes[1].error)

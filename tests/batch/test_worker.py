@@ -36,7 +36,12 @@ class Core:
             raise self.raises[len(requests)]
         losses = Losses(1.0, 0.5, 0.05)
         on_progress(Progress(1, 1, 8, 6, 1, 2, 0.5, losses, lambda: requests[0].content))
-        more = {"pyramid": (), "encoder_sha256": SHA, "device": "cpu", "precision": "fp32"}
+        more: dict[str, Any] = {
+            "pyramid": (),
+            "encoder_sha256": SHA,
+            "device": "cpu",
+            "precision": "fp32",
+        }
         more |= {"iterations": 4, "seconds": 1.25, "notes": ("It was easy.",)}
         return [Result(each.content, losses, settings=each.settings, **more) for each in requests]
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from stylecli import encoder, transfer
+from stylecli import transfer
+from stylecli.encoder import loading
 from stylecli.encoder.registry import get_spec
 from stylecli.errors import MemoryLimitError
 from stylecli.pipeline.measure import Meter
@@ -40,7 +41,9 @@ def fake_stylize(
         scale, iteration = 1 + (done > 2), 1 + (done - 1) % 2
         losses = Losses(1.0 / done, 0.5 / done, 0.05 / done)
         sizes = scale, 2, 8 * scale, 6 * scale, iteration, 2
-        event = Progress(*sizes, done / 4, losses, object, (losses,), lambda: {"scale": 0})
+        event = Progress(
+            *sizes, done / 4, losses, requests[0].content.clone, (losses,), lambda: {"scale": 0}
+        )
         if on_progress is not None:
             on_progress(event)
         if act == "wait":
@@ -81,7 +84,7 @@ def install(set_attribute: Any) -> None:
     set_attribute(transfer, "stylize_together", fake_stylize)
     set_attribute(transfer, "make_targets", lambda *args: None)
     set_attribute(Meter, "measure", lambda *args: {"content_distance": 0.5, "style_distance": 0.1})
-    set_attribute(encoder, "load_encoder", lambda *args, **kwargs: FakeEncoder())
+    set_attribute(loading, "load_encoder", lambda *args, **kwargs: FakeEncoder())
 
 
 if __name__ == "__main__":

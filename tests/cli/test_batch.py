@@ -103,7 +103,7 @@ def test_a_list(batch: Run) -> None:
 
 def test_a_list_on_standard_input(child: Run, photos: None, tmp_path: Path) -> None:
     odd = os.fsencode(tmp_path) + b"/line\xe2\x80\xa8 \xff.png"
-    shutil.copy(tmp_path / "photos/a.png", odd)
+    shutil.copy(os.fsencode(tmp_path / "photos/a.png"), odd)
     done = child("batch", "--from-file", "-", *X, input=LIST.encode() + odd + b"\n")
     assert done.returncode == 3
     assert b"Batch: 5 done, 0 kept, 2 failed" in done.stderr

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from stylecli.images import read_picture, read_recipe, write_picture
+from stylecli.images.embedded_text import read_recipe
+from stylecli.images.reading import read_picture
+from stylecli.images.writing import write_picture
 from stylecli.provenance.recipe import parse_recipe
 from stylecli.settings import QUALITY_ENCODERS, Settings
 from stylecli.settings.toml_file import write_settings
@@ -43,7 +45,7 @@ def settings_of(
                 patch.setenv(name, value)
             done = stylize(*arguments)
         assert done.code == 0, done.err
-        found = recipe_of(tmp_path / "out.png").settings
+        found: Settings = recipe_of(tmp_path / "out.png").settings
         by_default = found.encoder == QUALITY_ENCODERS[found.quality]
         return replace(found, encoder=None) if by_default else found
 

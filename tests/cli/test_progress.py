@@ -4,6 +4,7 @@ import io
 import os
 
 import pytest
+import torch
 
 from stylecli.cli.progress import Screen, describe_seconds, open_screen
 from stylecli.transfer.results import Losses, Progress
@@ -25,7 +26,9 @@ class Clock:
 
 def step(scale: int, iteration: int, fraction: float) -> Progress:
     losses = Losses(1.0, 0.4234, 0.01821)
-    return Progress(scale, 3, 64 * scale, 48 * scale, iteration, 100, fraction, losses, object)
+    return Progress(
+        scale, 3, 64 * scale, 48 * scale, iteration, 100, fraction, losses, torch.Tensor
+    )
 
 
 def test_plain_lines_at_each_scale_and_every_ten_seconds() -> None:

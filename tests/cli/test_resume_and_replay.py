@@ -14,7 +14,8 @@ from stylecli._version import __version__
 from stylecli.cli.app import main
 from stylecli.cli.progress import Screen
 from stylecli.errors import OutputError
-from stylecli.images import read_picture, write_picture
+from stylecli.images.reading import read_picture
+from stylecli.images.writing import write_picture
 from stylecli.provenance.job_from_recipe import recipe_in
 
 OPTIONS = ("--iterations", 4, "--device", "cpu", "--precision", "fp32")
@@ -48,7 +49,9 @@ def stopped(run: Run, content_path: Path, style_path: Path, monkeypatch: pytest.
         with monkeypatch.context() as patch:
             patch.setattr(Screen, "step", step)
             patch.setattr("stylecli.cli.app.die", lambda number: 128 + number)
-            return run(*(arguments or (content_path, style_path, "-o", "out.png", *OPTIONS)))
+            arguments = arguments or (content_path, style_path, "-o", "out.png", *OPTIONS)
+            code, out, err = run(*arguments)
+            return code, out, err
 
     return start
 

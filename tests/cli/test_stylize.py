@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from stylecli.encoder.registry import get_spec
-from stylecli.images import read_recipe
+from stylecli.images.embedded_text import read_recipe
 from stylecli.provenance.recipe import parse_recipe
 
 Run = Callable[..., Any]

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from stylecli.encoder import ENCODERS, EncoderSpec
 from stylecli.encoder.architecture import VGG19_BLOCKS, Plan, vgg_plan
-from stylecli.encoder.registry import default_layers
+from stylecli.encoder.registry import ENCODERS, EncoderSpec, default_layers
 
 from ..transfer.conftest import build as build
 from ..transfer.conftest import compact as compact

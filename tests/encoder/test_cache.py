@@ -7,16 +7,9 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from stylecli.encoder import (
-    ENCODERS,
-    hub_folder,
-    load_encoder,
-    pull,
-    verify,
-    weights_path,
-    weights_status,
-)
-from stylecli.encoder.registry import BUNDLED
+from stylecli.encoder.cache import hub_folder, pull, verify, weights_path, weights_status
+from stylecli.encoder.loading import load_encoder
+from stylecli.encoder.registry import BUNDLED, ENCODERS
 from stylecli.errors import UsageError, WeightsError
 
 from .conftest import Server
@@ -87,7 +80,8 @@ def test_a_file_named_after_its_own_hash_is_nobodys_weights(
         verify("torchvision-vgg19")
     with pytest.raises(WeightsError, match="are not here"):
         load_encoder("torchvision-vgg19", download=False)
-    assert bool(load_encoder("torchvision-vgg19").steps[0].weight.any())
+    weight = load_encoder("torchvision-vgg19").steps[0].weight
+    assert weight is not None and bool(weight.any())
 
 
 def test_pull_of_the_bundled_encoder_only_checks_it() -> None:
@@ -107,7 +101,7 @@ def test_verify(server: Server, published: bytes) -> None:
 
 def test_status_needs_no_torch() -> None:
     code = (
-        "import sys; from stylecli.encoder import weights_status; weights_status(); "
+        "import sys; from stylecli.encoder.cache import weights_status; weights_status(); "
         "print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -146,7 +146,7 @@ def test_two_at_once(server: Server, target: Path, published: bytes) -> None:
     both, failures = threading.Barrier(2, timeout=10), []
 
     def work() -> None:
-        waited = []
+        waited: list[int] = []
 
         def wait(done: int, total: int) -> None:
             if not waited:

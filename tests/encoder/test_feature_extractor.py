@@ -4,8 +4,8 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from stylecli.encoder import Encoder
 from stylecli.encoder.feature_extractor import FeatureExtractor
+from stylecli.encoder.vgg import Encoder
 from stylecli.errors import UsageError
 from stylecli.settings import Padding, Pooling
 

@@ -9,9 +9,10 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from stylecli.encoder import ENCODERS, hub_folder, load_encoder
 from stylecli.encoder.architecture import VGG19_BLOCKS, Plan, vgg_plan
-from stylecli.encoder.registry import BUNDLED, FORMER_COMPACT
+from stylecli.encoder.cache import hub_folder
+from stylecli.encoder.loading import load_encoder
+from stylecli.encoder.registry import BUNDLED, ENCODERS, FORMER_COMPACT
 from stylecli.errors import MemoryLimitError, UsageError, WeightsError
 from stylecli.settings import GATYS_RATIO
 
@@ -36,7 +37,7 @@ def test_compact_is_bundled_intact_with_its_card() -> None:
 
 def test_compact_needs_neither_torchvision_nor_network() -> None:
     code = (
-        "import sys; from stylecli.encoder import load_encoder; load_encoder('compact'); "
+        "import sys; from stylecli.encoder.loading import load_encoder; load_encoder('compact'); "
         "print(sorted({'torchvision', 'stylecli.encoder.download'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

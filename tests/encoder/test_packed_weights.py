@@ -11,7 +11,7 @@ from stylecli.encoder.kernels import MAX_SHAPES, Convolution, PackedWeight
 
 RUN = """
 import sys, torch
-from stylecli.encoder import load_encoder
+from stylecli.encoder.loading import load_encoder
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.stylization import make_targets
 from stylecli.transfer.request import Request, Style

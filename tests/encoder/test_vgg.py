@@ -3,9 +3,10 @@ import torch
 from torch.nn import functional as F
 from torchvision.models import vgg as torchvision_vgg
 
-from stylecli.encoder import Encoder, EncoderSpec, load_encoder
 from stylecli.encoder.architecture import VGG19_BLOCKS, Plan, vgg_plan
-from stylecli.encoder.registry import default_layers
+from stylecli.encoder.loading import load_encoder
+from stylecli.encoder.registry import EncoderSpec, default_layers
+from stylecli.encoder.vgg import Encoder
 from stylecli.errors import UsageError
 from stylecli.settings import Padding, Pooling
 
@@ -90,7 +91,7 @@ def test_steps_by_hand_equal_forward() -> None:
     image = torch.rand(1, 3, 32, 32, dtype=torch.float64)
     x = encoder.normalize(image)
     for step in encoder.steps:
-        if step.kind == "conv":
+        if step.weight is not None:
             x = F.conv2d(x, step.weight, step.bias, padding=1)
         else:
             x = F.relu(x) if step.kind == "relu" else F.max_pool2d(x, 2)

@@ -139,7 +139,7 @@ def _change(state: State, change: str) -> Any:
             broken["features.5.weight"] = broken["features.5.weight"].transpose(0, 1).contiguous()
         case "5x5":
             broken["features.0.weight"] = torch.ones(2, 3, 5, 5)
-        case "grey input":
+        case "gray input":
             broken["features.0.weight"] = torch.ones(2, 1, 3, 3)
         case "whole numbers":
             broken["features.0.bias"] = torch.ones(2, dtype=torch.int64)
@@ -157,7 +157,7 @@ def _change(state: State, change: str) -> Any:
 @pytest.mark.parametrize(
     "change",
     """another network, batch norm, number as key, no layers, missing bias, missing layer,
-    transposed, 5x5, grey input, whole numbers, text, empty""".replace("\n    ", " ").split(", "),
+    transposed, 5x5, gray input, whole numbers, text, empty""".replace("\n    ", " ").split(", "),
 )
 def test_other_networks_and_wrong_shapes(tmp_path: Path, state: State, change: str) -> None:
     torch.save(_change(state, change), tmp_path / "a.pth")
@@ -171,7 +171,7 @@ def test_more_than_plain_tensors(tmp_path: Path, state: State, change: str) -> N
 
 
 def test_message_names_the_layer_and_both_shapes(tmp_path: Path, state: State) -> None:
-    torch.save(_change(state, "grey input"), tmp_path / "a.pth")
+    torch.save(_change(state, "gray input"), tmp_path / "a.pth")
     _refuse(tmp_path / "a.pth", r"weight of conv1_1 should be \(2, 3, 3, 3\), is \(2, 1, 3, 3\)")
 
 

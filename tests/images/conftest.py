@@ -102,7 +102,7 @@ def tiff16() -> Encode:
 
 @pytest.fixture
 def make_profile() -> Callable[..., bytes]:
-    """`make_profile(gamma, swap=False, space=b"RGB ")`: a matrix or grey profile.
+    """`make_profile(gamma, swap=False, space=b"RGB ")`: a matrix or gray profile.
 
     With `swap`, red and green change places: no one can miss whether it was applied.
     """

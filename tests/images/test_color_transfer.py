@@ -18,7 +18,7 @@ CHANGES: list[Change] = [match_luminance, transfer_luminance, match_moments, mat
 
 
 def mild(*size: int, seed: int = 0) -> torch.Tensor:
-    """Colours about grey, correlated and not alike in spread: no formula clips them."""
+    """Colors about gray, correlated and not alike in spread: no formula clips them."""
     generator = torch.Generator().manual_seed(seed)
     noise = torch.rand((3, *size), generator=generator, dtype=torch.float64) - 0.5
     mix = torch.tensor([[0.2, 0.0, 0.0], [0.1, 0.15, 0.0], [-0.05, 0.02, 0.08]]).double()
@@ -35,7 +35,7 @@ def grays(*values: float) -> torch.Tensor:
 
 
 def yiq(picture: torch.Tensor) -> NDArray[np.float64]:
-    """By the definition of FCC NTSC: Y, then I and Q from the colour differences, (3, n)."""
+    """By the definition of FCC NTSC: Y, then I and Q from the color differences, (3, n)."""
     red, green, blue = picture.double().flatten(1).numpy()
     y = 0.299 * red + 0.587 * green + 0.114 * blue
     u, v = 0.492111 * (blue - y), 0.877283 * (red - y)
@@ -65,7 +65,7 @@ def square_root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         ((0.2, 0.4, 0.6), 0.0598 + 0.2348 + 0.0684),
     ],
 )
-def test_luminance_of_plain_colours(color: tuple[float, float, float], expected: float) -> None:
+def test_luminance_of_plain_colors(color: tuple[float, float, float], expected: float) -> None:
     found = luminance(plain(*color, 2, 3))
     assert found.shape == (3, 2, 3)
     torch.testing.assert_close(found, torch.full((3, 2, 3), expected))
@@ -98,7 +98,7 @@ def test_transferred_luminance_keeps_the_contents_chroma() -> None:
 
 
 def test_transferred_luminance_by_hand() -> None:
-    """Luminance is the same in all three channels: the content moves along grey."""
+    """Luminance is the same in all three channels: the content moves along gray."""
     content = plain(0.6, 0.4, 0.4, 1, 1)  # of luminance 0.4 + 0.2·0.299
     found = transfer_luminance(plain(0.5, 0.5, 0.5, 1, 1), content)
     torch.testing.assert_close(found, content + 0.5 - 0.4598)
@@ -129,9 +129,9 @@ def test_matched_moments_by_hand() -> None:
     """The corners of a cube have independent channels: each is stretched by itself."""
     corners = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0]).double()] * 3).T.reshape(3, 2, 4)
     spread = torch.tensor([0.3, 0.2, 0.05]).double().view(3, 1, 1)
-    centre = torch.tensor([0.6, 0.5, 0.4]).double().view(3, 1, 1)
-    found = match_moments(0.5 + 0.1 * corners, centre + spread * corners.flip(-1))
-    torch.testing.assert_close(found, centre + spread * corners)
+    center = torch.tensor([0.6, 0.5, 0.4]).double().view(3, 1, 1)
+    found = match_moments(0.5 + 0.1 * corners, center + spread * corners.flip(-1))
+    torch.testing.assert_close(found, center + spread * corners)
 
 
 def test_a_picture_matched_with_itself_stays() -> None:
@@ -189,7 +189,7 @@ def test_a_constant_style_takes_the_contents_mean() -> None:
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_colours_stay_in_range_and_pictures_as_they_are(
+def test_colors_stay_in_range_and_pictures_as_they_are(
     change: Change, content: torch.Tensor, style: torch.Tensor
 ) -> None:
     style = torch.nn.functional.pad(style, (0, 8, 0, 8))  # as large as the content

@@ -49,18 +49,10 @@ def test_names_fit_for_a_message() -> None:
 
 def test_checking_a_suffix_needs_no_torch() -> None:
     code = (
-        "import sys; from stylecli import images; images.check_output_suffix; "
-        "images.OutputOptions(); assert 'torch' not in sys.modules and 'PIL' not in sys.modules"
+        "import sys; from stylecli.images import formats; formats.OutputOptions(); "
+        "assert 'torch' not in sys.modules and 'PIL' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_the_room_offers_what_it_lists() -> None:
-    from stylecli import images
-
-    assert all(callable(getattr(images, name)) for name in images.__all__)
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = images.nothing
 
 
 def test_a_pillow_without_a_format(monkeypatch: pytest.MonkeyPatch) -> None:

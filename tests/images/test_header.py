@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -17,7 +18,7 @@ def write(path: Path, orientation: int | None = None) -> Path:
     exif = Image.Exif()
     if orientation is not None:
         exif[ORIENTATION] = orientation
-    keywords = {} if orientation is None else {"exif": exif}
+    keywords: dict[str, Any] = {} if orientation is None else {"exif": exif}
     Image.new("RGB", (20, 12), (200, 10, 10)).save(path, **keywords)
     return path
 

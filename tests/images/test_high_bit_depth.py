@@ -33,22 +33,22 @@ def found(picture: Picture) -> NDArray[Any]:
 
 
 @pytest.mark.parametrize("channels", [3, 4])
-def test_png_colour(channels: int, samples16: Samples, png16: Encode) -> None:
+def test_png_color(channels: int, samples16: Samples, png16: Encode) -> None:
     samples = samples16[..., :channels]
     assert np.array_equal(found(read(png16(samples))), samples)
 
 
-def test_png_grey(samples16: Samples, png16: Encode) -> None:
+def test_png_gray(samples16: Samples, png16: Encode) -> None:
     gray = samples16[..., :1]
     assert np.array_equal(found(read(png16(gray))), np.repeat(gray, 3, -1))
 
 
-def test_png_grey_with_alpha(samples16: Samples, png16: Encode) -> None:
+def test_png_gray_with_alpha(samples16: Samples, png16: Encode) -> None:
     values = found(read(png16(samples16[..., :2])))
     assert np.array_equal(values, samples16[..., [0, 0, 0, 1]])
 
 
-def test_png_with_a_transparent_colour(samples16: Samples, png16: Encode) -> None:
+def test_png_with_a_transparent_color(samples16: Samples, png16: Encode) -> None:
     key = samples16[2, 3, :3]
     values = found(read(png16(samples16[..., :3], struct.pack(">3H", *key))))
     expected = np.full((5, 7), 65535)

@@ -1,4 +1,4 @@
-"""Colour profiles against ImageCms alone, and against formulas at 16 bits."""
+"""Color profiles against ImageCms alone, and against formulas at 16 bits."""
 
 import io
 import struct
@@ -63,7 +63,7 @@ def test_our_profile_has_no_clock() -> None:
     assert srgb_profile() == made
 
 
-def test_grey_with_a_grey_profile(make_profile: Make, convert: Convert) -> None:
+def test_gray_with_a_gray_profile(make_profile: Make, convert: Convert) -> None:
     image = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
     profile = make_profile(1.0, space=b"GRAY")
     found = pixels_of(with_profile(image, profile))
@@ -71,14 +71,14 @@ def test_grey_with_a_grey_profile(make_profile: Make, convert: Convert) -> None:
     assert found[0, 128, 0] > 180  # linear light looks brighter once encoded
 
 
-def test_grey_with_alpha_and_a_grey_profile(make_profile: Make) -> None:
+def test_gray_with_alpha_and_a_gray_profile(make_profile: Make) -> None:
     image = Image.new("LA", (2, 2), (128, 77))
     picture = with_profile(image, make_profile(1.0, space=b"GRAY"))
     assert picture.alpha is not None and round(float(picture.alpha[0, 0, 0]) * 255) == 77
     assert pixels_of(picture)[0, 0, 0] > 180
 
 
-def test_grey_with_a_colour_profile(make_profile: Make, convert: Convert) -> None:
+def test_gray_with_a_color_profile(make_profile: Make, convert: Convert) -> None:
     image, profile = Image.new("L", (2, 2), 128), make_profile(1.0)
     expected = convert(image.convert("RGB"), profile)
     assert np.allclose(pixels_of(with_profile(image, profile)), expected, atol=1e-3)
@@ -100,7 +100,7 @@ def test_broken_profile_is_ignored_with_a_note(profile: bytes, mode: str) -> Non
     image = Image.new(mode, (3, 3), 90)
     picture = with_profile(image, profile)
     assert np.allclose(pixels_of(picture), np.asarray(image.convert("RGB")), atol=1e-4)
-    assert picture.notes == ("its colour profile is damaged and was ignored",)
+    assert picture.notes == ("its color profile is damaged and was ignored",)
 
 
 def test_profile_of_another_kind_is_ignored_with_a_note(cmyk_profile: bytes) -> None:
@@ -144,7 +144,7 @@ class TestDeep:
         assert np.abs(picture.pixels[1].numpy() - expected).max() < 3e-4
         assert len(np.unique(picture.pixels[1].numpy())) > 4000
 
-    def test_grey(self, png16: Encode, make_profile: Make) -> None:
+    def test_gray(self, png16: Encode, make_profile: Make) -> None:
         gray = np.array([[[0], [1000], [32768], [65535]]], np.uint16)
         picture = self.deep(gray, make_profile(1.0, space=b"GRAY"), png16)
         light = gray[0, :, 0] / 65535
@@ -159,7 +159,7 @@ class TestDeep:
     def test_table_profiles_go_through_8_bits_with_a_note(
         self, samples16: NDArray[np.uint16], png16: Encode, make_profile: Make, convert: Convert
     ) -> None:
-        # A grey profile whose connection space is Lab is beyond the matrix code.
+        # A gray profile whose connection space is Lab is beyond the matrix code.
         profile = bytearray(make_profile(1.0, space=b"GRAY"))
         profile[20:24] = b"Lab "
         picture = self.deep(samples16[..., :1], bytes(profile), png16)

@@ -108,7 +108,7 @@ class TestModes:
     @pytest.mark.parametrize("mode", ["LA", "La", "PA", "RGBA", "RGBa"])
     def test_alpha_apart(self, mode: str, samples8: NDArray[np.uint8]) -> None:
         image = Image.fromarray(samples8).convert("RGBA")
-        image.putalpha(Image.fromarray(samples8[..., 0] | 128))  # never 0: that loses the colour
+        image.putalpha(Image.fromarray(samples8[..., 0] | 128))  # never 0: that loses the color
         route = ["LA", mode] if mode == "La" else ["P", mode] if mode == "PA" else [mode]
         for step in route:
             image = image.convert(step)
@@ -119,7 +119,7 @@ class TestModes:
         assert np.allclose(pixels_of(picture), expected[..., :3], atol=1e-4)
 
     def test_lab(self) -> None:
-        # White, mid grey and sRGB's red in CIE L*a*b* under D50; L* is scaled to 255.
+        # White, mid gray and sRGB's red in CIE L*a*b* under D50; L* is scaled to 255.
         lab = Image.frombytes("LAB", (3, 1), bytes([255, 0, 0, 137, 0, 0, 138, 81, 70]))
         found = pixels_of(picture_from_pil(lab))[0]
         assert np.abs(found - [(255, 255, 255), (128, 128, 128), (255, 0, 0)]).max() <= 5
@@ -127,7 +127,7 @@ class TestModes:
     @pytest.mark.parametrize(
         ("mode", "code"), [("I;16", "<u2"), ("I;16B", ">u2"), ("I", "<i4"), ("F", "<f4")]
     )
-    def test_deep_grey(self, mode: str, code: str) -> None:
+    def test_deep_gray(self, mode: str, code: str) -> None:
         values = np.array([[0, 1, 300, 65534, 65535]])
         image = Image.frombytes(mode, (5, 1), values.astype(code).tobytes())
         picture = picture_from_pil(image)
@@ -157,7 +157,7 @@ class TestModes:
         assert torch.allclose(picture.alpha.flatten(), torch.tensor([0.2, 1.0]))
 
     @pytest.mark.parametrize(("mode", "key"), [("L", 7), ("RGB", (7, 7, 7)), ("1", 0)])
-    def test_transparent_colour(self, mode: str, key: Any, encode: Encode) -> None:
+    def test_transparent_color(self, mode: str, key: Any, encode: Encode) -> None:
         image = Image.fromarray(np.array([[7, 255]], np.uint8)).convert("RGB").convert(mode)
         picture = read(encode(image, "PNG", transparency=key))
         assert picture.alpha is not None and picture.alpha.flatten().tolist() == [0, 1]

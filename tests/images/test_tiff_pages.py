@@ -4,6 +4,7 @@ import io
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -15,7 +16,7 @@ from stylecli.images.reading import read_picture
 Encode = Callable[..., bytes]
 
 
-def pages(tmp_path: Path, *sizes: tuple[int, int], **tags: int) -> Path:
+def pages(tmp_path: Path, *sizes: tuple[int, int], **tags: Any) -> Path:
     colors = ("red", "lime", "blue")
     images = [Image.new("RGB", size, color) for size, color in zip(sizes, colors, strict=False)]
     images[0].save(path := tmp_path / "x.tif", save_all=True, append_images=images[1:], **tags)
@@ -92,7 +93,7 @@ def test_what_is_not_supported_is_described(tiff16: Encode) -> None:
     import numpy as np
 
     data = tiff16(np.zeros((4, 4, 3), np.uint16), tags={262: [8]})
-    with pytest.raises(InputError, match="3-channel 16-bit LAB.*convert it to RGB or grey"):
+    with pytest.raises(InputError, match="3-channel 16-bit LAB.*convert it to RGB or gray"):
         read_picture(io.BytesIO(data))
     data = tiff16(np.zeros((4, 4, 5), np.uint16), tags={262: [2], 338: [2, 2]})
     with pytest.raises(InputError, match="5-channel 16-bit RGB"):

@@ -28,7 +28,7 @@ LOSSLESS = ["png", "tif"]
 
 @pytest.fixture
 def picture() -> torch.Tensor:
-    """Smooth colours, (3, 12, 20), on whole 8-bit levels."""
+    """Smooth colors, (3, 12, 20), on whole 8-bit levels."""
     y, x = torch.meshgrid(torch.arange(12.0), torch.arange(20.0), indexing="ij")
     return torch.stack((x * 10, y * 20, 255 - x * 5 - y * 5)) / 255
 
@@ -96,7 +96,7 @@ class TestPixels:
     ) -> None:
         path = tmp_path / f"a.{suffix}"
         write_picture(path, picture, options=OutputOptions(quality=95))
-        # WebP halves the colour resolution, whatever the quality.
+        # WebP halves the color resolution, whatever the quality.
         assert (read_picture(path).pixels - picture).abs().max() < (
             0.12 if suffix == "webp" else 0.04
         )
@@ -104,7 +104,7 @@ class TestPixels:
         write_picture(path, picture, options=OutputOptions(quality=20))
         assert path.stat().st_size < fine
 
-    def test_jpeg_keeps_full_colour_resolution(self, picture: torch.Tensor, tmp_path: Path) -> None:
+    def test_jpeg_keeps_full_color_resolution(self, picture: torch.Tensor, tmp_path: Path) -> None:
         write_picture(tmp_path / "a.jpg", picture)
         with Image.open(tmp_path / "a.jpg") as image:
             assert [layer[1:3] for layer in image.layer] == [(1, 1)] * 3  # type: ignore[attr-defined]

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from stylecli.errors import OutputError, UsageError
-from stylecli.images import read_picture
+from stylecli.images.reading import read_picture
 from stylecli.monitor.frames import LONGEST, MILLISECONDS, REST, Animation, FrameFolder
 from stylecli.monitor.preview import Preview
 from stylecli.settings import Settings
@@ -22,7 +23,7 @@ KINDS = [".webp", ".gif", ".GIF"]
 
 
 def step(number: int, width: int = 32, height: int = 24, last: bool = False) -> Progress:
-    """An iteration whose picture is of one grey, lighter each time."""
+    """An iteration whose picture is of one gray, lighter each time."""
     scale = (2, 2, width, height, number, number if last else 99)
     losses = Losses(1.0, 0.5, 0.1)
     return Progress(
@@ -41,10 +42,14 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+def frames_in(image: Image.Image) -> int:
+    return int(getattr(image, "n_frames"))  # noqa: B009 (of some formats alone)
+
+
 def times_of(path: Path) -> list[int]:
     times = []
     with Image.open(path) as image:
-        for index in range(image.n_frames):
+        for index in range(frames_in(image)):
             image.seek(index)
             image.load()
             times.append(image.info["duration"])
@@ -94,7 +99,7 @@ def test_an_animation(tmp_path: Path, kind: str, every: int, count: int) -> None
             image.seek(index)
             image.load()
             assert image.size == (32, 24)
-            gray = image.convert("RGB").getpixel((16, 12))
+            gray = np.asarray(image.convert("RGB"))[12, 16].astype(int)
             assert all(abs(value - 255 * every * (index + 1) / 20) < 6 for value in gray)
     if count > 1:
         assert times_of(path) == [MILLISECONDS] * (count - 1) + [REST]
@@ -117,7 +122,7 @@ def test_long_pictures_are_made_smaller(tmp_path: Path, kind: str) -> None:
     frames(step(9, 2200, 16))
     frames.close()
     with Image.open(tmp_path / f"long{kind}") as image:
-        assert (image.size, image.n_frames) == ((LONGEST, 7), 2)
+        assert (image.size, frames_in(image)) == ((LONGEST, 7), 2)
 
 
 @pytest.mark.parametrize("kind", KINDS[:2])
@@ -127,7 +132,7 @@ def test_the_last_picture_is_always_a_frame(tmp_path: Path, kind: str) -> None:
     frames(step(11, last=True))
     frames.close()
     with Image.open(tmp_path / f"one{kind}") as image:
-        assert image.n_frames == 1
+        assert frames_in(image) == 1
     Animation(tmp_path / f"none{kind}", 11).close()
     assert names(tmp_path) == [f"one{kind}"]
 
@@ -226,7 +231,7 @@ def clear_step(number: int, last: bool = False) -> Progress:
 
 
 def test_transparency_is_kept_or_laid_on_white(tmp_path: Path) -> None:
-    listeners = [
+    listeners: list[Any] = [
         FrameFolder(tmp_path / "frames", 1),
         Preview(tmp_path / "now.jpg"),
         *(animations := [Animation(tmp_path / f"moving{kind}", 1) for kind in (".webp", ".gif")]),

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from stylecli.errors import OutputError
-from stylecli.images import to_pil
+from stylecli.images.writing import to_pil
 from stylecli.monitor import live_page
 from stylecli.monitor.live_page import ADDRESS, LONGEST, POINTS, Watch, local_hosts
 from stylecli.settings import Settings
@@ -161,7 +162,12 @@ def test_requests_of_other_sites(page: Watch, header: str, value: str, expected:
 
 def test_a_picture_is_encoded_once(running: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     encoded: list[int] = []
-    monkeypatch.setattr(live_page, "to_pil", lambda image: encoded.append(1) or to_pil(image))
+
+    def encode(image: torch.Tensor) -> Image.Image:
+        encoded.append(1)
+        return to_pil(image)
+
+    monkeypatch.setattr(live_page, "to_pil", encode)
     running(step(4))
     first = [running.picture() for _ in range(3)]
     assert len(encoded) == 1 and first[0] == first[2]
@@ -247,7 +253,7 @@ def test_the_picture(running: Watch) -> None:
         running(step(4, size))
         with Image.open(io.BytesIO(ask(running, "/picture.jpg")[2])) as image:
             assert (image.format, image.size) == ("JPEG", shown)
-            red, green, blue = image.getpixel((4, 3))
+            red, green, blue = np.asarray(image)[3, 4]
             assert red > 240 and green < 15 and blue < 15
 
 
@@ -264,7 +270,7 @@ def test_a_real_run(running: Watch, content: torch.Tensor, style: torch.Tensor) 
     assert 1 / 3 < fractions[0] < fractions[1] < fractions[2] == 1.0
     with Image.open(io.BytesIO(ask(running, "/picture.jpg")[2])) as image:
         assert image.size == (64, 48)
-        mean = torch.tensor(list(image.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))))
+        mean = torch.tensor(np.asarray(image.resize((1, 1), Image.Resampling.BOX))[0, 0])
     assert torch.allclose(mean / 255, result.image.mean((1, 2)), atol=0.02)
 
 

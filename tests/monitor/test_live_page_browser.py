@@ -29,7 +29,7 @@ FLAGS = (
     "--no-first-run",
     "--remote-debugging-pipe",
 )
-# What the page shows, the picture's mean colour among it.
+# What the page shows, the picture's mean color among it.
 LOOK = """(() => {
   const image = document.getElementById("picture"), lines = document.querySelectorAll("polyline");
   if (!image) return "null";
@@ -44,7 +44,7 @@ LOOK = """(() => {
     done: document.getElementById("done").value,
     picture: [image.naturalWidth, image.naturalHeight],
     shown: image.getBoundingClientRect().width,
-    colour: sums.map((sum) => sum / (255 * width * height)),
+    color: sums.map((sum) => sum / (255 * width * height)),
     curves: [...lines].map((line) => line.getAttribute("points").split(" ").length),
     seen: [...lines].map((line) => getComputedStyle(line).stroke),
   });
@@ -61,7 +61,8 @@ class Browser:
     def __init__(self, program: str, folder: Path) -> None:
         theirs, self.write = os.pipe()
         self.read, ours = os.pipe()
-        self.rest, self.number, self.session = b"", 0, {}
+        self.rest, self.number = b"", 0
+        self.session: dict[str, Any] = {}
         wiring = f'exec "$0" "$@" 3<&{theirs} 4>&{ours}'
         self.process = subprocess.Popen(
             ["bash", "-c", wiring, program, *FLAGS, f"--user-data-dir={folder}"],
@@ -142,7 +143,7 @@ def test_a_run_in_a_browser(browser: Browser, content: torch.Tensor, style: torc
     assert seen["shown"] > 100
     assert len(seen["curves"]) == 3 and len(set(seen["curves"])) == 1
     assert seen["seen"] == ["rgb(31, 95, 168)", "rgb(194, 65, 12)", "rgb(47, 125, 50)"]
-    color = torch.tensor(seen["colour"])
+    color = torch.tensor(seen["color"])
     assert any(torch.allclose(color, mean, atol=0.02) for mean in means)
     for _ in range(3000):  # the page asks once a second
         if "(the run has ended)" in browser.look()["where"]:

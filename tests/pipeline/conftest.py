@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import torch
 
-from stylecli import encoder as encoders
 from stylecli import transfer
+from stylecli.encoder import loading
 from stylecli.pipeline.measure import Meter
 from stylecli.transfer.results import Losses, Result
 
@@ -66,5 +66,5 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
         calls.append((arguments, keywords))
         return "the encoder"
 
-    monkeypatch.setattr(encoders, "load_encoder", load, raising=False)
+    monkeypatch.setattr(loading, "load_encoder", load)
     return calls

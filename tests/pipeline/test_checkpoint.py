@@ -14,8 +14,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from stylecli.errors import InputError, OutputError, WeightsError
-from stylecli.images import OutputOptions
 from stylecli.images.discovery import STREAM
+from stylecli.images.formats import OutputOptions
 from stylecli.job import Job
 from stylecli.pipeline import checkpoint as checkpoints
 from stylecli.pipeline.checkpoint import (

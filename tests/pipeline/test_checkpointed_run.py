@@ -11,7 +11,7 @@ from PIL import Image
 
 from stylecli.encoder.registry import BUNDLED
 from stylecli.errors import Halted, InputError, MemoryLimitError, OutputError, WeightsError
-from stylecli.images import OutputOptions
+from stylecli.images.formats import OutputOptions
 from stylecli.job import Job
 from stylecli.pipeline.checkpoint import load_checkpoint
 from stylecli.pipeline.single import Checkpoints, run_job
@@ -107,7 +107,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "blend": {"settings": replace(SMALL, style_weights=(3.0, 1.0), style_scale=(2.0,))},
     "mask": {"settings": replace(SMALL, tv=1.0)},
     "start": {"settings": SMALL},
-    "colour": {"settings": replace(SMALL, color="content", init="content", losses="gatys")},
+    "color": {"settings": replace(SMALL, color="content", init="content", losses="gatys")},
     "sixteen bits": {"output_options": OutputOptions(bits=16)},
     "bf16": {"compute": Compute(device="cpu", precision="bf16")},
 }

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from stylecli.encoder import Encoder, load_encoder
+from stylecli.encoder.loading import load_encoder
+from stylecli.encoder.vgg import Encoder
 from stylecli.errors import is_out_of_memory
 from stylecli.pipeline.device_check import approve, candidates, check_device, maker
 from stylecli.settings import Compute

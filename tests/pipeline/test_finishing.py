@@ -7,8 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
-from stylecli.images import OutputOptions, color_transfer, read_picture
+from stylecli.images import color_transfer
+from stylecli.images.formats import OutputOptions
 from stylecli.images.picture import Metadata, Picture
+from stylecli.images.reading import read_picture
 from stylecli.job import Job
 from stylecli.monitor.frames import FrameFolder
 from stylecli.pipeline.finishing import Finishing

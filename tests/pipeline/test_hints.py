@@ -1,7 +1,6 @@
 """One sentence after a run, or none."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 import torch
@@ -16,7 +15,10 @@ FLAT = [0.02] * 40
 
 
 def heard(
-    styles: Sequence[float], contents: Sequence[float] = (0.4,), scale: int = 1, hints: Any = None
+    styles: Sequence[float],
+    contents: Sequence[float] = (0.4,),
+    scale: int = 1,
+    hints: Hints | None = None,
 ) -> Hints:
     hints = hints or Hints()
     for index, style in enumerate(styles):

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import torch
 
-from stylecli import encoder as encoders
-from stylecli.images import read_picture, write_picture
+from stylecli.encoder.loading import load_encoder
+from stylecli.images.reading import read_picture
+from stylecli.images.writing import write_picture
 from stylecli.job import Job
 from stylecli.pipeline.measure import Meter
 from stylecli.pipeline.session import Session
@@ -20,7 +21,7 @@ from stylecli.settings import Compute, Settings
 def measured(content_path: Path, style_path: Path) -> Any:
     """Distances of a picture to the content and to styles, as a studio measures them."""
     session = Session()
-    encoder = encoders.load_encoder("compact")
+    encoder = load_encoder("compact")
 
     def run(image: torch.Tensor, *more: Path, **settings: Any) -> dict[str, float]:
         job = Job(

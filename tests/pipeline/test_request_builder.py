@@ -15,7 +15,7 @@ RED, BLUE = (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)
 def halves(
     left: tuple[float, ...], right: tuple[float, ...], picture: torch.Tensor
 ) -> torch.Tensor:
-    """A mask as large as a picture, in two plain colours."""
+    """A mask as large as a picture, in two plain colors."""
     mask = torch.empty_like(picture)
     middle = picture.shape[-1] // 2
     for columns, plain in ((slice(0, middle), left), (slice(middle, None), right)):
@@ -87,14 +87,14 @@ def test_style_size_is_counted_from_the_outputs(
     assert compose(doubled, content, [style]).styles[0].scale == 2 * expected
 
 
-def test_colours_of_the_content(content: torch.Tensor, style: torch.Tensor) -> None:
+def test_colors_of_the_content(content: torch.Tensor, style: torch.Tensor) -> None:
     request = compose(Settings(color="content"), content, [style])
     assert torch.equal(request.content, color_transfer.luminance(content))
     gray = color_transfer.match_luminance(style, content)
     assert torch.equal(request.styles[0].picture, gray)
 
 
-def test_a_style_recoloured_before(content: torch.Tensor, style: torch.Tensor) -> None:
+def test_a_style_recolored_before(content: torch.Tensor, style: torch.Tensor) -> None:
     request = compose(Settings(color="match"), content, [style])
     assert request.content is content
     assert torch.equal(request.styles[0].picture, color_transfer.match_moments(style, content))
@@ -116,10 +116,10 @@ def test_two_styles_for_white_and_black(content: torch.Tensor, style: torch.Tens
     assert request.styles[0].picture is style and request.styles[1].picture is content
 
 
-def test_parts_of_styles_go_to_the_regions_of_their_colour(
+def test_parts_of_styles_go_to_the_regions_of_their_color(
     content: torch.Tensor, style: torch.Tensor
 ) -> None:
-    """The first style has both colours, the second blue alone."""
+    """The first style has both colors, the second blue alone."""
     divided = masked(
         halves(RED, BLUE, content), halves(BLUE, RED, style), halves(BLUE, BLUE, content)
     )
@@ -151,7 +151,7 @@ def test_a_style_for_a_region_that_is_not_there(content: torch.Tensor, style: to
     assert filled(compose(Settings(), content, [style], None, divided)) == [(0, True)]
 
 
-def test_one_coloured_mask_makes_all_of_them_coloured(
+def test_one_colored_mask_makes_all_of_them_colored(
     content: torch.Tensor, style: torch.Tensor
 ) -> None:
     divided = masked(gray_left(content), halves((1.0,) * 3, RED, style))
@@ -193,7 +193,7 @@ def test_masks_that_do_not_fit(content: torch.Tensor, style: torch.Tensor) -> No
     )
     nothing = "mask.png leaves no region to paint: "
     assert refused([style], masked(1.0 - white(content)), plain) == (
-        f"{nothing}it needs some white, or a colour that a style has."
+        f"{nothing}it needs some white, or a color that a style has."
     )
     apart = masked(white(content), 1.0 - white(style))
     assert refused([style], apart, plain).startswith(nothing)

@@ -12,8 +12,11 @@ from PIL import Image
 
 from stylecli import atomic
 from stylecli.errors import InputError, MemoryLimitError, OutputError, UsageError
-from stylecli.images import OutputOptions, read_picture, read_recipe, write_picture
 from stylecli.images.discovery import STREAM
+from stylecli.images.embedded_text import read_recipe
+from stylecli.images.formats import OutputOptions
+from stylecli.images.reading import read_picture
+from stylecli.images.writing import write_picture
 from stylecli.job import Job
 from stylecli.pipeline.single import run_job
 from stylecli.provenance.recipe import parse_recipe
@@ -137,7 +140,7 @@ def test_streams(core: Any, job: Any, content_path: Path, monkeypatch: Any) -> N
 def test_messages_come_before_the_waits(core: Any, job: Any) -> None:
     said: list[str] = []
     run_job(job(), on_message=said.append)
-    assert said == ["Reading the pictures", "Loading encoder compact", "Stylising"]
+    assert said == ["Reading the pictures", "Loading encoder compact", "Stylizing"]
 
 
 @pytest.mark.parametrize(

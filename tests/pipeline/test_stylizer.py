@@ -14,7 +14,8 @@ import torch
 from PIL import Image
 
 from stylecli import InputError, SettingsError, Stylizer, UsageError, compare, match, stylize
-from stylecli.images import read_picture, read_recipe
+from stylecli.images.embedded_text import read_recipe
+from stylecli.images.reading import read_picture
 from stylecli.pipeline.api import SettingsKeywords
 from stylecli.pipeline.sources import picture_of
 from stylecli.provenance.recipe import parse_recipe
@@ -60,7 +61,12 @@ def test_styles_are_measured_once(
     """And the result is that of a single call, from whatever thread."""
     measured: list[object] = []
     measure = Targets._measured
-    monkeypatch.setattr(Targets, "_measured", lambda *args: measured.append(args) or measure(*args))
+
+    def remember(*args: Any) -> Any:
+        measured.append(args)
+        return measure(*args)
+
+    monkeypatch.setattr(Targets, "_measured", remember)
     stylizer, results = Stylizer(device="cpu", precision="fp32"), []
     before = len(measured)
     results.append(stylizer.stylize(content, style, FAST))

@@ -36,7 +36,7 @@ def test_every_command(macos: Any) -> None:
     assert set(macos.calls) == {FULL_SYNC}
 
 
-class WithoutFloat64(TorchDispatchMode):
+class WithoutFloat64(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Refuses float64 on the stand-in's device, as MPS does; fakes refuse to mix devices."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -51,7 +51,8 @@ class WithoutFloat64(TorchDispatchMode):
 def no_float64(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """`cuda` is a device of fake tensors without float64: torch has no such fakes of MPS."""
     monkeypatch.setattr(device, "WITHOUT_FLOAT64", ("cuda",))
-    with FakeTensorMode(allow_non_fake_inputs=True), WithoutFloat64():
+    refused = WithoutFloat64()  # type: ignore[no-untyped-call]
+    with FakeTensorMode(allow_non_fake_inputs=True), refused:
         yield
 
 

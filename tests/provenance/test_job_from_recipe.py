@@ -14,8 +14,10 @@ from PIL import Image
 from stylecli._version import __version__
 from stylecli.encoder.registry import BUNDLED, ENCODERS, FORMER_COMPACT
 from stylecli.errors import InputError, WeightsError
-from stylecli.images import OutputOptions, read_picture, write_picture
+from stylecli.images.formats import OutputOptions
 from stylecli.images.input_bytes import digest_of
+from stylecli.images.reading import read_picture
+from stylecli.images.writing import write_picture
 from stylecli.job import Job
 from stylecli.pipeline.single import run_job
 from stylecli.provenance import job_from_recipe as module
@@ -88,7 +90,7 @@ def test_the_same_file(make: Make, name: str, options: OutputOptions) -> None:
     assert again(picture).read_bytes() == picture.read_bytes()
 
 
-@pytest.mark.parametrize("value", [{"quality": 1000}, {"bits": "16"}, {"colour": 1}, [], 3])
+@pytest.mark.parametrize("value", [{"quality": 1000}, {"bits": "16"}, {"hue": 1}, [], 3])
 def test_a_forged_way_to_write_is_refused(forge: Any, value: Any) -> None:
     picture = forge(lambda values: values.update(output=value))
     with pytest.raises(InputError, match="cannot read the recipe"):

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from stylecli.encoder.checksum import sha256_of
 from stylecli.encoder.registry import get_spec
 from stylecli.errors import InputError
 from stylecli.images import input_bytes
@@ -187,7 +188,6 @@ def test_files_that_cannot_be_hashed(name: str) -> None:
 def test_an_encoder_in_a_file_is_hashed_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sha256_of = hashing.sha256_of
     read = counted(monkeypatch, hashing, "sha256_of")
     weights = tmp_path / "net.safetensors"
     weights.write_bytes(b"weights")

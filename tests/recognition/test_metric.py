@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from stylecli import encoder as encoders
+from stylecli.encoder.loading import load_encoder
 from stylecli.recognition.metric import (
     PerceptualMetric,
     style_descriptor,
@@ -14,7 +14,7 @@ from stylecli.recognition.metric import (
 
 @pytest.fixture(scope="module")
 def metric() -> PerceptualMetric:
-    return PerceptualMetric(encoders.load_encoder("compact"), torch.device("cpu"))
+    return PerceptualMetric(load_encoder("compact"), torch.device("cpu"))
 
 
 def test_symmetric_distance_by_hand() -> None:

@@ -19,6 +19,11 @@ from stylecli.settings import (
 )
 
 
+def make(name: str, value: object) -> Settings:
+    values: dict[str, Any] = {name: value}
+    return Settings(**values)
+
+
 def refused(kind: type[Settings] | type[Compute], **values: Any) -> str:
     with pytest.raises(SettingsError) as caught:
         kind(**values)
@@ -32,7 +37,7 @@ def refused(kind: type[Settings] | type[Compute], **values: Any) -> str:
 def test_weights_of_a_strength(strength: float, ratio: float) -> None:
     """12·(s/(1−s))^1.5: a quarter to the power of 1.5 is an eighth."""
     alpha, beta = weights_of_strength(strength)
-    assert (alpha, beta) == (1.0, pytest.approx(ratio))
+    assert alpha == 1.0 and beta == pytest.approx(ratio)
     assert Settings(strength=strength).loss_weights() == (alpha, beta)
 
 
@@ -81,7 +86,7 @@ def test_nothing_to_optimize() -> None:
 )
 def test_numbers_in_their_range(name: str, low: float, high: float) -> None:
     for value in (low, high):
-        assert getattr(Settings(**{name: value}), name) == value
+        assert getattr(make(name, value), name) == value
     for bad in (math.nextafter(low, -1), high * 1.001, math.nan, math.inf, "1", True):
         assert refused(Settings, **{name: bad}) == (
             f"{name} must be a number from {low:g} to {high:g}, got {bad!r}."
@@ -100,7 +105,7 @@ def test_numbers_in_their_range(name: str, low: float, high: float) -> None:
 )
 def test_whole_numbers_in_their_range(name: str, low: int, high: int) -> None:
     for value in (low, high):
-        assert getattr(Settings(**{name: value}), name) == value
+        assert getattr(make(name, value), name) == value
     for bad in (low - 1, high + 1, 1.0, "3", True):
         assert refused(Settings, **{name: bad}) == (
             f"{name} must be a whole number from {low} to {high}, got {bad!r}."
@@ -135,7 +140,7 @@ def test_names_and_paths(name: str, value: Any) -> None:
 
 @pytest.mark.parametrize("name", ["style_weights", "style_scale"])
 def test_numbers_of_several_styles(name: str) -> None:
-    assert getattr(Settings(**{name: (1.0, 0.5)}), name) == (1.0, 0.5)
+    assert getattr(make(name, (1.0, 0.5)), name) == (1.0, 0.5)
     for values in ((), [1.0]):
         message = refused(Settings, **{name: values})
         assert message == f"{name} must be at least one number, got {values!r}."

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stylecli import encoder
+from stylecli.encoder import loading
 from stylecli.encoder.loading import load_encoder
 
 from ..cli.conftest import _child_finds_the_package, child, fake_core, stylize
@@ -59,7 +59,7 @@ def refused_with(
     stylize: Any, content_path: Path, style_path: Path, tmp_path: Path, monkeypatch: Any
 ) -> Callable[[object], str]:
     """A run with some encoder and a core that is not reached; what it says when it is refused."""
-    monkeypatch.setattr(encoder, "load_encoder", load_encoder)
+    monkeypatch.setattr(loading, "load_encoder", load_encoder)
 
     def run(name: object) -> str:
         done = stylize(content_path, style_path, "-o", tmp_path / "out.png", "--encoder", name)

@@ -23,7 +23,7 @@ WORDS: Final = (
     *("{content}", "{style}", "{index}", "{", "}", "{}", "{0}", "{content!r}", "{content:>99}"),
     *("relu1_1", "fine", "random", "strength", "alpha", "gatys", "\ufeff", "a" * 300, "é", "ß"),
 )
-VALUES: Final = (
+VALUES: Final[tuple[object, ...]] = (
     *(None, True, False, 0, -1, 1, 2**31, 2**63, -(2**63), 10**400, -(10**400), -0.0, 0.5, 1e300),
     *(float("nan"), float("inf"), float("-inf"), 5e-324, "", "a\0b", "a\nb", "\x1b[2J", "\ud800"),
     *("..", "/", "x" * 5000, [], {}, [[]], [None], {"": 0}, ["a", "b"], [1e300, "x"], "1e5", "0"),

@@ -161,9 +161,8 @@ def _publish(file: Path) -> None:
     """Let a small file stand for the weights of `torchvision-vgg19`, as the fixture does."""
     import hashlib
 
-    from stylecli.encoder import ENCODERS, EncoderSpec
     from stylecli.encoder.architecture import VGG19_BLOCKS, vgg_plan
-    from stylecli.encoder.registry import default_layers
+    from stylecli.encoder.registry import ENCODERS, EncoderSpec, default_layers
 
     data, plan = file.read_bytes(), vgg_plan(VGG19_BLOCKS, width=2)
     digest, name = hashlib.sha256(data).hexdigest(), "vgg19-narrow.pth"
@@ -181,7 +180,7 @@ elif __name__ == "__main__":
 
     if sys.argv[1] == "fake":
         sys.path.insert(0, str(HERE.parents[1] / "cli"))
-        from fake_program import install
+        from fake_program import install  # type: ignore[import-not-found]
 
         install(setattr)
     # Whatever a run would import, so that a kill meets its work.

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from stylecli.encoder import download, hub_folder
+from stylecli.encoder import download
+from stylecli.encoder.cache import hub_folder
 
 from .scale import entries_of
 

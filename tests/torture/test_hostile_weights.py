@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import save, save_file
 
-from stylecli.encoder import hub_folder
+from stylecli.encoder.cache import hub_folder
 from stylecli.encoder.loading import load_encoder
 
 from .scale import entries_of

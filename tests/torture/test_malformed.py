@@ -25,7 +25,7 @@ resource = pytest.importorskip("resource")  # limits of a process: not on Window
 MEMORY = 6 * 2**30  # address space of a child: torch alone takes some 2 GiB
 SECONDS = 10.0
 PROGRESS = (
-    *("Loading ", "Reading the pictures", "Stylising", "Scale ", "Note: ", "Wrote ", "Losses at "),
+    *("Loading ", "Reading the pictures", "Stylizing", "Scale ", "Note: ", "Wrote ", "Losses at "),
 )
 
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import torch
 
-from stylecli import encoder as encoders
 from stylecli import stylize as paint_in_memory
+from stylecli.encoder.loading import load_encoder
 from stylecli.encoder.vgg import Encoder
 from stylecli.errors import InputError, SettingsError
-from stylecli.images import read_recipe
+from stylecli.images.embedded_text import read_recipe
 from stylecli.settings import Settings
 
 from .scale import FULL, SEED, count
@@ -118,7 +118,7 @@ def compact() -> Iterator[Encoder]:
     """The bundled encoder; one thread, for pictures this small are slower with more."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield encoders.load_encoder("compact")
+    yield load_encoder("compact")
     torch.set_num_threads(threads)
 
 
@@ -127,7 +127,7 @@ def pictures() -> dict[str, torch.Tensor]:
     return {
         "black": torch.zeros(3, 20, 24),
         "white": torch.ones(3, 24, 20),
-        "grey": torch.full((3, 18, 18), 0.5),
+        "gray": torch.full((3, 18, 18), 0.5),
         "red": torch.tensor([1.0, 0.0, 0.0]).view(3, 1, 1).expand(3, 20, 20),
         "noise": noise,
         "bits": noise.round(),
@@ -206,6 +206,6 @@ def test_a_strip_one_pixel_high(optimizer: Any, losses: Any, compact: Encoder) -
     more: dict[str, Any] = {"optimizer": optimizer, "losses": losses, "iterations": 2}
     with pytest.raises(InputError, match="200x1 pixels.*at least 16x16"):
         paint_in_memory(strip, strip, encoder=compact, device="cpu", **more)
-    layers = {f"{part}_layers": (("relu1_1", 1.0),) for part in ("content", "style")}
-    found = paint_in_memory(strip, strip, encoder=compact, device="cpu", **more, **layers).image
+    more |= {f"{part}_layers": (("relu1_1", 1.0),) for part in ("content", "style")}
+    found = paint_in_memory(strip, strip, encoder=compact, device="cpu", **more).image
     assert found.shape == strip.shape and bool(((found >= 0) & (found <= 1)).all())

@@ -144,7 +144,7 @@ def test_weights(suffix: str, survives: Any, tmp_path: Path) -> None:
 def test_name_templates(survives: Any) -> None:
     def parse(template: str) -> None:
         named = Naming(template, ".png").relative(dict.fromkeys(FIELDS, "../a\n"))
-        assert isinstance(named, PurePosixPath) and not named.is_absolute()
+        assert type(named) is PurePosixPath and not named.is_absolute()
         assert ".." not in named.parts
         assert not any(unicodedata.category(c) == "Cc" for c in str(named))
 
@@ -188,7 +188,11 @@ def test_axes_of_sweeps(survives: Any) -> None:
             again = parse_axis(axis.name, text := text_of(value)).values
             assert again == (value,) or isinstance(value, str) or "nan" in text, (value, again)
         assert len(axis.labels) == len(axis.values)
-        request = {"content": Path("c.png"), "styles": (Path("s.png"),), "folder": Path("out")}
+        request: dict[str, Any] = {
+            "content": Path("c.png"),
+            "styles": (Path("s.png"),),
+            "folder": Path("out"),
+        }
         plan = plan_sweep(SweepRequest(**request, axes=[axis]))
         cells = spread(axis, 1).values  # scales of several styles are several of the one there is
         assert len({cell.job.output for cell in plan.cells}) == len(cells)

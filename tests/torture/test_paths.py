@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
-from stylecli.images import read_picture, read_recipe, write_picture
+from stylecli.images.embedded_text import read_recipe
+from stylecli.images.reading import read_picture
+from stylecli.images.writing import write_picture
 
 from .scale import FULL
 
-# What a terminal would take for a command: title, colour, clearing, cursor, hyperlink, 8 bit.
+# What a terminal would take for a command: title, color, clearing, cursor, hyperlink, 8 bit.
 ESCAPES = (
     *("\x1b]0;title\x07.png", "\x1b[31mred.png", "\x1b[2J.png", "a\rb.png", "a\bb.png"),
     *("\x1b]8;;http://x\x1b\\.png", "\x9b31m.png", "\x7f.png", "a\x0bb.png", "\x1b(0.png"),

@@ -18,7 +18,9 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from stylecli.images import OutputOptions, read_picture, write_picture
+from stylecli.images.formats import OutputOptions
+from stylecli.images.reading import read_picture
+from stylecli.images.writing import write_picture
 
 from .scale import SEED, count
 
@@ -26,9 +28,11 @@ Floats = NDArray[np.float64]
 MODES: Final = (
     *("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "I;16", "RGB;16", "F"),
 )
-PROFILES: Final = ("none", "empty", "sRGB", "swapped", "grey", "inks", "damaged")
+PROFILES: Final = ("none", "empty", "sRGB", "swapped", "gray", "inks", "damaged")
 STATES: Final = list(itertools.product(MODES, range(1, 9), PROFILES))
-WHERE: Final = {  # where in the file the picture's pixel (row, column) is; h, w are the file's
+WHERE: Final[
+    dict[int, Callable[..., tuple[int, int]]]
+] = {  # where in the file the picture's pixel (row, column) is; h, w are the file's
     1: lambda y, x, h, w: (y, x),
     2: lambda y, x, h, w: (y, w - 1 - x),
     3: lambda y, x, h, w: (h - 1 - y, w - 1 - x),
@@ -51,9 +55,9 @@ def turned(file: Floats, orientation: int) -> Floats:
     return np.array([[file[place(y, x, h, w)] for x in range(width)] for y in range(height)])
 
 
-def through_matrix(colour: Floats, *, swapped: bool) -> Floats:
-    """From a profile of gamma 1.8 with sRGB's primaries, red and green swapped or grey, to sRGB."""
-    linear = colour**GAMMA
+def through_matrix(color: Floats, *, swapped: bool) -> Floats:
+    """From a profile of gamma 1.8 with sRGB's primaries, red and green swapped or gray, to sRGB."""
+    linear = color**GAMMA
     if swapped:
         linear = linear[..., [1, 0, 2]]
     return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
@@ -79,7 +83,7 @@ def profiles(make_profile: Callable[..., bytes], cmyk_profile: bytes) -> dict[st
         "empty": b"\0",
         "sRGB": ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
         "swapped": make_profile(GAMMA, swap=True),
-        "grey": make_profile(GAMMA, space=b"GRAY"),
+        "gray": make_profile(GAMMA, space=b"GRAY"),
         "inks": cmyk_profile,
         "damaged": make_profile()[:150],
     }
@@ -94,22 +98,22 @@ class Case:
         rng = np.random.default_rng([MODES.index(mode), orientation, PROFILES.index(profile)])
         self.noise = rng.integers(0, 65536, (5, 7, 4), np.uint16)
         self.image = self._image()
-        colour, alpha = self._seen()
-        self.colour = turned(colour, orientation)
+        color, alpha = self._seen()
+        self.color = turned(color, orientation)
         self.alpha = None if alpha is None else turned(alpha, orientation)
         self.data = self._saved(orientation)
 
     def _image(self) -> Image.Image:
-        """The pixels as Pillow holds them; 16-bit colour is saved without it."""
+        """The pixels as Pillow holds them; 16-bit color is saved without it."""
         eight = (self.noise >> 8).astype(np.uint8)
-        rgb, grey = Image.fromarray(eight[..., :3]), Image.fromarray(eight[..., 0])
+        rgb, gray = Image.fromarray(eight[..., :3]), Image.fromarray(eight[..., 0])
         match self.mode:
             case "P" | "PA":
                 return rgb.quantize(16)
             case "LA":
-                return Image.merge("LA", (grey, Image.fromarray(eight[..., 3])))
+                return Image.merge("LA", (gray, Image.fromarray(eight[..., 3])))
             case "L" | "1":
-                return grey.convert(self.mode)
+                return gray.convert(self.mode)
             case "RGBA" | "CMYK":
                 return Image.frombytes(self.mode, (7, 5), eight.tobytes())
             case "LAB" | "YCbCr":
@@ -121,7 +125,7 @@ class Case:
         return rgb
 
     def _seen(self) -> tuple[Floats, Floats | None]:
-        """Colour (H, W, 3) in sRGB and alpha (H, W, 1), before they are turned."""
+        """Color (H, W, 3) in sRGB and alpha (H, W, 1), before they are turned."""
         image, alpha = self.image, None
         if self.mode in ("LA", "RGBA"):
             alpha = np.asarray(image.getchannel("A"))[..., None] / 255.0
@@ -134,10 +138,10 @@ class Case:
         if self.mode == "CMYK" and self.profile == "inks":
             return through_inks(image, self.profiles["inks"]), alpha
         plain = self._plain(image)
-        grey = self.mode in ("1", "L", "LA", "I;16", "F")
+        gray = self.mode in ("1", "L", "LA", "I;16", "F")
         if self.profile == "swapped" and self.mode != "CMYK":
             plain = through_matrix(plain, swapped=True)
-        elif self.profile == "grey" and grey:
+        elif self.profile == "gray" and gray:
             plain = through_matrix(plain, swapped=False)
         return plain, alpha
 
@@ -179,12 +183,12 @@ def test_states(profiles: dict[str, bytes], png16: Any) -> None:
         name = f"{mode} {orientation} {profile}"
         picture = read_picture(io.BytesIO(case.data))
         found = picture.pixels.permute(1, 2, 0).numpy()
-        assert found.shape == case.colour.shape, name
+        assert found.shape == case.color.shape, name
         # ImageCms calculates with 8 bits, and is off by a level here and there.
-        levels = 2.01 if profile in ("swapped", "grey", "inks") or mode == "LAB" else 0.01
+        levels = 2.01 if profile in ("swapped", "gray", "inks") or mode == "LAB" else 0.01
         deep = mode in ("I;16", "RGB;16", "F")
         tolerance = 1e-3 if deep and levels > 1 else 3e-5 if deep else levels / 255
-        assert np.abs(found - case.colour).max() <= tolerance, name
+        assert np.abs(found - case.color).max() <= tolerance, name
         assert (picture.alpha is None) == (case.alpha is None), name
         if picture.alpha is not None and case.alpha is not None:
             assert np.allclose(picture.alpha[0], case.alpha[..., 0], atol=1e-6), name

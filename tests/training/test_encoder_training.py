@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
 import training.__main__ as command_line
-from stylecli.encoder import load_encoder
+from stylecli.encoder.loading import load_encoder
 from stylecli.errors import (
     InputError,
     SettingsError,
@@ -264,7 +264,7 @@ def test_a_folded_convolution_sees_the_reconstruction_inside_the_border() -> Non
 
 
 def plain_pictures() -> Pictures:
-    """One picture of each kind, in one colour each."""
+    """One picture of each kind, in one color each."""
     photo, painting, result = (
         torch.full((3, 40, 50), value, dtype=torch.uint8) for value in (51, 102, 153)
     )

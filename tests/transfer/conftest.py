@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import torch
 
-from stylecli.encoder import Encoder, EncoderSpec, load_encoder
 from stylecli.encoder.architecture import Plan
-from stylecli.encoder.registry import default_layers
+from stylecli.encoder.loading import load_encoder
+from stylecli.encoder.registry import EncoderSpec, default_layers
+from stylecli.encoder.vgg import Encoder
 from stylecli.settings import Compute, Padding, Pooling, Settings
 from stylecli.transfer import Result, stylize
 

@@ -14,7 +14,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from stylecli.encoder import Encoder
+from stylecli.encoder.vgg import Encoder
 from stylecli.settings import Compute
 from stylecli.transfer import Request, request, stylization
 from stylecli.transfer.coarse_to_fine import _free_parts
@@ -38,7 +38,7 @@ COPIES = {"aten::_to_copy", "aten::copy_"}
 DEVICE = torch.device("cuda", 0)
 
 
-class DeviceRules(TorchDispatchMode):
+class DeviceRules(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Dispatch mode that raises `AssertionError` where an operator breaks a rule of the device.
 
     `made` lists what each operator made, as its name, shapes and dtypes: an allocation that
@@ -46,7 +46,7 @@ class DeviceRules(TorchDispatchMode):
     """
 
     def __init__(self, *, float64: bool = True) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.float64 = float64
         self.made: list[tuple[str, tuple[Any, ...]]] = []
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from stylecli.encoder import Encoder
+from stylecli.encoder.vgg import Encoder
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.coarse_to_fine import _enlarge
 from stylecli.transfer.request import Request, Style
@@ -28,9 +28,9 @@ def test_the_content_s_own_detail_is_added(compact: Encoder, content: torch.Tens
     run = run_of(compact, content, strengths=(0.5,))
     small = resize(content[None], (24, 32))
     torch.testing.assert_close(_enlarge(run, small, SIZE), content[None])  # nothing is lost of it
-    grey = torch.full_like(small, 0.5)
+    gray = torch.full_like(small, 0.5)
     detail = content[None] - resize(small, SIZE)
-    torch.testing.assert_close(_enlarge(run, grey, SIZE), (0.5 + detail).clamp(0, 1))
+    torch.testing.assert_close(_enlarge(run, gray, SIZE), (0.5 + detail).clamp(0, 1))
 
 
 def test_each_picture_gets_its_own_and_none_without_a_content_loss(

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from stylecli.encoder import Encoder
+from stylecli.encoder.vgg import Encoder
 from stylecli.errors import InputError, MemoryLimitError, UsageError
 from stylecli.settings import Compute, Settings
 from stylecli.transfer import Request, Style, plan_run, stylize

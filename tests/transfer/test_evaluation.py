@@ -4,8 +4,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from stylecli.encoder import Encoder
-from stylecli.settings import Compute, Settings
+from stylecli.encoder.vgg import Encoder
+from stylecli.settings import Compute, LossKind, Settings
 from stylecli.transfer.evaluation import REPORTED_OCTAVES, pyramid_of, relative_pyramid
 from stylecli.transfer.objective import losses
 from stylecli.transfer.objective.targets import Targets
@@ -83,7 +83,7 @@ def style_losses(
 
 @pytest.mark.parametrize("kind", ["relative", "gatys"])
 @pytest.mark.parametrize("scale", [1.0, 1.5])
-def test_relative_losses_at_three_sizes(build: Build, kind: str, scale: float) -> None:
+def test_relative_losses_at_three_sizes(build: Build, kind: LossKind, scale: float) -> None:
     """Whatever the run was optimized for."""
     encoder = build()
     settings = replace(SETTINGS, losses=kind, octaves=1)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from stylecli.encoder import Encoder
+from stylecli.encoder.vgg import Encoder
 from stylecli.settings import Compute, Settings
 from stylecli.transfer import Request, Result, Style
 from stylecli.transfer import coarse_to_fine as core
@@ -95,7 +95,7 @@ def test_resumed_in_the_middle_of_a_captured_scale(run: Any) -> None:
 
 def test_tiles_are_exact(run: Any) -> None:
     few = Settings(size=160, iterations=6)
-    tiled = run(Compute(device="cuda", precision="fp32", tile=64), few)
+    tiled = run(Compute(device="cuda", precision="fp32", tile="64"), few)
     assert_alike(tiled, run(CUDA, few), 1e-3)
 
 

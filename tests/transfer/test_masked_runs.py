@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import torch
 
-from stylecli.encoder import Encoder
+from stylecli.encoder.vgg import Encoder
 from stylecli.settings import Compute, Settings
 from stylecli.transfer import Request, Result, Style
 from stylecli.transfer.stylization import stylize_together
@@ -29,7 +29,7 @@ def run(
     compute: Compute = COMPUTE,
     **settings: Any,
 ) -> Result:
-    request = Request(content, styles, replace(FAST, **settings), None, regions)
+    request = Request(content, styles, replace(FAST, iterations=1, strength=0.5), None, regions)
     return stylize_together([request], compute=compute, encoder=encoder)[0]
 
 
@@ -55,11 +55,10 @@ def test_a_soft_edge_is_half_of_either(
     compact: Encoder, content: torch.Tensor, style: torch.Tensor, left: torch.Tensor
 ) -> None:
     """From black, with nothing that moves it: the start and the content, mixed by the mask."""
-    settings = {"iterations": 1, "strength": 0.5}
     request = Request(
         content,
         [Style(style)],
-        replace(FAST, **settings),
+        replace(FAST, iterations=1, strength=0.5),
         torch.zeros_like(content),
         (left, 1.0 - left),
     )

@@ -4,8 +4,8 @@ from itertools import pairwise
 import pytest
 import torch
 
-from stylecli.encoder import Encoder
 from stylecli.encoder.feature_extractor import FeatureExtractor
+from stylecli.encoder.vgg import Encoder
 from stylecli.errors import MemoryLimitError
 from stylecli.transfer import memory_plan
 from stylecli.transfer.memory_plan import (

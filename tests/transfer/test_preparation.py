@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from stylecli.encoder import Encoder
+from stylecli.encoder.vgg import Encoder
 from stylecli.errors import MemoryLimitError
 from stylecli.settings import Compute, Settings
 from stylecli.transfer import Request, Style, make_targets, stylize_together

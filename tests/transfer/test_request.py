@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from stylecli.encoder import Encoder
+from stylecli.encoder.vgg import Encoder
 from stylecli.errors import InputError
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.objective.targets import weights_of

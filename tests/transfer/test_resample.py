@@ -140,7 +140,7 @@ def test_fit_is_nowhere_more_than_half_a_pixel_off() -> None:
 
 
 def test_colors_under_alpha_leave_no_fringe() -> None:
-    """White beside black that is hardly seen is white, and not grey, where they meet."""
+    """White beside black that is hardly seen is white, and not gray, where they meet."""
     image, alpha = torch.ones(1, 3, 32, 32), torch.ones(1, 1, 32, 32)
     image[..., 15:], alpha[..., 15:] = 0.0, 0.1
     found = resize_visible(image, alpha, (8, 8))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from stylecli.encoder import load_encoder
+from stylecli.encoder.loading import load_encoder
 from stylecli.settings import Compute, Settings
 from stylecli.transfer import Request, Style
 
@@ -26,7 +26,7 @@ SETTINGS = Settings(size=96, iterations=6)
 
 def requests(count: int = 1, mask: torch.Tensor | None = None, **settings: Any) -> list[Request]:
     chosen = Settings(**{"size": 96, "iterations": 6, **settings})
-    styles = [Style(OTHER, 1.0, 1.0, None, mask)]
+    styles = [Style(OTHER, mask=mask)]
     return [Request(PICTURE, styles, chosen) for _ in range(count)]
 
 
@@ -39,7 +39,7 @@ CASES: dict[str, tuple[list[Request], Compute]] = {
     "the paper's losses": (requests(losses="gatys"), COMPUTE),
     "a batch": (requests(2), COMPUTE),
     "a region": (requests(mask=MASK), COMPUTE),
-    "tiles": (requests(), Compute(device="cpu", tile=64)),
+    "tiles": (requests(), Compute(device="cpu", tile="64")),
     "total variation": (requests(tv=1.0, chroma_tv=1.0), COMPUTE),
 }
 

@@ -112,7 +112,7 @@ def test_a_divergence_is_survived_and_told(paint: Any, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(losses, "total_variation_gradient", sometimes)
     result = paint(iterations=8)
-    assert result.notes == ("The optimiser diverged 2 time(s) and went on from its best image.",)
+    assert result.notes == ("The optimizer diverged 2 time(s) and went on from its best image.",)
     assert math.isfinite(result.losses.total) and looks_sound(result.image)
 
 

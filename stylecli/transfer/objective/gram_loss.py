@@ -8,7 +8,7 @@ from typing import Final
 import torch
 from torch.nn import functional as F
 
-from stylecli.encoder import Step
+from stylecli.encoder.vgg import Step
 from stylecli.settings import LossKind
 from stylecli.transfer.objective import losses
 from stylecli.transfer.objective.tiles import Tile, strides, tiles_of

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from stylecli.encoder import Step
+from stylecli.encoder.vgg import Step
 from stylecli.settings import LossKind
 from stylecli.settings.parsing import LayerWeights
 from stylecli.transfer.objective.tiles import grid, strides

@@ -8,9 +8,9 @@ from typing import Final
 import torch
 
 from stylecli.bounded_cache import BoundedCache
-from stylecli.encoder import Encoder
 from stylecli.encoder.feature_extractor import FeatureExtractor
 from stylecli.encoder.registry import coarse_content_layers, content_layers, style_layers
+from stylecli.encoder.vgg import Encoder
 from stylecli.errors import InputError
 from stylecli.settings import Settings
 from stylecli.settings.parsing import LayerWeights

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import torch
 
-from stylecli.encoder import Step
+from stylecli.encoder.vgg import Step
 from stylecli.transfer.resample import Size
 
 

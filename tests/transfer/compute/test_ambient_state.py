@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from stylecli.encoder import load_encoder
+from stylecli.encoder.loading import load_encoder
 from stylecli.recognition.metric import PerceptualMetric
 from stylecli.settings import Compute, Settings
 from stylecli.transfer import Request, Result, Style, stylize_together

@@ -1,7 +1,9 @@
+from typing import Any
+
 import pytest
 import torch
 
-from stylecli.encoder import Step
+from stylecli.encoder.vgg import Step
 from stylecli.settings import LossKind
 from stylecli.transfer.objective import losses
 from stylecli.transfer.objective.gram_loss import Key, StyleTerm, blend, positions_of, style_scale
@@ -116,7 +118,8 @@ def test_a_region_of_ones_is_the_whole_picture() -> None:
 def test_tiles_add_up_and_leave_their_halo_alone(guided: bool) -> None:
     whole = [Region({name: target_of(gram) for name, gram in grams(5).items()})]
     term = term_of(*([region(1, 0.6), region(2, 0.4)] if guided else whole))
-    found, sums = features(), {}
+    found = features()
+    sums: dict[Any, torch.Tensor] = {}
     tiles = tiles_of(SIZE, 8, STEPS)
     assert len(tiles) > 4
 

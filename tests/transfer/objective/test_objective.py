@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 
-from stylecli.encoder import Encoder
 from stylecli.encoder.feature_extractor import FeatureExtractor
+from stylecli.encoder.vgg import Encoder
 from stylecli.settings import LossKind
 from stylecli.transfer.objective import losses
 from stylecli.transfer.objective.gram_loss import multiply_channels

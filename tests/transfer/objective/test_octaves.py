@@ -2,8 +2,8 @@ from collections.abc import Callable
 
 import pytest
 
-from stylecli.encoder import Encoder
 from stylecli.encoder.registry import STROKES
+from stylecli.encoder.vgg import Encoder
 from stylecli.settings.parsing import LayerWeights
 from stylecli.transfer.objective.octaves import (
     FEWEST_POSITIONS,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from stylecli.encoder import Encoder
+from stylecli.encoder.vgg import Encoder
 from stylecli.settings import LossKind, Settings
 from stylecli.transfer.objective import losses
 from stylecli.transfer.objective.objective import Objective
@@ -76,7 +76,7 @@ def naive_style(
         assert part.mask is not None
         mask = resize_mask(part.mask[None], SIZE)
         area, picture = float(mask.mean()), image
-        sizes = [fit(tuple(s.picture.shape[-2:]), round(70 * s.scale)) for s in part.styles]
+        sizes = [fit(size_of(s.picture), round(70 * s.scale)) for s in part.styles]
         pictures = [
             resize(s.picture[None], size) for s, size in zip(part.styles, sizes, strict=True)
         ]
@@ -91,7 +91,7 @@ def naive_style(
                 for style, painting in zip(part.styles, pictures, strict=True):
                     own = None
                     if style.mask is not None:
-                        own = resize_mask(style.mask[None], tuple(painting.shape[-2:]))
+                        own = resize_mask(style.mask[None], size_of(painting))
                     gram = guided_gram(encoder, painting, own, name, margin)
                     wanted = wanted + style.weight / weights * gram
                 found = guided_gram(encoder, picture, mask, name, margin)
@@ -201,8 +201,7 @@ def test_styles_are_blended_by_the_weighted_sum_of_their_gram_matrices(build: Bu
     expected = torch.zeros(1, dtype=torch.float64)
     for name, share in zip(STRIDE, (3 / 6, 2 / 6, 1 / 6), strict=True):
         first, second = (
-            losses.gram(encoder(resize(x, fit(tuple(x.shape[-2:]), 70)), [name])[name])
-            for x in (one, other)
+            losses.gram(encoder(resize(x, fit(size_of(x), 70)), [name])[name]) for x in (one, other)
         )
         own = losses.gram(encoder(image, [name])[name])
         blended = 0.75 * first + 0.25 * second
@@ -273,3 +272,8 @@ def test_a_contents_alpha_weights_both_losses(
     (gradient,) = torch.autograd.grad(expected.sum(), variable)
     torch.testing.assert_close(terms.total, expected.detach(), rtol=1e-9, atol=0)
     assert float((found - gradient).norm() / gradient.norm()) < 1e-9
+
+
+def size_of(image: torch.Tensor) -> Size:
+    height, width = image.shape[-2:]
+    return height, width

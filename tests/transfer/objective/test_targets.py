@@ -3,7 +3,7 @@ from collections.abc import Callable, Mapping
 import pytest
 import torch
 
-from stylecli.encoder import Encoder
+from stylecli.encoder.vgg import Encoder
 from stylecli.errors import InputError, UsageError
 from stylecli.settings import Settings
 from stylecli.transfer.objective import losses

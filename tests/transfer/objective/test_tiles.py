@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from stylecli.encoder import Encoder
+from stylecli.encoder.vgg import Encoder
 from stylecli.transfer.objective.tiles import halo, strides, tiles_of
 from stylecli.transfer.resample import Size
 

@@ -33,9 +33,9 @@ def test_analyze_is_the_transpose_of_synthesize(size: Size) -> None:
     levels = [random(2, 3, *one, seed=index) for index, one in enumerate(sizes)]
     gradient = random(2, 3, *size, seed=99)
     forward = (synthesize(levels) * gradient).sum((1, 2, 3))
-    analysed = analyze(gradient, sizes)
-    assert [tuple(g.shape[-2:]) for g in analysed] == list(sizes)
-    backward = sum((a * b).sum((1, 2, 3)) for a, b in zip(levels, analysed, strict=True))
+    analyzed = analyze(gradient, sizes)
+    assert [tuple(g.shape[-2:]) for g in analyzed] == list(sizes)
+    backward = sum((a * b).sum((1, 2, 3)) for a, b in zip(levels, analyzed, strict=True))
     torch.testing.assert_close(forward, backward, rtol=1e-12, atol=1e-12)
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from stylecli import Settings
-from stylecli.encoder import Encoder
+from stylecli.encoder.vgg import Encoder
 from stylecli.transfer import stylize
 from stylecli.transfer.objective.gram_loss import multiply_channels
 from stylecli.transfer.objective.losses import gram_sum
