@@ -30,7 +30,7 @@ from stylecli.transfer.memory_plan import HISTORY
 from stylecli.transfer.objective.targets import Targets
 from stylecli.transfer.objective.tiles import StyleTiling
 from stylecli.transfer.optim.loop import Descent
-from stylecli.transfer.stylization import stylize_together
+from stylecli.transfer.stylization import stylize_batch
 
 ITERATIONS = 20  # between two events
 Body = Callable[[int], None]
@@ -84,7 +84,7 @@ def measure(
     torch.cuda.reset_peak_memory_stats(given.device)
     started = time.perf_counter()
     request = Request(pair[0][0], [Style(pair[1][0])], Settings())
-    stylize_together([request], compute=Compute(device=given.device), encoder=encoder)
+    stylize_batch([request], compute=Compute(device=given.device), encoder=encoder)
     peak = torch.cuda.max_memory_allocated(given.device) / 2**30
     parts.append(f"a picture {time.perf_counter() - started:.2f} s, peak {peak:.2f} GiB")
     print(f"{title}: {', '.join(parts)}", flush=True)

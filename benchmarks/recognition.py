@@ -1,4 +1,4 @@
-"""How well codes tell styles and contents apart; where the thresholds of `compare` come from.
+"""How well descriptors tell styles and contents apart; where the thresholds of `compare` come from.
 
     python benchmarks/recognition.py CONTENT_FOLDER STYLE_FOLDER [--seeds 5] [--size 256]
 
@@ -46,7 +46,7 @@ def sample(folder: Path, metric: PerceptualMetric) -> tuple[Samples, list[list[t
 
 
 def show_verification(samples: Samples, seeds: int) -> None:
-    """Raw codes against trained ones, on the same held-out crops."""
+    """Raw descriptors against trained ones, on the same held-out crops."""
     figures = [held_out(samples, seed=seed) for seed in range(seeds)]
     for name in figures[0]:
         values = [each[name] for each in figures]
@@ -111,7 +111,7 @@ def show_nearest(
     """How many results are nearest to their own style."""
     right, rank = 0, 0.0
     for _, style, result in made:
-        found = gallery.match(metric.code(read_picture(result).pixels))
+        found = gallery.match(metric.descriptor(read_picture(result).pixels))
         names = [each.name for each in found]
         right += names[0] == style.stem
         other = next(each for each in found if each.name != style.stem)
@@ -136,7 +136,7 @@ def main() -> None:
     plain = build_gallery(pictures, metric, encoder, lambda _: None)
     trained = Gallery(
         plain.names,
-        plain.codes,
+        plain.descriptors,
         plain.encoder,
         plain.encoder_sha256,
         embedding=fit_embedding(*samples.tensors()),

@@ -44,17 +44,6 @@ BRITISH = re.compile(r"(?i)colour|\bgrey|neighbour|\bcentre|behaviour|(?:optim|n
 # Names that say nothing of what they hold, in a function long enough for that to matter.
 EMPTY_NAMES = {"found", "own", "each", "given", "more"}
 SHORT = 5  # lines
-# Modules that still have such names; only to be taken from.
-ALLOWED: set[str] = {
-    "images/color_transfer.py",
-    "images/embedded_text.py",
-    "images/exif.py",
-    "images/masks.py",
-    "recognition/gallery.py",
-    "recognition/matching.py",
-    "recognition/verification.py",
-    "settings/model.py",
-}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -130,9 +119,7 @@ def test_locals_say_what_they_hold() -> None:
         for path in MODULES
         for line, name in empty_names_in(parse(path))
     }
-    assert {place for place in named if place.partition(":")[0] not in ALLOWED} == set()
-    clean = ALLOWED - {place.partition(":")[0] for place in named}
-    assert clean == set(), "take these from ALLOWED"
+    assert named == set()
 
 
 def test_empty_names_are_seen() -> None:

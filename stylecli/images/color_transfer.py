@@ -32,10 +32,10 @@ def match_luminance(
 
     L' = (L − μ_S)·σ_C/σ_S + μ_C (section 5.3), clipped to [0, 1].
     """
-    own = luminance(style)
-    own_mean, own_std = _mean_and_std(own, style_weight)
+    gray = luminance(style)
+    gray_mean, gray_std = _mean_and_std(gray, style_weight)
     mean, std = _mean_and_std(luminance(content), weight)
-    return ((own - own_mean) * (std / own_std.clamp_min(_FLAT**0.5)) + mean).clamp(0.0, 1.0)
+    return ((gray - gray_mean) * (std / gray_std.clamp_min(_FLAT**0.5)) + mean).clamp(0.0, 1.0)
 
 
 def transfer_luminance(result: torch.Tensor, content: torch.Tensor) -> torch.Tensor:
@@ -68,11 +68,11 @@ def match_histograms(
     Each value is replaced by the content's at the same rank. With a weight, which counts for
     both, they have one size; else sizes may differ.
     """
-    own, wanted = _yiq(result).flatten(1), _yiq(content).flatten(1)
+    values, wanted = _yiq(result).flatten(1), _yiq(content).flatten(1)
     at_same_rank = _at_same_rank
     if weight is not None:
         at_same_rank = functools.partial(_at_weighted_rank, weight=weight.flatten())
-    matched = torch.stack([at_same_rank(a, b) for a, b in zip(own, wanted, strict=True)])
+    matched = torch.stack([at_same_rank(a, b) for a, b in zip(values, wanted, strict=True)])
     return _from_yiq(matched.view_as(result))
 
 
@@ -83,9 +83,9 @@ def _at_same_rank(values: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     places = torch.linspace(0, len(ranked) - 1, len(values), dtype=torch.float64)
     below = places.floor().long()
     above = (below + 1).clamp_max(len(ranked) - 1)
-    found = torch.lerp(ranked[below].double(), ranked[above].double(), places - below)
+    interpolated = torch.lerp(ranked[below].double(), ranked[above].double(), places - below)
     matched = torch.empty_like(values)
-    matched[order] = found.to(values.dtype)
+    matched[order] = interpolated.to(values.dtype)
     return matched
 
 
@@ -96,15 +96,15 @@ def _at_weighted_rank(
 
     def ranks(of: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         order = torch.argsort(of, stable=True)
-        own = weight[order].double()
-        return order, own.cumsum(0) - 0.5 * own
+        ordered = weight[order].double()
+        return order, ordered.cumsum(0) - 0.5 * ordered
 
     order, places = ranks(values)
     ranked, known = ranks(wanted)
     counted = weight[ranked] > 0.0
-    found = np.interp(places, known[counted], wanted[ranked][counted].double())
+    interpolated = np.interp(places, known[counted], wanted[ranked][counted].double())
     matched = torch.empty_like(values)
-    matched[order] = torch.from_numpy(found).to(values.dtype)
+    matched[order] = torch.from_numpy(interpolated).to(values.dtype)
     return matched
 
 

@@ -58,10 +58,10 @@ def read_recipe(path: Path) -> str | None:
         opened = open_image(data, name, accept_damaged=True)  # of text: the pixels are not read
         with opened.image as image:
             if image.format == "PNG":
-                found = _decoded(opened.texts.get(KEYWORD.encode(), b""))
+                text = _decoded(opened.texts.get(KEYWORD.encode(), b""))
             else:
-                found = from_comment(read_exif(image).get_ifd(EXIF_IFD).get(USER_COMMENT))
-    return found or None
+                text = from_comment(read_exif(image).get_ifd(EXIF_IFD).get(USER_COMMENT))
+    return text or None
 
 
 def _decoded(text: bytes) -> str | None:

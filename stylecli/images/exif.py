@@ -38,17 +38,17 @@ def upright(image: torch.Tensor, orientation: int) -> torch.Tensor:
 def read_exif(image: Image.Image) -> Image.Exif:
     """A picture's EXIF; empty where there is none, or where it is damaged."""
     try:
-        found = image.getexif()
-        found.get_ifd(EXIF_IFD)
+        exif = image.getexif()
+        exif.get_ifd(EXIF_IFD)
     except Exception:  # as many kinds as there are ways to damage it; pixels matter more
         return Image.Exif()
-    return found
+    return exif
 
 
 def orientation_of(exif: Image.Exif) -> int:
     """The orientation tag, 1 where there is none or it makes no sense."""
-    found = exif.get(ORIENTATION, 1)
-    return found if isinstance(found, int) and 1 <= found <= 8 else 1
+    value = exif.get(ORIENTATION, 1)
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def safe_exif(exif: Image.Exif) -> bytes | None:
@@ -82,15 +82,15 @@ def build_exif(
 
 def dpi_of(image: Image.Image, exif: Image.Exif) -> tuple[float, float] | None:
     """Dots per inch, horizontal and vertical, where the file states something plausible."""
-    found = image.info.get("dpi")
+    dpi = image.info.get("dpi")
     if image.format in ("JPEG", "MPO") and image.info.get("jfif_unit") not in (1, 2):
-        found = None  # Pillow makes up 72 where EXIF says nothing
-    if found is None and exif.get(_RESOLUTION[2], 2) in (2, 3):
+        dpi = None  # Pillow makes up 72 where EXIF says nothing
+    if dpi is None and exif.get(_RESOLUTION[2], 2) in (2, 3):
         unit = 2.54 if exif.get(_RESOLUTION[2]) == 3 else 1.0
         with contextlib.suppress(TypeError, ValueError, ZeroDivisionError):
-            found = tuple(float(exif[tag]) * unit for tag in _RESOLUTION[:2] if tag in exif)
+            dpi = tuple(float(exif[tag]) * unit for tag in _RESOLUTION[:2] if tag in exif)
     try:
-        x, y = (float(value) for value in found or ())
+        x, y = (float(value) for value in dpi or ())
     except (TypeError, ValueError, ZeroDivisionError):
         return None
     return (x, y) if _plausible(x) and _plausible(y) else None

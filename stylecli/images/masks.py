@@ -58,20 +58,21 @@ def colors_of(mask: torch.Tensor, name: str) -> tuple[RGB, ...]:
 
     Raises `InputError` where it is not made of a few plain ones, as a photograph.
     """
-    found = _few_colors(mask)
-    if not found:
+    plain_colors = _few_colors(mask)
+    if not plain_colors:
         raise InputError(
             f"{escaped(name)} is neither gray nor made of a few plain colors: a mask is gray, or "
             f"has at most {MAX_REGIONS} plain colors that cover more than a spot."
         )
-    return tuple(sorted(found, key=sum, reverse=True))
+    return tuple(sorted(plain_colors, key=sum, reverse=True))
 
 
 def _few_colors(mask: torch.Tensor) -> list[RGB]:
     """The colors that a mask is made of, or none where they are many or it is something else."""
-    found = _plain_colors(mask)
-    plain = sum(_share_near(mask, mean, _EQUAL) for _, mean in found)
-    return [color for color, _ in found] if len(found) <= MAX_REGIONS and plain >= _PLAIN else []
+    plain_colors = _plain_colors(mask)
+    plain = sum(_share_near(mask, mean, _EQUAL) for _, mean in plain_colors)
+    few = len(plain_colors) <= MAX_REGIONS and plain >= _PLAIN
+    return [color for color, _ in plain_colors] if few else []
 
 
 def _plain_colors(mask: torch.Tensor) -> list[tuple[RGB, torch.Tensor]]:
@@ -82,16 +83,18 @@ def _plain_colors(mask: torch.Tensor) -> list[tuple[RGB, torch.Tensor]]:
     coarse = (mask * 15).round().flatten(1).T  # 16 levels a channel
     values, counts = torch.unique(coarse, dim=0, return_counts=True)
     enough = counts >= _SMALLEST * coarse.shape[0]
-    found: list[tuple[RGB, torch.Tensor]] = []
+    plain_colors: list[tuple[RGB, torch.Tensor]] = []
     for value in values[enough][counts[enough].argsort(descending=True)]:
         color = value / 15
-        if any(float((color - torch.tensor(other)).norm()) <= 2 * _NEAR for other, _ in found):
+        if any(
+            float((color - torch.tensor(other)).norm()) <= 2 * _NEAR for other, _ in plain_colors
+        ):
             continue
         mean = mask.flatten(1)[:, (coarse == value).all(1)].mean(1)
         gather = _share_near(mask, mean, _EQUAL) >= _CONCENTRATED * _share_near(mask, mean, _NEAR)
-        if gather and not _is_edge(mask, mean, [other for _, other in found]):
-            found.append(((float(color[0]), float(color[1]), float(color[2])), mean))
-    return found
+        if gather and not _is_edge(mask, mean, [other for _, other in plain_colors]):
+            plain_colors.append(((float(color[0]), float(color[1]), float(color[2])), mean))
+    return plain_colors
 
 
 def _is_edge(mask: torch.Tensor, color: torch.Tensor, others: list[torch.Tensor]) -> bool:

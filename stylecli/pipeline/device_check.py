@@ -23,7 +23,7 @@ from stylecli.encoder.vgg import Encoder
 from stylecli.errors import OutputError, is_out_of_memory
 from stylecli.messages import short_repr
 from stylecli.settings import Compute, Precision, Settings
-from stylecli.transfer import Request, Result, Style, stylize_together
+from stylecli.transfer import Request, Result, Style, stylize_batch
 from stylecli.transfer.compute.device import resolve
 
 SETTINGS: Final = Settings(iterations=8)
@@ -156,7 +156,7 @@ def maker(encoder: Encoder) -> Make:
 
     def make(compute: Compute, capture: bool) -> Result:
         request = Request(content, [Style(style)], SETTINGS)
-        (result,) = stylize_together([request], compute=compute, encoder=encoder, capture=capture)
+        (result,) = stylize_batch([request], compute=compute, encoder=encoder, capture=capture)
         return result
 
     return make

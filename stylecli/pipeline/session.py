@@ -135,7 +135,7 @@ class Session:
         encoder = self.encoder(first)
         with memory_guard(prepared[0].inputs.content.pixels.shape, first.settings):
             approval = self._approve(first.compute, encoder)
-            results = transfer.stylize_together(
+            results = transfer.stylize_batch(
                 [one.request for one in prepared],
                 compute=approval.compute,
                 encoder=encoder,

@@ -17,26 +17,26 @@ _DECAY: Final = 1.0  # pull toward the components themselves: there are few pict
 
 @dataclass(frozen=True)
 class Embedding:
-    """x ↦ (x − mean)·matrix at length 1, from codes (n,) to (`WIDTH`,) or fewer."""
+    """x ↦ (x − mean)·matrix at length 1, from descriptors (n,) to (`WIDTH`,) or fewer."""
 
     mean: torch.Tensor
     matrix: torch.Tensor
 
-    def __call__(self, codes: torch.Tensor) -> torch.Tensor:
-        """Embed codes (B, n)."""
-        return F.normalize((codes - self.mean) @ self.matrix, dim=1)
+    def __call__(self, descriptors: torch.Tensor) -> torch.Tensor:
+        """Embed descriptors (B, n)."""
+        return F.normalize((descriptors - self.mean) @ self.matrix, dim=1)
 
 
-def fit_embedding(codes: torch.Tensor, labels: torch.Tensor) -> Embedding:
-    """The embedding that brings codes (B, n) of one label together and others apart.
+def fit_embedding(descriptors: torch.Tensor, labels: torch.Tensor) -> Embedding:
+    """The embedding that brings descriptors (B, n) of one label together and others apart.
 
-    Starts from the codes' principal components, half whitened, and descends on
+    Starts from the descriptors' principal components, half whitened, and descends on
     L = max(d(A,P) − d(A,N) + margin, 0) over every anchor and positive with the hardest negative
     of the batch (Schroff et al. 2015, arXiv 1503.03832; Hermans et al. 2017, arXiv 1703.07737).
     """
-    mean = codes.mean(0)
-    basis = _components(codes - mean)
-    whitened = (codes - mean) @ basis
+    mean = descriptors.mean(0)
+    basis = _components(descriptors - mean)
+    whitened = (descriptors - mean) @ basis
     start = torch.eye(basis.shape[1])[:, :WIDTH]
     with torch.enable_grad():
         turn = start.clone().requires_grad_()

@@ -1,4 +1,4 @@
-"""Gallery: style descriptors ("codes") of known styles in a file, to match a picture against.
+"""Gallery: style descriptors of known styles in a file, to match a picture against.
 
 The file is in safetensors format: tensors, and a JSON header. Nothing in it is ever executed.
 """
@@ -38,36 +38,36 @@ class Match:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Codes (n, k) of pictures with the names of their styles, and what encoded them."""
+    """Descriptors (n, k) of pictures with the names of their styles, and what encoded them."""
 
     names: tuple[str, ...]
-    codes: torch.Tensor
+    descriptors: torch.Tensor
     encoder: str
     encoder_sha256: str
     threshold: float = RAW_THRESHOLD
     embedding: Embedding | None = None
     report: dict[str, Verification] | None = None
 
-    def embedded(self, codes: torch.Tensor) -> torch.Tensor:
-        """Codes (B, n) as this gallery compares them."""
-        return codes if self.embedding is None else self.embedding(codes)
+    def embedded(self, descriptors: torch.Tensor) -> torch.Tensor:
+        """Descriptors (B, n) as this gallery compares them."""
+        return descriptors if self.embedding is None else self.embedding(descriptors)
 
-    def match(self, code: torch.Tensor) -> list[Match]:
+    def match(self, descriptor: torch.Tensor) -> list[Match]:
         """Every style, the nearest first, by its nearest picture."""
-        own = self.embedded(code[None])
-        distances = (self.embedded(self.codes) - own).norm(dim=1)
+        query = self.embedded(descriptor[None])
+        distances = (self.embedded(self.descriptors) - query).norm(dim=1)
         nearest: dict[str, float] = {}
         for name, distance in zip(self.names, distances.tolist(), strict=True):
             nearest[name] = min(distance, nearest.get(name, float("inf")))
-        return [Match(*each) for each in sorted(nearest.items(), key=lambda item: item[1])]
+        return [Match(*entry) for entry in sorted(nearest.items(), key=lambda item: item[1])]
 
 
 def save_gallery(path: Path, gallery: Gallery, guard: OutputGuard | None = None) -> None:
     """Write a gallery, complete or not at all. Raises `OutputError`."""
-    tensors = {"codes": gallery.codes.contiguous()}
+    tensors = {"codes": gallery.descriptors.contiguous()}
     if gallery.embedding is not None:
         tensors |= {"mean": gallery.embedding.mean, "matrix": gallery.embedding.matrix.contiguous()}
-    report = {name: asdict(each) for name, each in (gallery.report or {}).items()}
+    report = {name: asdict(entry) for name, entry in (gallery.report or {}).items()}
     header = {
         "format": FORMAT,
         "version": __version__,
@@ -100,27 +100,27 @@ def _why(error: Exception) -> str:
 def _from_header(header: Any, tensors: dict[str, torch.Tensor]) -> Gallery:
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise ValueError("its format is not known to this version")
-    names, codes = header["names"], tensors["codes"]
-    _check(codes, 2)
+    names, descriptors = header["names"], tensors["codes"]
+    _check(descriptors, 2)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError("its names are no list of names")
-    if len(names) != len(codes):
+    if len(names) != len(descriptors):
         raise ValueError("its names do not go with its codes")
     embedding = None
     if "matrix" in tensors:
         _check(tensors["matrix"], 2)
         _check(tensors["mean"], 1)
-        if tensors["matrix"].shape[0] != codes.shape[1] or len(tensors["mean"]) != codes.shape[1]:
+        if {tensors["matrix"].shape[0], len(tensors["mean"])} != {descriptors.shape[1]}:
             raise ValueError("its embedding does not go with its codes")
         embedding = Embedding(tensors["mean"], tensors["matrix"])
     return Gallery(
         names=tuple(names),
-        codes=codes,
+        descriptors=descriptors,
         encoder=str(header["encoder"]),
         encoder_sha256=str(header["encoder_sha256"]),
         threshold=_finite(header["threshold"]),
         embedding=embedding,
-        report={str(key): _figures(each) for key, each in header["report"].items()} or None,
+        report={str(key): _figures(entry) for key, entry in header["report"].items()} or None,
     )
 
 

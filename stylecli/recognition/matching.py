@@ -81,17 +81,17 @@ def build_gallery(
 
     Raises `InputError` where none can be read.
     """
-    names, codes = [], []
+    names, descriptors = [], []
     for number, (path, name) in enumerate(pictures, 1):
         try:
-            codes.append(metric.code(_planes(path)))
+            descriptors.append(metric.descriptor(_planes(path)))
             names.append(name)
         except InputError as error:
-            if number == len(pictures) and not codes:
+            if number == len(pictures) and not descriptors:
                 raise
             on_note(f"left out: {error}")
         on_fraction(number / len(pictures))
-    return Gallery(tuple(names), torch.stack(codes), encoder.spec.name, encoder.sha256)
+    return Gallery(tuple(names), torch.stack(descriptors), encoder.spec.name, encoder.sha256)
 
 
 def train_gallery(
@@ -123,7 +123,7 @@ def train_gallery(
     on_fraction(1.0)
     return Gallery(
         names=plain.names,
-        codes=plain.codes,
+        descriptors=plain.descriptors,
         encoder=plain.encoder,
         encoder_sha256=plain.encoder_sha256,
         threshold=report["trained"].threshold,
@@ -134,9 +134,9 @@ def train_gallery(
 
 @dataclass(frozen=True)
 class Samples:
-    """Codes to train with, their labels, and which of them are crops: those are judged on."""
+    """Descriptors to train with, their labels, and which of them are crops: those are judged on."""
 
-    codes: list[torch.Tensor] = field(default_factory=list)
+    descriptors: list[torch.Tensor] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)
     crops: list[bool] = field(default_factory=list)
 
@@ -150,23 +150,23 @@ class Samples:
         """Crops of a picture, and all of it as if it were smaller, which results often are."""
         size = (picture.shape[-2], picture.shape[-1])
         small = [resize(picture[None], fit(size, side))[0].clamp(0.0, 1.0) for side in WHOLE]
-        found = [metric.code(crop, CROP) for crop in crops_of(picture, generator)]
-        self.crops.extend([True] * len(found) + [False] * len(small))
-        found += [metric.code(each) for each in small]
-        self.codes.extend(found)
-        self.labels.extend([label] * len(found))
+        descriptors = [metric.descriptor(crop, CROP) for crop in crops_of(picture, generator)]
+        self.crops.extend([True] * len(descriptors) + [False] * len(small))
+        descriptors += [metric.descriptor(image) for image in small]
+        self.descriptors.extend(descriptors)
+        self.labels.extend([label] * len(descriptors))
 
     def tensors(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Codes (n, k) and labels (n,)."""
-        return torch.stack(self.codes), torch.tensor(self.labels)
+        """Descriptors (n, k) and labels (n,)."""
+        return torch.stack(self.descriptors), torch.tensor(self.labels)
 
 
 def held_out(samples: Samples, *, seed: int) -> dict[str, Verification]:
     """Figures on crops of styles that the embedding was not fitted to, in up to three folds.
 
-    The raw codes are judged on the same crops.
+    The raw descriptors are judged on the same crops.
     """
-    codes, labels = samples.tensors()
+    descriptors, labels = samples.tensors()
     crops = torch.tensor(samples.crops)
     count = int(labels.max()) + 1
     order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
@@ -175,8 +175,8 @@ def held_out(samples: Samples, *, seed: int) -> dict[str, Verification]:
     folds = min(FOLDS, count // 2)  # two styles in each at least, to be told apart
     for fold in range(folds):
         queries = torch.isin(labels, order[fold::folds])
-        embedding = fit_embedding(codes[~queries], labels[~queries])
-        tested = codes[crops]
+        embedding = fit_embedding(descriptors[~queries], labels[~queries])
+        tested = descriptors[crops]
         for figures, points in ((raw, tested), (trained, embedding(tested))):
             figures.append(
                 evaluate_verification(torch.cdist(points, points), labels[crops], queries[crops])
@@ -205,12 +205,12 @@ def match_picture(
     else:
         pictures = pictures_in(gallery, on_note)
         known = build_gallery(pictures, metric, encoder, lambda _: None, on_note)
-    code = metric.code(_planes(picture))
-    if code.shape[0] != known.codes.shape[1]:
+    descriptor = metric.descriptor(_planes(picture))
+    if descriptor.shape[0] != known.descriptors.shape[1]:
         raise InputError(
             f"the codes in {escaped(gallery)} do not fit this encoder: build it again."
         )
-    return known, known.match(code)
+    return known, known.match(descriptor)
 
 
 def crops_of(picture: torch.Tensor, generator: torch.Generator) -> Iterator[torch.Tensor]:
@@ -219,7 +219,7 @@ def crops_of(picture: torch.Tensor, generator: torch.Generator) -> Iterator[torc
     resized = resize(picture[None], size)[0].clamp(0.0, 1.0)
     for _ in range(CROPS):
         side = min(_below(SIDES[1] - SIDES[0] + 1, generator) + SIDES[0], *size)
-        y, x = (_below(each - side + 1, generator) for each in size)
+        y, x = (_below(length - side + 1, generator) for length in size)
         crop = resized[:, y : y + side, x : x + side]
         if bool(crop[3:].any()) or len(crop) == 3:  # else there is nothing to see
             yield crop
@@ -238,6 +238,6 @@ def _below(bound: int, generator: torch.Generator) -> int:
 
 def _mean(figures: Sequence[Verification]) -> Verification:
     columns = zip(
-        *((each.auc, each.equal_error, each.threshold, each.top1) for each in figures), strict=True
+        *((one.auc, one.equal_error, one.threshold, one.top1) for one in figures), strict=True
     )
     return Verification(*(sum(column) / len(column) for column in columns))

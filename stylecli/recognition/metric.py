@@ -1,6 +1,6 @@
 """Perceptual metric: content and style distances of two pictures in an encoder's features.
 
-A siamese comparison: one network encodes both pictures, and the distance is that of the codes.
+A siamese comparison: one network encodes both pictures, and the distance is between those.
 Distances are 0 for the same picture, symmetric, and at most 2.
 """
 
@@ -80,7 +80,7 @@ class PerceptualMetric:
             levels.append(self._grams(image, alpha))
         return levels
 
-    def code(self, picture: torch.Tensor, long_side: int = LONG_SIDE) -> torch.Tensor:
+    def descriptor(self, picture: torch.Tensor, long_side: int = LONG_SIDE) -> torch.Tensor:
         """The picture's style descriptor, (n,) of length 1 on the CPU."""
         grams = self.grams(picture, long_side, octaves=1)[0]
         return style_descriptor({name: values.cpu() for name, values in grams.items()})
@@ -168,7 +168,7 @@ def symmetric_distance(x: torch.Tensor, y: torch.Tensor) -> float:
 
 
 def style_descriptor(grams: Grams) -> torch.Tensor:
-    """Style descriptor (n,), of length 1, from Gram matrices: the codes of galleries.
+    """Style descriptor (n,), of length 1, from Gram matrices, as galleries hold it.
 
     Each layer's Gram matrix, its upper triangle (off the diagonal times √2, so that distances
     are the matrices'), under a signed square root and at length 1, as bilinear features are
@@ -181,8 +181,8 @@ def style_descriptor(grams: Grams) -> torch.Tensor:
         upper = layer[rows, columns] * doubled
         rooted = upper.sign() * upper.abs().sqrt()
         parts.append(rooted / rooted.norm().clamp_min(1e-12))
-    code: torch.Tensor = torch.cat(parts) / len(parts) ** 0.5
-    return code
+    descriptor: torch.Tensor = torch.cat(parts) / len(parts) ** 0.5
+    return descriptor
 
 
 def _size(picture: torch.Tensor) -> Size:

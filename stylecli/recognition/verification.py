@@ -61,7 +61,7 @@ def _share_up_to(thresholds: torch.Tensor, values: torch.Tensor) -> torch.Tensor
 def one_shot(distances: torch.Tensor, labels: torch.Tensor, queries: torch.Tensor) -> float:
     """One-shot accuracy: the share of queries whose nearest of one item a label has their label."""
     classes = torch.unique(labels)
-    places = [torch.nonzero(labels == each).flatten() for each in classes]
+    places = [torch.nonzero(labels == label).flatten() for label in classes]
     right = total = 0
     for shot in range(min(map(len, places))):
         gallery = torch.stack([place[shot] for place in places])

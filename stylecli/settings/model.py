@@ -156,14 +156,14 @@ class Settings:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON or TOML; fields at `None` are left out."""
-        found = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         for name in LAYER_FIELDS:
-            if found[name] is not None:
-                found[name] = format_layers(found[name])
+            if values[name] is not None:
+                values[name] = format_layers(values[name])
         for name in NUMBER_FIELDS:
-            if found[name] is not None:
-                found[name] = list(found[name])
-        return {name: value for name, value in found.items() if value is not None}
+            if values[name] is not None:
+                values[name] = list(values[name])
+        return {name: value for name, value in values.items() if value is not None}
 
     def set_aside(self, names: Iterable[str]) -> Self:
         """These settings without the knobs that those of `names` exclude and are not among."""

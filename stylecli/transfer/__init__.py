@@ -3,7 +3,7 @@
 from stylecli.transfer.dry_run import PlannedScale, RunPlan, plan_run
 from stylecli.transfer.request import Request, Style
 from stylecli.transfer.results import Losses, Progress, ProgressCallback, Result
-from stylecli.transfer.stylization import make_targets, stylize, stylize_together
+from stylecli.transfer.stylization import make_targets, stylize, stylize_batch
 
 __all__ = [
     "Losses",
@@ -17,5 +17,5 @@ __all__ = [
     "make_targets",
     "plan_run",
     "stylize",
-    "stylize_together",
+    "stylize_batch",
 ]

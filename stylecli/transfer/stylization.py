@@ -47,11 +47,11 @@ def stylize(
     listed = [styles] if isinstance(styles, torch.Tensor | Style) else styles
     wrapped = [style if isinstance(style, Style) else Style(style) for style in listed]
     request = Request(content, wrapped, settings or Settings(), init_image)
-    return stylize_together([request], compute=compute, encoder=encoder, on_progress=on_progress)[0]
+    return stylize_batch([request], compute=compute, encoder=encoder, on_progress=on_progress)[0]
 
 
 @standard_state()
-def stylize_together(
+def stylize_batch(
     requests: Sequence[Request],
     *,
     compute: Compute | None = None,

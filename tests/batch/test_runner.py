@@ -56,13 +56,13 @@ def records() -> list[tuple[str, str]]:
 
 
 def test_a_batch_is_single_runs_bit_for_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    stylize_together, sizes = transfer.stylize_together, []
+    stylize_batch, sizes = transfer.stylize_batch, []
 
     def counted(requests: Sequence[Any], **more: Any) -> Any:
         sizes.append(len(requests))
-        return stylize_together(requests, **more)
+        return stylize_batch(requests, **more)
 
-    monkeypatch.setattr(transfer, "stylize_together", counted)
+    monkeypatch.setattr(transfer, "stylize_batch", counted)
     planned = plan(settings=Settings(size=48, iterations=12))
     summary = run(planned)
     assert sizes == [6]

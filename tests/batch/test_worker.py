@@ -49,7 +49,7 @@ class Core:
 @pytest.fixture
 def core(loaded: Any, monkeypatch: pytest.MonkeyPatch) -> Core:
     core = Core()
-    monkeypatch.setattr(transfer, "stylize_together", core)
+    monkeypatch.setattr(transfer, "stylize_batch", core)
     monkeypatch.setattr(transfer, "make_targets", lambda *_: "the targets")
     monkeypatch.setattr(Digests, "of_encoder", lambda *_: SHA)
     monkeypatch.setattr(Meter, "measure", lambda *_: {"style_distance": 0.25})

@@ -81,7 +81,7 @@ class FakeEncoder:
 
 def install(set_attribute: Any) -> None:
     """Put the fakes in place with `set_attribute(owner, name, value)`."""
-    set_attribute(transfer, "stylize_together", fake_stylize)
+    set_attribute(transfer, "stylize_batch", fake_stylize)
     set_attribute(transfer, "make_targets", lambda *args: None)
     set_attribute(Meter, "measure", lambda *args: {"content_distance": 0.5, "style_distance": 0.1})
     set_attribute(loading, "load_encoder", lambda *args, **kwargs: FakeEncoder())

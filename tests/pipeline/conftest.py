@@ -14,7 +14,7 @@ from stylecli.transfer.results import Losses, Result
 
 @dataclass
 class FakeCore:
-    """Stands for `transfer.stylize_together`: gives back `image`, the content, or an error."""
+    """Stands for `transfer.stylize_batch`: gives back `image`, the content, or an error."""
 
     image: torch.Tensor | None = None
     error: Exception | None = None
@@ -51,7 +51,7 @@ class FakeCore:
 @pytest.fixture
 def core(monkeypatch: pytest.MonkeyPatch) -> FakeCore:
     fake = FakeCore()
-    monkeypatch.setattr(transfer, "stylize_together", fake)
+    monkeypatch.setattr(transfer, "stylize_batch", fake)
     monkeypatch.setattr(transfer, "make_targets", lambda *_: "the targets")
     monkeypatch.setattr(Meter, "measure", lambda *_: {"style_distance": 0.1})
     return fake

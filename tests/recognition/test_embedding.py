@@ -41,26 +41,26 @@ def test_triplet_loss_has_the_right_gradient() -> None:
 
 
 def test_a_fitted_code_tells_held_out_labels_apart_better() -> None:
-    codes, labels = clouds(1)
+    descriptors, labels = clouds(1)
     known = labels < 5
-    embedding = fit_embedding(codes[known], labels[known])
-    seen = embedding(codes)
-    raw = evaluate_verification(torch.cdist(codes, codes), labels, ~known)
+    embedding = fit_embedding(descriptors[known], labels[known])
+    seen = embedding(descriptors)
+    raw = evaluate_verification(torch.cdist(descriptors, descriptors), labels, ~known)
     fitted = evaluate_verification(torch.cdist(seen, seen), labels, ~known)
     assert fitted.auc > raw.auc + 0.02
     assert fitted.top1 >= raw.top1
 
 
 def test_embedded_codes_have_length_one_and_few_numbers() -> None:
-    codes, labels = clouds(2)
-    seen = fit_embedding(codes, labels)(codes)
+    descriptors, labels = clouds(2)
+    seen = fit_embedding(descriptors, labels)(descriptors)
     assert seen.shape[1] <= WIDTH
-    torch.testing.assert_close(seen.norm(dim=1), torch.ones(len(codes)))
+    torch.testing.assert_close(seen.norm(dim=1), torch.ones(len(descriptors)))
 
 
 def test_the_same_codes_give_the_same_embedding_and_leave_the_generator() -> None:
-    codes, labels = clouds(3)
+    descriptors, labels = clouds(3)
     before = torch.random.get_rng_state()
-    one, two = fit_embedding(codes, labels), fit_embedding(codes, labels)
+    one, two = fit_embedding(descriptors, labels), fit_embedding(descriptors, labels)
     assert torch.equal(one.matrix, two.matrix)
     assert torch.equal(before, torch.random.get_rng_state())

@@ -16,8 +16,8 @@ from stylecli.recognition.verification import Verification
 
 
 def gallery(**changes: Any) -> Gallery:
-    codes = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.6, 0.8, 0.0]])
-    return Gallery(**{"names": ("a", "b", "a"), "codes": codes, "encoder": "compact",
+    descriptors = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.6, 0.8, 0.0]])
+    return Gallery(**{"names": ("a", "b", "a"), "codes": descriptors, "encoder": "compact",
                       "encoder_sha256": "e" * 64, **changes})  # fmt: skip
 
 
@@ -36,10 +36,10 @@ def test_styles_by_their_nearest_picture() -> None:
 
 def test_a_trained_gallery_compares_embedded_codes() -> None:
     known = trained()
-    code = torch.tensor([0.0, 1.0, 0.0])
-    own = known.embedded(code[None])
-    expected = (known.embedded(known.codes) - own).norm(dim=1)
-    found = {each.name: each.distance for each in known.match(code)}
+    descriptor = torch.tensor([0.0, 1.0, 0.0])
+    own = known.embedded(descriptor[None])
+    expected = (known.embedded(known.descriptors) - own).norm(dim=1)
+    found = {each.name: each.distance for each in known.match(descriptor)}
     assert found == {
         "a": pytest.approx(float(expected[[0, 2]].min())),
         "b": pytest.approx(float(expected[1]), abs=1e-6),

@@ -11,7 +11,7 @@ from stylecli.transfer import Request, Result, Style
 from stylecli.transfer import coarse_to_fine as core
 from stylecli.transfer.compute import cuda_graph
 from stylecli.transfer.compute.cuda_graph import GraphReplay
-from stylecli.transfer.stylization import stylize_together
+from stylecli.transfer.stylization import stylize_batch
 
 pytestmark = pytest.mark.gpu
 
@@ -37,7 +37,7 @@ def replays(monkeypatch: pytest.MonkeyPatch) -> list[GraphReplay]:
 def run(compact: Encoder, content: torch.Tensor, style: torch.Tensor) -> Any:
     def run(compute: Compute = CUDA, settings: Settings = SETTINGS, **more: Any) -> Result:
         request = Request(content, [Style(style)], settings)
-        (result,) = stylize_together([request], compute=compute, encoder=compact, **more)
+        (result,) = stylize_batch([request], compute=compute, encoder=compact, **more)
         return result
 
     return run

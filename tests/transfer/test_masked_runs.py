@@ -7,7 +7,7 @@ import torch
 from stylecli.encoder.vgg import Encoder
 from stylecli.settings import Compute, Settings
 from stylecli.transfer import Request, Result, Style
-from stylecli.transfer.stylization import stylize_together
+from stylecli.transfer.stylization import stylize_batch
 
 COMPUTE = Compute(device="cpu", precision="fp32")
 FAST = Settings(iterations=4)
@@ -30,7 +30,7 @@ def run(
     **settings: Any,
 ) -> Result:
     request = Request(content, styles, replace(FAST, iterations=1, strength=0.5), None, regions)
-    return stylize_together([request], compute=compute, encoder=encoder)[0]
+    return stylize_batch([request], compute=compute, encoder=encoder)[0]
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
@@ -62,7 +62,7 @@ def test_a_soft_edge_is_half_of_either(
         torch.zeros_like(content),
         (left, 1.0 - left),
     )
-    (result,) = stylize_together([request], compute=COMPUTE, encoder=compact)
+    (result,) = stylize_batch([request], compute=COMPUTE, encoder=compact)
     wanted = torch.where(left == 0.5, 0.75 * content, (1.0 - left) * content)
     torch.testing.assert_close(result.image, wanted)
 

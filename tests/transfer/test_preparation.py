@@ -9,7 +9,7 @@ import torch
 from stylecli.encoder.vgg import Encoder
 from stylecli.errors import MemoryLimitError
 from stylecli.settings import Compute, Settings
-from stylecli.transfer import Request, Style, make_targets, stylize_together
+from stylecli.transfer import Request, Style, make_targets, stylize_batch
 from stylecli.transfer.objective.targets import Targets
 from stylecli.transfer.objective.tiles import StyleTiling
 from stylecli.transfer.request import MOST_STYLE_PIXELS
@@ -82,7 +82,7 @@ def test_stopped_while_targets_are_computed(
             raise Stop
 
     def run(**keywords: Any) -> torch.Tensor:
-        return stylize_together(requests, compute=FP32, encoder=compact, **keywords)[0].image
+        return stylize_batch(requests, compute=FP32, encoder=compact, **keywords)[0].image
 
     expected = run()
     with pytest.raises(Stop):
@@ -103,7 +103,7 @@ def test_a_scale_that_will_not_fit_is_known_before_the_first(
 ) -> None:
     requests = [Request(content, [Style(style)], Settings(size=3000))]
     with pytest.raises(MemoryLimitError, match="3000x2250 pixels"):
-        stylize_together(
+        stylize_batch(
             requests,
             compute=Compute(device="cpu", max_memory="1G"),
             encoder=compact,

@@ -13,7 +13,7 @@ import torch
 from stylecli.encoder.loading import load_encoder
 from stylecli.recognition.metric import PerceptualMetric
 from stylecli.settings import Compute, Settings
-from stylecli.transfer import Request, Result, Style, stylize_together
+from stylecli.transfer import Request, Result, Style, stylize_batch
 from stylecli.transfer.compute.ambient_state import standard_state
 
 FORKED = """
@@ -72,7 +72,7 @@ def paint(content: torch.Tensor, style: torch.Tensor) -> tuple[Result, float]:
     encoder, settings = load_encoder("compact"), Settings(iterations=2, size=40)
     compute = Compute(device="cpu", precision="fp32")
     request = Request(content, [Style(style)], settings)
-    (result,) = stylize_together([request], compute=compute, encoder=encoder)
+    (result,) = stylize_batch([request], compute=compute, encoder=encoder)
     metric = PerceptualMetric(encoder, torch.device("cpu"))
     return result, metric.distances(result.image, style, 40).style
 

@@ -11,7 +11,7 @@ from stylecli.settings import Compute, Settings
 from stylecli.transfer import Request, Style
 from stylecli.transfer.objective.gram_loss import Features
 from stylecli.transfer.objective.targets import Targets
-from stylecli.transfer.stylization import make_targets, stylize_together
+from stylecli.transfer.stylization import make_targets, stylize_batch
 
 Build = Callable[..., Encoder]
 CPU = torch.device("cpu")
@@ -114,7 +114,7 @@ def test_a_batch_measures_its_style_once(
     images = []
     for _ in range(3):
         request = Request(torch.full((3, 24, 24), 0.5), [Style(style)], settings)
-        (result,) = stylize_together([request], compute=COMPUTE, encoder=encoder, targets=targets)
+        (result,) = stylize_batch([request], compute=COMPUTE, encoder=encoder, targets=targets)
         images.append(result.image)
         assert len(targets._cache) == 1
     assert measured.count(style.shape[-2:]) == 1
