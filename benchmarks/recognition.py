@@ -143,8 +143,8 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         made = make_results(given.contents, given.styles, Path(folder), given.size)
-        show_nearest("raw codes", plain, metric, made)
-        show_nearest("trained codes", trained, metric, made)
+        show_nearest("raw descriptors", plain, metric, made)
+        show_nearest("trained descriptors", trained, metric, made)
         photos = {photo for photo, _, _ in made}
         read = {path: read_picture(path).pixels for path in photos}
         alike: list[float] = []

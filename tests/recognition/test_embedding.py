@@ -51,14 +51,14 @@ def test_a_fitted_code_tells_held_out_labels_apart_better() -> None:
     assert fitted.top1 >= raw.top1
 
 
-def test_embedded_codes_have_length_one_and_few_numbers() -> None:
+def test_embedded_descriptors_have_length_one_and_few_numbers() -> None:
     descriptors, labels = clouds(2)
     seen = fit_embedding(descriptors, labels)(descriptors)
     assert seen.shape[1] <= WIDTH
     torch.testing.assert_close(seen.norm(dim=1), torch.ones(len(descriptors)))
 
 
-def test_the_same_codes_give_the_same_embedding_and_leave_the_generator() -> None:
+def test_the_same_descriptors_give_the_same_embedding_and_leave_the_generator() -> None:
     descriptors, labels = clouds(3)
     before = torch.random.get_rng_state()
     one, two = fit_embedding(descriptors, labels), fit_embedding(descriptors, labels)

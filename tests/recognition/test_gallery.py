@@ -17,7 +17,7 @@ from stylecli.recognition.verification import Verification
 
 def gallery(**changes: Any) -> Gallery:
     descriptors = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.6, 0.8, 0.0]])
-    return Gallery(**{"names": ("a", "b", "a"), "codes": descriptors, "encoder": "compact",
+    return Gallery(**{"names": ("a", "b", "a"), "descriptors": descriptors, "encoder": "compact",
                       "encoder_sha256": "e" * 64, **changes})  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def test_styles_by_their_nearest_picture() -> None:
     assert found[1].distance == pytest.approx(0.4**0.5)
 
 
-def test_a_trained_gallery_compares_embedded_codes() -> None:
+def test_a_trained_gallery_compares_embedded_descriptors() -> None:
     known = trained()
     descriptor = torch.tensor([0.0, 1.0, 0.0])
     own = known.embedded(descriptor[None])
@@ -52,7 +52,7 @@ def test_round_trip(make: Any, tmp_path: Path) -> None:
     found, wanted = load_gallery(tmp_path / "g.safetensors"), make()
     for field in dataclasses.fields(Gallery):
         one, two = getattr(found, field.name), getattr(wanted, field.name)
-        if field.name == "codes":
+        if field.name == "descriptors":
             assert torch.equal(one, two)
         elif field.name == "embedding" and two is not None:
             assert torch.equal(one.mean, two.mean)

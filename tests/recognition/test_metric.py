@@ -89,7 +89,7 @@ def test_a_code_by_hand() -> None:
     assert len(two) == 3 + 6
 
 
-def test_codes_do_not_depend_on_brightness_of_all(
+def test_descriptors_do_not_depend_on_brightness_of_all(
     metric: PerceptualMetric, style: torch.Tensor
 ) -> None:
     grams = metric.grams(style, 56, octaves=1)[0]
