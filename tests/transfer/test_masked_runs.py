@@ -29,7 +29,7 @@ def run(
     compute: Compute = COMPUTE,
     **settings: Any,
 ) -> Result:
-    request = Request(content, styles, replace(FAST, iterations=1, strength=0.5), None, regions)
+    request = Request(content, styles, replace(FAST, **settings), None, regions)
     return stylize_batch([request], compute=compute, encoder=encoder)[0]
 
 
