@@ -14,9 +14,9 @@ from typing import Self
 import torch
 from torch.nn import functional as F
 
-from stylecli.encoder.kernels import (
-    Convolution,
-    FirstConvolution,
+from stylecli.encoder.kernels import Convolution, FirstConvolution
+from stylecli.encoder.pooling import (
+    Indices,
     Selection,
     average_pool_backward,
     max_pool,
@@ -37,7 +37,7 @@ class Tape:
     """
 
     features: dict[str, torch.Tensor]
-    kept: list[torch.Tensor | Selection | None]
+    kept: list[torch.Tensor | Selection | Indices | None]
     heights: list[int]  # of each step's input: a pooling may leave a row out
 
 
@@ -79,8 +79,14 @@ class FeatureExtractor:
         other.smallest_side = encoder.smallest_side(other.layers)
         return other
 
-    def forward(self, image: torch.Tensor, *, keep: bool = True) -> Tape:
-        """Features of an image (B, 3, H, W) in [0, 1], and what `backward` needs if `keep`."""
+    def forward(
+        self, image: torch.Tensor, *, keep: bool = True, layers: Iterable[str] | None = None
+    ) -> Tape:
+        """Features of an image (B, 3, H, W) in [0, 1], and what `backward` needs if `keep`.
+
+        Stops at the deepest of `layers` where fewer than its own are needed.
+        """
+        left = set(self.layers if layers is None else layers)
         x = (image - self.mean) / self.std
         tape = Tape({}, [], [])
         for index, step in enumerate(self.steps):
@@ -89,6 +95,9 @@ class FeatureExtractor:
             tape.kept.append(memory if keep else None)
             if step.name in self.layers:
                 tape.features[step.name] = x
+            left.discard(step.name)
+            if not left:
+                break
         return tape
 
     def backward(self, tape: Tape, gradients: Mapping[str, MakeGradient]) -> torch.Tensor:
@@ -99,7 +108,7 @@ class FeatureExtractor:
         """
         left = dict(gradients)
         g: torch.Tensor | None = None
-        for index in range(len(self.steps) - 1, -1, -1):
+        for index in range(len(tape.kept) - 1, -1, -1):
             make = left.pop(self.steps[index].name, None)
             if make is not None:
                 g = make() if g is None else g.add_(make())
@@ -109,7 +118,8 @@ class FeatureExtractor:
             tape.kept[index] = None
             tape.features.pop(self.steps[index].name, None)
         assert g is not None, "no gradient to propagate"
-        return g.to(self.std.dtype).contiguous() / self.std
+        pixels = torch.empty(g.shape, dtype=self.std.dtype, device=g.device)
+        return torch.div(g, self.std, out=pixels)  # with the conversion of precision and layout
 
     def _weights(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
         weight, bias = self.steps[index].weight, self.steps[index].bias
@@ -118,7 +128,7 @@ class FeatureExtractor:
 
     def _forward_step(
         self, index: int, step: Step, x: torch.Tensor, *, keep: bool
-    ) -> tuple[torch.Tensor, torch.Tensor | Selection | None]:
+    ) -> tuple[torch.Tensor, torch.Tensor | Selection | Indices | None]:
         if step.kind == "conv":
             convolution = self.convolutions[index] if index else self.first
             return convolution.forward(x, relu=self._ends_with_relu(index)), None
@@ -138,7 +148,7 @@ class FeatureExtractor:
             below = left.pop(self.steps[index - 1].name, None)
             return self.convolutions[index].backward(g, None if below is None else below())
         kept = tape.kept[index]
-        if isinstance(kept, Selection):
+        if isinstance(kept, Selection | Indices):
             return max_pool_backward(g, kept, tape.heights[index])
         if kept is None:
             return g

@@ -5,6 +5,7 @@ that a pyramid needs, with `resize_mask`'s triangle filter, some ten times as fa
 transpose on a CPU.
 """
 
+import functools
 from typing import Final
 
 import torch
@@ -36,8 +37,16 @@ def reductions(size: Size, most: int | None, smallest: float) -> list[Size]:
 
 
 def double(image: torch.Tensor, size: Size) -> torch.Tensor:
-    """Upsample (B, C, h, w) by 2, bilinearly, cut to `size`, of which (h, w) is the `half`."""
-    return _spread_pairs(_spread_pairs(image, -2), -1)[..., : size[0], : size[1]]
+    """Upsample (B, C, h, w) by 2, bilinearly, cut to `size`, of which (h, w) is the `half`.
+
+    By hand on a CPU, since torch's own interpolation rounds differently there from one number of
+    threads to another, and a picture must not depend on that.
+    """
+    if image.device.type == "cpu":
+        wide = _spread_pairs(_spread_pairs(image, -2), -1)
+    else:
+        wide = F.interpolate(image, scale_factor=2.0, mode="bilinear", align_corners=False)
+    return wide[..., : size[0], : size[1]]
 
 
 def double_transposed(gradient: torch.Tensor) -> torch.Tensor:
@@ -45,7 +54,9 @@ def double_transposed(gradient: torch.Tensor) -> torch.Tensor:
     odd_rows, odd_columns = gradient.shape[-2] % 2, gradient.shape[-1] % 2
     if odd_rows or odd_columns:
         gradient = F.pad(gradient, (0, odd_columns, 0, odd_rows))
-    return _gather_pairs(_gather_pairs(gradient, -2), -1)
+    if gradient.device.type == "cpu":
+        return _gather_pairs(_gather_pairs(gradient, -2), -1)
+    return filter_pairs(gradient)
 
 
 def halve(image: torch.Tensor) -> torch.Tensor:
@@ -74,30 +85,34 @@ def mirror(image: torch.Tensor, margin: int) -> torch.Tensor:
     height, width = image.shape[-2:]
     wide = image.new_empty((*image.shape[:2], height + 2 * margin, width + 2 * margin))
     wide[..., margin : margin + height, margin : margin + width] = image
-    for dim in (-2, -1):
+    for dim in (2, 3):
         for beyond, within in _edges(wide, dim, margin):
-            beyond.copy_(within.flip(dim))
+            beyond.copy_(within.flip(-1))
     return wide
 
 
 def mirror_transposed(gradient: torch.Tensor, margin: int) -> torch.Tensor:
     """The transpose of `mirror`: a view of the gradient, which is written to, without margins."""
-    for dim in (-1, -2):
+    for dim in (3, 2):
         for beyond, within in _edges(gradient, dim, margin):
-            within.add_(beyond.flip(dim))
+            within.add_(beyond.flip(-1))
     height, width = (side - 2 * margin for side in gradient.shape[-2:])
     return gradient[..., margin : margin + height, margin : margin + width]
 
 
-def _edges(
-    wide: torch.Tensor, dim: int, margin: int
-) -> tuple[tuple[torch.Tensor, torch.Tensor], ...]:
-    """At both ends of an axis, what is beyond the picture and as much of what is within."""
-    end = wide.shape[dim] - margin
-    return (
-        (wide.narrow(dim, 0, margin), wide.narrow(dim, margin, margin)),
-        (wide.narrow(dim, end, margin), wide.narrow(dim, end - margin, margin)),
-    )
+def _edges(wide: torch.Tensor, dim: int, margin: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """What is beyond the picture along an axis, and as much of what is within; that axis last.
+
+    Both ends in one view, (…, 2, …, margin); one after the other where they meet within.
+    """
+    if not margin:
+        return []
+    side = wide.shape[dim] - 2 * margin
+    beyond = wide.unfold(dim, margin, side + margin)
+    if side >= 2 * margin:
+        return [(beyond, wide.narrow(dim, margin, side).unfold(dim, margin, side - margin))]
+    ends = (wide.narrow(dim, start, margin).unfold(dim, margin, 1) for start in (margin, side))
+    return [(beyond.narrow(dim, index, 1), within) for index, within in enumerate(ends)]
 
 
 def fit(size: Size, long_side: int) -> Size:
@@ -135,6 +150,24 @@ def resize_visible(image: torch.Tensor, alpha: torch.Tensor | None, size: Size) 
     return torch.where(weight > LEAST_ALPHA, color, plain)
 
 
+def filter_pairs(x: torch.Tensor) -> torch.Tensor:
+    """Filter (1, 3, 3, 1)/4 both ways at every second place of (B, C, H, W), edges replicated.
+
+    H and W are even. A convolution: one kernel beside the padding, where a CPU takes many passes.
+    """
+    batch, channels, height, width = x.shape
+    planes = F.pad(x, (1, 1, 1, 1), mode="replicate").view(-1, 1, height + 2, width + 2)
+    reduced = F.conv2d(planes, _filter_on(x.device, x.dtype), stride=2)
+    return reduced.view(batch, channels, height // 2, width // 2)
+
+
+@functools.cache
+def _filter_on(device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+    # Kept: a copy from the host waits for the device, and no CUDA graph may hold one.
+    line = torch.tensor((0.25, 0.75, 0.75, 0.25), dtype=dtype, device=device)
+    return torch.outer(line, line)[None, None]
+
+
 def _gather_pairs(x: torch.Tensor, dim: int) -> torch.Tensor:
     """Along one axis of even length, (1, 3, 3, 1)/4 over each pair and its neighbors.
 
@@ -151,11 +184,7 @@ def _gather_pairs(x: torch.Tensor, dim: int) -> torch.Tensor:
 
 
 def _spread_pairs(x: torch.Tensor, dim: int) -> torch.Tensor:
-    """Along one axis, two values for each: 3/4 of it and 1/4 of the neighbor on their side.
-
-    By hand, since torch's own interpolation rounds differently from one number of threads to
-    another, and a picture must not depend on that.
-    """
+    """Along one axis, two values for each: 3/4 of it and 1/4 of the neighbor on their side."""
     n = x.shape[dim]
     shape = list(x.shape)
     shape[dim] = 2 * n

@@ -2,8 +2,8 @@
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
 import torch
 from torch.nn import functional as F
@@ -20,16 +20,52 @@ Key = tuple[int, str]  # a region and a layer
 Features = Mapping[str, torch.Tensor]
 
 
+class Constants(NamedTuple):
+    """Constants of a style term, in the order of `keys`: what no iteration needs to compute again.
+
+    Target Gram matrices (B, C, C), the positions they are means over, the scale (B,) of each
+    squared difference in the loss, and the slope (B, 1, 1) of the weighted loss along it.
+    """
+
+    keys: list[Key]
+    targets: list[torch.Tensor]
+    positions: list[float]
+    scales: list[torch.Tensor]
+    slopes: list[torch.Tensor]
+
+
 @dataclass(frozen=True)
 class StyleTerm:
     """Gram-matrix style loss of one octave, for features that are computed tile by tile.
 
-    `stride` are the pixels from one position to the next, by layer.
+    `stride` are the pixels from one position to the next, by layer. `interiors` caches maps of
+    the tiles' interiors.
     """
 
     octave: Octave
     kind: LossKind
     stride: Mapping[str, int]
+    interiors: dict[tuple[Tile, str], torch.Tensor] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        """The layers that take part."""
+        return [name for name, _ in self.octave.level.layers]
+
+    def constants(self, beta: torch.Tensor) -> Constants:
+        """Constants of the loss and of its gradient weighted with `beta` (B,)."""
+        found = Constants([], [], [], [], [])
+        for index, region in enumerate(self.octave.regions):
+            for name, weight in self.octave.level.layers:
+                target = region.grams[name]
+                positions = positions_of(region, name, self.octave.level.size, self.stride[name])
+                share = weight * region.share * self.octave.weight
+                scale = share * style_scale(self.kind, target)
+                slope = ((4.0 / positions) * beta * scale).view(-1, 1, 1)
+                row = (index, name), target.value, positions, scale, slope
+                for column, value in zip(found, row, strict=True):
+                    column.append(value)  # type: ignore[arg-type]
+        return found
 
     def add_sums(self, sums: dict[Key, torch.Tensor], features: Features, tile: Tile) -> None:
         """Add the tile's share of every region's Gram matrices, (B, C, C), to `sums`."""
@@ -40,26 +76,23 @@ class StyleTerm:
                 sums[key] = sums[key] + gram if key in sums else gram
 
     def value(
-        self, sums: Mapping[Key, torch.Tensor], beta: torch.Tensor
+        self, sums: Mapping[Key, torch.Tensor], constants: Constants, dtype: torch.dtype
     ) -> tuple[torch.Tensor, dict[Key, torch.Tensor]]:
         """Style loss (B,) of this octave, weighted, and matrices K (B, C, C) of its gradient.
 
-        K·F, with F the guided features, is the gradient of `beta` (B,) times that share with
-        respect to F.
+        K·F, with F the guided features, is the gradient of β times that share with respect to F;
+        K is in `dtype`, the features' precision.
         """
-        total = torch.zeros_like(beta)
+        keys, targets, positions, scales, slopes = constants
+        differences = torch._foreach_div([sums[key] for key in keys], positions)
+        torch._foreach_sub_(differences, targets)
+        norms = [losses.norm(difference) for difference in differences]
+        shares = torch._foreach_mul(torch._foreach_mul(norms, norms), scales)
         factors = {}
-        for index, region in enumerate(self.octave.regions):
-            for name, weight in self.octave.level.layers:
-                target = region.grams[name]
-                positions = positions_of(region, name, self.octave.level.size, self.stride[name])
-                difference = (sums[index, name] / positions).sub_(target.value)
-                share = weight * region.share * self.octave.weight
-                scale = share * style_scale(self.kind, target)
-                total = total + losses.squared_sum(difference) * scale
-                slope = (4.0 / positions) * beta * scale
-                factors[index, name] = difference.mul_(slope.view(-1, 1, 1))
-        return total, factors
+        for key, difference, slope in zip(keys, differences, slopes, strict=True):
+            factors[key] = torch.empty_like(difference, dtype=dtype)
+            torch.mul(difference, slope, out=factors[key])  # in one kernel with the conversion
+        return functools.reduce(torch.add, shares), factors
 
     def gradients(
         self, features: Features, tile: Tile, factors: Mapping[Key, torch.Tensor]
@@ -87,7 +120,17 @@ class StyleTerm:
                 gradient *= guide.to(gradient.dtype)
             total = gradient if total is None else total.add_(gradient)
         assert total is not None
-        return tile.clear_halo(total, self.stride[name])
+        return self._clear_halo(total, name, tile)
+
+    def _clear_halo(self, gradient: torch.Tensor, name: str, tile: Tile) -> torch.Tensor:
+        """0 in the tile's halo, in place: edge by edge on a CPU, elsewhere in one kernel."""
+        stride = self.stride[name]
+        if not tile.has_halo or gradient.device.type == "cpu":
+            return tile.clear_halo(gradient, stride)
+        if (tile, name) not in self.interiors:
+            ones = torch.ones_like(gradient[:1, :1])
+            self.interiors[tile, name] = tile.clear_halo(ones, stride)
+        return gradient.mul_(self.interiors[tile, name])
 
     def _guided(self, region: Region, name: str, features: Features, tile: Tile) -> torch.Tensor:
         owned = tile.owned(features[name], self.stride[name])
@@ -135,14 +178,15 @@ def style_scale(kind: LossKind, target: Target) -> torch.Tensor:
 def multiply_channels(matrix: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
     """Matrices (B, C, C) times features (B, C, h, w), in the features' precision and layout.
 
-    Block by block of channels: libraries split longer sums among threads.
+    Block by block of channels on a CPU, where libraries split longer sums among threads.
     """
     batch, channels, height, width = features.shape
     rows = features.permute(0, 2, 3, 1).flatten(1, 2)  # (B, N, C)
     columns = matrix.mT.to(features.dtype)
-    product = torch.bmm(rows[..., :CHANNELS], columns[:, :CHANNELS])
-    for first in range(CHANNELS, channels, CHANNELS):
-        block = slice(first, first + CHANNELS)
+    length = CHANNELS if features.device.type == "cpu" else channels
+    product = torch.bmm(rows[..., :length], columns[:, :length])
+    for first in range(length, channels, length):
+        block = slice(first, first + length)
         product.baddbmm_(rows[..., block], columns[:, block])
     return product.view(batch, height, width, channels).permute(0, 3, 1, 2)
 

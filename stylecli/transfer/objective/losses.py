@@ -12,14 +12,16 @@ import torch
 # sums as short as this among threads neither in bf16 nor, with AVX-512, in float32.
 _CHUNK: Final = 512
 _WIDEST: Final = 2048  # positions of a tile's row that are taken as a chunk, to spare a copy
+# Products of bf16 with a float32 result: cuBLAS has them, torch since 2.8.
+_WIDE_PRODUCTS: Final = torch.version.hip is None and "dtype" in torch.ops.aten.bmm.overloads()
 
 
 def gram(features: torch.Tensor) -> torch.Tensor:
     """Gram matrices F Fᵀ / (h·w) of features (B, C, h, w), as (B, C, C) in at least float32.
 
     Low-precision features are multiplied as they are and summed in float32: chunk by chunk,
-    since a CPU has no bf16 product with a float32 result. Float32 goes the same way, so that
-    the number of threads does not show in the sums.
+    since a CPU has no bf16 product with a float32 result. Float32 goes the same way there, so
+    that the number of threads does not show in the sums. CUDA has one product for all of it.
     """
     return gram_sum(features) / (features.shape[-2] * features.shape[-1])
 
@@ -30,6 +32,12 @@ def gram_sum(features: torch.Tensor) -> torch.Tensor:
     Chunk by chunk where that costs no copy: a tile is cut out of a whole, and goes row by row.
     """
     rows = features.permute(0, 2, 3, 1)  # (B, h, w, C), a view where channels are last
+    wide = features.dtype.itemsize >= 4
+    if features.device.type == "cuda" and (wide or _WIDE_PRODUCTS):
+        flat = rows.flatten(1, 2)
+        if wide:
+            return torch.bmm(flat.mT, flat)
+        return torch.bmm(flat.mT, flat, out_dtype=torch.float32)
     if not rows.is_contiguous() and rows.shape[2] <= _WIDEST:
         return _summed_products(rows)
     flat = rows.flatten(1, 2)
@@ -43,7 +51,8 @@ def gram_sum(features: torch.Tensor) -> torch.Tensor:
 
 def _summed_products(chunks: torch.Tensor) -> torch.Tensor:
     """Σ over n of RᵀR of (B, n, positions, C), as (B, C, C), a picture at a time."""
-    return torch.stack([_products(one).sum(0) for one in chunks])
+    sums = [_products(one).sum(0) for one in chunks]
+    return sums[0].unsqueeze(0) if len(sums) == 1 else torch.stack(sums)
 
 
 def _products(rows: torch.Tensor) -> torch.Tensor:
@@ -68,9 +77,14 @@ def squared_norm(target: torch.Tensor) -> torch.Tensor:
 
 def squared_sum(x: torch.Tensor) -> torch.Tensor:
     """Σ x² of each of B tensors, in at least float32 and one pass: (B, …) to (B,)."""
+    return norm(x).square()
+
+
+def norm(x: torch.Tensor) -> torch.Tensor:
+    """Euclidean norm of each of B tensors, in at least float32: (B, …) to (B,)."""
     wide = torch.float32 if x.dtype.itemsize < 4 else x.dtype
-    norm: torch.Tensor = torch.linalg.vector_norm(x, dim=tuple(range(1, x.ndim)), dtype=wide)
-    return norm.square()
+    value: torch.Tensor = torch.linalg.vector_norm(x, dim=tuple(range(1, x.ndim)), dtype=wide)
+    return value
 
 
 def gatys_content(value: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

@@ -56,16 +56,20 @@ class Objective:
         self.beta = extractor.std.new_tensor([w.beta for w in weights])
         self.rough = any(w.tv or w.chroma_tv for w in weights)
         self.roughness = torch.stack([_roughness(w, extractor.std) for w in weights])
+        self.zero = torch.zeros_like(self.alpha)
+        stride = strides(extractor.steps)
+        self.terms = [StyleTerm(octave, self.kind, stride) for octave in self.octaves]
+        self.constants = [term.constants(self.beta) for term in self.terms]
 
     @torch.no_grad()
     def __call__(self, image: torch.Tensor) -> tuple[Terms, torch.Tensor]:
         """Terms (B,) and the gradient (B, 3, H, W) at an image (B, 3, H, W) in [0, 1]."""
-        style, content, gradient = self._octave(image, self.octaves[0], self.content_layers)
+        style, content, gradient = self._octave(image, 0, self.content_layers)
         reduced, back = image, []
-        for octave in self.octaves[1:]:
+        for index in range(1, len(self.octaves)):
             reduced = halve(reduced)
-            margin = octave.level.margin
-            octave_style, _, octave_gradient = self._octave(mirror(reduced, margin), octave, ())
+            margin = self.octaves[index].level.margin
+            octave_style, _, octave_gradient = self._octave(mirror(reduced, margin), index, ())
             style = style + octave_style
             back.append(mirror_transposed(octave_gradient, margin))
         for coarse, fine in pairwise(reversed([gradient, *back])):
@@ -82,9 +86,8 @@ class Objective:
         """
         size, _, margin = self.octaves[0].level
         extractor, stride = self.extractor, strides(self.extractor.steps)
-        term = StyleTerm(self.octaves[0], self.kind, stride)
+        term, content = self.terms[0], self.zero
         sums: dict[Key, torch.Tensor] = {}
-        content = torch.zeros_like(self.alpha)
         for tile in tiles_of(size, self.tile, extractor.steps):
             tape = extractor.forward(tile.cut(image), keep=False)
             if not margin:
@@ -95,10 +98,10 @@ class Objective:
             for tile in tiles_of(size, self.tile, extractor.steps, margin):
                 tape = extractor.forward(tile.cut(image), keep=False)
                 term.add_sums(sums, tape.features, tile)
-        return content, term.value(sums, self.beta)[0]
+        return content, term.value(sums, self.constants[0], extractor.dtype)[0]
 
     def _octave(
-        self, image: torch.Tensor, octave: Octave, layers: LayerWeights
+        self, image: torch.Tensor, index: int, layers: LayerWeights
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Style and content loss (B,) of one octave and their gradient, of the image with margin.
 
@@ -106,24 +109,30 @@ class Objective:
         whole picture must be known before any tile can go backward.
         """
         extractor = self.extractor if layers else self.style_extractor
-        tiles = tiles_of(octave.level.size, self.tile, extractor.steps, octave.level.margin)
-        term = StyleTerm(octave, self.kind, strides(extractor.steps))
+        level, term = self.octaves[index].level, self.terms[index]
+        tiles = tiles_of(level.size, self.tile, extractor.steps, level.margin)
+        names = {*term.names, *(name for name, _ in layers)}
         tape: Tape | None = None
         sums: dict[Key, torch.Tensor] = {}
         for tile in tiles:
-            tape = extractor.forward(tile.cut(image), keep=len(tiles) == 1)
+            tape = extractor.forward(tile.cut(image), keep=len(tiles) == 1, layers=names)
             term.add_sums(sums, tape.features, tile)
         if len(tiles) > 1:
             tape = None
-        style, factors = term.value(sums, self.beta)
-        content, gradient = image.new_zeros(image.shape[0]), torch.zeros_like(image)
+        style, factors = term.value(sums, self.constants[index], extractor.dtype)
+        content, gradient = self.zero, None if tape else torch.zeros_like(image)
         for tile in tiles:
             if tape is None:
-                tape = extractor.forward(tile.cut(image))
+                tape = extractor.forward(tile.cut(image), layers=names)
             wanted = term.gradients(tape.features, tile, factors)
             content = content + self._content(tape, tile, term.stride, layers, wanted)
-            tile.cut(gradient).add_(extractor.backward(tape, wanted))
+            part = extractor.backward(tape, wanted)
+            if gradient is None:  # the only tile: all of the image
+                gradient = part
+            else:
+                tile.cut(gradient).add_(part)
             tape = None
+        assert gradient is not None
         if len(tiles) > 1:  # memory is short, and tiles of many sizes break it into pieces
             del wanted
             release_free_memory()
@@ -138,7 +147,7 @@ class Objective:
         wanted: dict[str, Callable[[], torch.Tensor]],
     ) -> torch.Tensor:
         """Content loss (B,) of the tile; adds α times its gradients to `wanted`."""
-        total = torch.zeros_like(self.alpha)
+        total = self.zero
         shares = sum(weight for _, weight in layers)
         for name, weight in layers:
             target, features = self.content[name], tape.features[name]

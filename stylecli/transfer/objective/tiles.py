@@ -55,6 +55,14 @@ class Tile:
         down, across = self.down, self.across
         return (down.own_stop - down.own_start) * (across.own_stop - across.own_start)
 
+    @property
+    def has_halo(self) -> bool:
+        """Whether it reads pixels that it does not own."""
+        return any(
+            (span.start, span.stop) != (span.own_start, span.own_stop)
+            for span in (self.down, self.across)
+        )
+
     def cut(self, picture: torch.Tensor) -> torch.Tensor:
         """Crop of a picture (…, H, W), halo included: a view."""
         return picture[..., self.down.start : self.down.stop, self.across.start : self.across.stop]
@@ -69,8 +77,9 @@ class Tile:
         for dim, span in ((-2, self.down), (-1, self.across)):
             inside = _owned(span, stride)
             stop = features.shape[dim] if inside.stop is None else inside.stop
-            features.narrow(dim, 0, inside.start).zero_()
-            features.narrow(dim, stop, features.shape[dim] - stop).zero_()
+            for start, end in ((0, inside.start), (stop, features.shape[dim])):
+                if start < end:
+                    features.narrow(dim, start, end - start).zero_()
         return features
 
     def with_halo(self, features: torch.Tensor, stride: int) -> torch.Tensor:
