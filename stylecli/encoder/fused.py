@@ -28,6 +28,7 @@ def has_convolution_relu(device: torch.device, dtype: torch.dtype) -> bool:
 def convolution_relu(
     x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, padding: int
 ) -> torch.Tensor:
+    """A convolution with a bias that ends with a ReLU, by cuDNN."""
     y: torch.Tensor = torch.ops.aten.cudnn_convolution_relu(
         x, weight, bias, _ONE_PIXEL, [padding] * 2, _ONE_PIXEL, 1
     )

@@ -127,10 +127,14 @@ class StyleTerm:
         stride = self.stride[name]
         if not tile.has_halo or gradient.device.type == "cpu":
             return tile.clear_halo(gradient, stride)
+        return gradient.mul_(self.interior(gradient, name, tile))
+
+    def interior(self, like: torch.Tensor, name: str, tile: Tile) -> torch.Tensor:
+        """1 in the tile's interior and 0 in its halo, (1, 1, h, w), kept: a CUDA graph reads it."""
         if (tile, name) not in self.interiors:
-            ones = torch.ones_like(gradient[:1, :1])
-            self.interiors[tile, name] = tile.clear_halo(ones, stride)
-        return gradient.mul_(self.interiors[tile, name])
+            ones = torch.ones_like(like[:1, :1])
+            self.interiors[tile, name] = tile.clear_halo(ones, self.stride[name])
+        return self.interiors[tile, name]
 
     def _guided(self, region: Region, name: str, features: Features, tile: Tile) -> torch.Tensor:
         owned = tile.owned(features[name], self.stride[name])

@@ -83,7 +83,7 @@ def test_guided_gram_matrices_and_their_gradient(kind: LossKind, shares: tuple[f
     expected = naive_loss(term, variables)
     gradients = torch.autograd.grad((BETA * expected).sum(), list(variables.values()))
     sums = sums_of(term, features())
-    value, factors = term.value(sums, BETA)
+    value, factors = term.value(sums, term.constants(BETA), torch.float64)
     torch.testing.assert_close(value, expected.detach(), rtol=1e-12, atol=0)
     makes = term.gradients(features(), WHOLE, factors)
     for (name, make), wanted in zip(makes.items(), gradients, strict=True):
@@ -108,7 +108,7 @@ def test_a_region_of_ones_is_the_whole_picture() -> None:
     found = []
     for one in (Region(wanted), Region(wanted, 1.0, guides, counts)):
         term = term_of(one)
-        value, factors = term.value(sums_of(term, features()), BETA)
+        value, factors = term.value(sums_of(term, features()), term.constants(BETA), torch.float64)
         found.append((value, term.gradients(features(), WHOLE, factors)["coarse"]()))
     torch.testing.assert_close(found[0][0], found[1][0])
     torch.testing.assert_close(found[0][1], found[1][1])
@@ -130,7 +130,7 @@ def test_tiles_add_up_and_leave_their_halo_alone(guided: bool) -> None:
         term.add_sums(sums, seen(tile), tile)
     for key, wanted in sums_of(term, found).items():
         torch.testing.assert_close(sums[key], wanted)
-    _, factors = term.value(sums, BETA)
+    _, factors = term.value(sums, term.constants(BETA), torch.float64)
     at_once = term.gradients(found, WHOLE, factors)
     for name, make in at_once.items():
         total = torch.zeros_like(found[name])
@@ -138,6 +138,18 @@ def test_tiles_add_up_and_leave_their_halo_alone(guided: bool) -> None:
             part = term.gradients(seen(tile), tile, factors)[name]()
             tile.with_halo(total, STRIDE[name]).add_(part)
         torch.testing.assert_close(total, make())
+
+
+@pytest.mark.parametrize("tile", [None, 8])
+def test_elsewhere_a_halo_is_cleared_by_a_map(tile: int | None) -> None:
+    """As where a device is none of the CPU; the map is made once."""
+    term = term_of(Region({}))
+    for one in tiles_of(SIZE, tile, STEPS, margin=4):
+        gradient = torch.rand(2, 3, 40, 40, dtype=torch.float64)
+        gradient = one.with_halo(gradient, 1).clone()
+        expected = one.clear_halo(gradient.clone(), 1)
+        assert torch.equal(gradient * term.interior(gradient, "fine", one), expected)
+        assert term.interior(gradient, "fine", one) is term.interior(gradient, "fine", one)
 
 
 def test_positions() -> None:
