@@ -21,8 +21,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from stylecli.encoder import Encoder
 from stylecli.encoder.registry import get_spec
+from stylecli.encoder.vgg import Encoder
 from stylecli.settings import Settings
 from stylecli.transfer import Request, Style
 from stylecli.transfer.coarse_to_fine import make_optimizer
@@ -58,13 +58,14 @@ class KernelCounter(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        result = func(*args, **(kwargs or {}))
         name = func.name().split(".")[0]
+        self.syncs += name in SYNCHRONIZES and args[0].device.type == CUDA.type
+        result = func(*args, **(kwargs or {}))
         inputs, outputs = _tensors((args, kwargs)), _tensors(result)
         if not any(x.device.type == CUDA.type for x in (*inputs, *outputs)):
             return result
         places = {x.device.type for x in (*inputs, *outputs) if x.ndim or name in COPIES}
-        self.syncs += name in SYNCHRONIZES or len(places) > 1
+        self.syncs += len(places) > 1
         if not _is_view(func, name) and (written := sum(map(_bytes, outputs or inputs[:1]))):
             only_written = {id(x) for x in _only_written(func, name, args, kwargs or {})}
             read = sum(_bytes(x) for x in inputs if id(x) not in only_written)

@@ -42,10 +42,8 @@ def double(image: torch.Tensor, size: Size) -> torch.Tensor:
     By hand on a CPU, since torch's own interpolation rounds differently there from one number of
     threads to another, and a picture must not depend on that.
     """
-    if image.device.type == "cpu":
-        wide = _spread_pairs(_spread_pairs(image, -2), -1)
-    else:
-        wide = F.interpolate(image, scale_factor=2.0, mode="bilinear", align_corners=False)
+    on_cpu = image.device.type == "cpu"
+    wide = _spread_pairs(_spread_pairs(image, -2), -1) if on_cpu else interpolate_twice(image)
     return wide[..., : size[0], : size[1]]
 
 
@@ -148,6 +146,11 @@ def resize_visible(image: torch.Tensor, alpha: torch.Tensor | None, size: Size) 
     weight = planes[:, 3:]
     color = (planes[:, :3] / weight.clamp_min(LEAST_ALPHA)).clamp(0.0, 1.0)
     return torch.where(weight > LEAST_ALPHA, color, plain)
+
+
+def interpolate_twice(x: torch.Tensor) -> torch.Tensor:
+    """Bilinear interpolation of (B, C, h, w) at twice the size: one kernel of the library."""
+    return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
 def filter_pairs(x: torch.Tensor) -> torch.Tensor:

@@ -5,10 +5,12 @@ from stylecli.transfer.resample import (
     Size,
     double,
     double_transposed,
+    filter_pairs,
     fit,
     half,
     halve,
     halve_transposed,
+    interpolate_twice,
     mirror,
     mirror_transposed,
     resize,
@@ -51,7 +53,7 @@ def test_transposes(size: Size) -> None:
         torch.testing.assert_close(forward, backward, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize(("size", "margin"), [((5, 7), 3), ((4, 9), 4), ((1, 2), 1), ((3, 3), 0)])
+@pytest.mark.parametrize(("size", "margin"), [((9, 12), 3), ((5, 7), 3), ((4, 9), 4), ((1, 2), 1), ((3, 3), 0)])
 def test_mirror(size: Size, margin: int) -> None:
     """What lies beyond an edge, as deep as it lies within; and its transpose."""
     image = random(2, 3, *size)
@@ -60,6 +62,13 @@ def test_mirror(size: Size, margin: int) -> None:
     other = random(*found.shape, seed=1)
     back = mirror_transposed(other.clone(), margin)
     torch.testing.assert_close(inner(found, other), inner(image, back), rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("size", HALVED)
+def test_the_filters_of_other_devices_are_those_of_the_cpu(size: Size) -> None:
+    full, small = random(2, 3, *(2 * side for side in size)), random(2, 3, *size, seed=1)
+    torch.testing.assert_close(filter_pairs(full), double_transposed(full))
+    torch.testing.assert_close(interpolate_twice(small), double(small, (2 * size[0], 2 * size[1])))
 
 
 @pytest.mark.parametrize("size", [(8, 12), (2, 6), (64, 10)])
