@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import torch
-from torch.nn import functional as F
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 

@@ -1,7 +1,7 @@
 """The errors this library raises, each with the exit code the command line ends with.
 
 StylecliError                  1  unexpected failure (never raised itself)
-├── UsageError                 2  options that make no sense, alone or together
+├── UsageError                 2  options that make no sense, alone or together; a device that fails
 │   └── SettingsError          2  a setting out of its range
 ├── InputError                 4  an input cannot be read, or is refused
 ├── OutputError                5  an output cannot be written, or must not be
@@ -78,6 +78,21 @@ _MEMORY_WORDS = (
     "MPS backend out of memory",
     "Invalid buffer size",  # MPS, for one block past its limit
 )
+# Of a GPU that is lost, in a bad state, too old or new for this build, or without its driver. What
+# happens after such an error on a device is not to be trusted, so no other plan is tried there.
+_DEVICE_WORDS = (
+    "CUDA error",
+    "CUDA driver",
+    "CUDA unknown error",
+    "CUDA GPUs are available",
+    "cuDNN error",
+    "CUDNN_STATUS_",
+    "CUBLAS_STATUS_",
+    "CUBLAS error",
+    "HIP error",
+    "no kernel image is available",
+    "MPS backend",
+)
 # oneDNN does not say why it could not: for tensors that do not fit together, or for memory. The
 # latter is refused only where addresses are limited (ulimit -v); elsewhere the system overcommits.
 _VAGUE_WORDS = ("could not create a primitive", "could not create a memory")
@@ -100,6 +115,14 @@ def is_out_of_memory(error: BaseException) -> bool:
         return False
     words = (*_MEMORY_WORDS, *_VAGUE_WORDS) if _addresses_are_limited() else _MEMORY_WORDS
     return any(word in str(error) for word in words)
+
+
+def is_device_failure(error: BaseException) -> bool:
+    """Whether an exception says that a GPU failed, for another reason than its memory."""
+    if not isinstance(error, RuntimeError) or is_out_of_memory(error):
+        return False
+    accelerator = type(error).__name__ == "AcceleratorError"
+    return accelerator or any(word in str(error) for word in _DEVICE_WORDS)
 
 
 def _addresses_are_limited() -> bool:

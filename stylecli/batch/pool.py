@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -19,7 +20,13 @@ from stylecli.batch.processes import (
 )
 from stylecli.batch.runner import Queue, Task
 from stylecli.batch.worker import work
-from stylecli.batch.worker_count import count_workers, threads_each, with_share
+from stylecli.batch.worker_count import (
+    count_workers,
+    on_device,
+    shared_devices,
+    threads_each,
+    with_share,
+)
 from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.errors import MemoryLimitError, StylecliError
 from stylecli.messages import reason
@@ -57,7 +64,7 @@ class SerialEngine:
 
 
 class PoolEngine:
-    """Runs groups in a pool of processes with an equal share of the cores each.
+    """Runs groups in a pool of processes with an equal share of the cores, or of the GPUs, each.
 
     A process that dies (killed for memory, say) costs the group it was working on an attempt,
     and the other groups nothing. Where none can be started (again), as many as there are go on; the
@@ -67,10 +74,12 @@ class PoolEngine:
     def __init__(self, workers: int, session: Session | None = None) -> None:
         self.workers = min(workers, most_workers())
         self.session = session or Session()
+        self.devices: Sequence[str] = ()
 
     def run(self, groups: Sequence[Group], *, on_fraction: OnFraction) -> Ended:
         """Groups as they end."""
         queue = Queue([with_share(group, self.workers) for group in groups], ATTEMPTS)
+        self.devices = shared_devices(groups)
         running: list[_Worker] = []
         try:
             while queue.waiting or any(worker.task for worker in running):
@@ -101,7 +110,7 @@ class PoolEngine:
         threads = threads_each(self.workers)
         for _ in range(min(waiting - idle, self.workers - len(running))):
             try:
-                running.append(_Worker(threads))
+                running.append(_Worker(threads, self._freest_device(running)))
             except (OSError, EOFError) as error:  # no process or memory left, or no fork server
                 self.workers = len(running)
                 why = reason(error) if isinstance(error, OSError) else "its server has ended"
@@ -110,6 +119,11 @@ class PoolEngine:
                     f"Note: no worker process can be started ({why}): going on in {where}."
                 )
                 return
+
+    def _freest_device(self, running: Sequence["_Worker"]) -> str | None:
+        """The device with the fewest workers; `None` where there are none to share."""
+        taken = Counter(worker.device for worker in running)
+        return min(self.devices, key=lambda device: taken[device], default=None)
 
     def _work_here(self, queue: Queue, on_fraction: OnFraction) -> Ended:
         while queue.waiting:
@@ -148,9 +162,10 @@ class LocalEngine:
 
 
 class _Worker:
-    """A worker process, the connection to it, and its task."""
+    """A worker process, the connection to it, and its task; all of them on `device` if given."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, device: str | None = None) -> None:
+        self.device = device
         process_context = worker_context()
         self.task: Task | None = None
         self.dead = False
@@ -167,7 +182,7 @@ class _Worker:
         """Send a group; where the process is dead already, `receive` returns `None` next."""
         self.task = task
         with contextlib.suppress(OSError):
-            self.connection.send(task.group)
+            self.connection.send(on_device(task.group, self.device))
 
     def receive(self) -> float | list[Outcome] | None:
         """The share of the group that is done, its outcomes, or `None` where the process died."""

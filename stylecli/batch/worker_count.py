@@ -22,10 +22,13 @@ BYTES_A_PIXEL: Final = 6600  # of VGG-19 in float32, the most there is; the defa
 
 
 def count_workers(groups: Sequence[Group]) -> int:
-    """The fastest number of workers within cores, groups and memory, on a CPU; else 1."""
+    """The fastest number of workers within cores, groups and memory; on GPUs one for each."""
     jobs = [job for group in groups for job in group.jobs]
     if sum(group.cost for group in groups) < WORTH_IT:
         return 1
+    shared = shared_devices(groups)
+    if shared:
+        return min(len(shared), len(groups), most_workers())
     device = torch.device("cpu")
     if any(resolve_device(job.compute.device) != device for job in jobs):
         return 1
@@ -48,6 +51,22 @@ def _time(groups: Sequence[Group], workers: int) -> float:
 def threads_each(workers: int) -> int:
     """A worker's share of the cores."""
     return max(1, torch.get_num_threads() // workers)
+
+
+def shared_devices(groups: Sequence[Group]) -> tuple[str, ...]:
+    """Names of the CUDA devices that workers share: all, unless a job is on a CPU or names one."""
+    names = {job.compute.device for group in groups for job in group.jobs}
+    if not names <= {"auto", "cuda"} or not torch.cuda.is_available():
+        return ()
+    return tuple(f"cuda:{index}" for index in range(torch.cuda.device_count()))
+
+
+def on_device(group: Group, device: str | None) -> Group:
+    """The group with its jobs on a device; as it is for `None`."""
+    if device is None:
+        return group
+    jobs = tuple(replace(job, compute=replace(job.compute, device=device)) for job in group.jobs)
+    return replace(group, jobs=jobs)
 
 
 def with_share(group: Group, workers: int) -> Group:

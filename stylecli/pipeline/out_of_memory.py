@@ -1,21 +1,27 @@
-"""Out of memory, in the many ways it is raised, as one error. No torch."""
+"""Out of memory and failures of a GPU, in the many ways they are raised, as our errors. No torch."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
 
-from stylecli.errors import MemoryLimitError, is_out_of_memory
+from stylecli.errors import MemoryLimitError, UsageError, is_device_failure, is_out_of_memory
+from stylecli.messages import short_repr
 from stylecli.settings import Settings
 
 
 @contextlib.contextmanager
 def memory_guard(content: Sequence[int], settings: Settings) -> Iterator[None]:
-    """Turn running out of memory into `MemoryLimitError`.
+    """Turn running out of memory into `MemoryLimitError`, a GPU's failure into `UsageError`.
 
     `content` is the content's shape, (..., H, W); with the settings it gives the size to name.
     """
     try:
         yield
     except Exception as error:
+        if is_device_failure(error):
+            raise UsageError(
+                f"the GPU failed ({short_repr(str(error).split(chr(10))[0])}): see 'stylize doctor "
+                "--check', or use --device cpu."
+            ) from error
         if isinstance(error, MemoryLimitError) or not is_out_of_memory(error):
             raise
         long_side = settings.size or max(content[-2:])

@@ -158,11 +158,11 @@ def test_no_worker_can_be_started(run: Any, monkeypatch: pytest.MonkeyPatch, sta
     """The rest is made in this process, as is what the last worker died of."""
     start, left, told = pool._Worker.__init__, [None] * started, list[str]()
 
-    def refuse(worker: Any, threads: int) -> None:
+    def refuse(worker: Any, threads: int, device: str | None) -> None:
         if not left:
             raise BlockingIOError(11, "Resource temporarily unavailable")
         left.pop()
-        start(worker, threads)
+        start(worker, threads, device)
 
     spec = importlib.util.spec_from_file_location("fake_program", FAKE)
     assert spec is not None and spec.loader is not None

@@ -12,7 +12,13 @@ from stylecli.batch import pool, worker_count
 from stylecli.batch.grouping import Group, group_jobs
 from stylecli.batch.pool import LocalEngine, PoolEngine, SerialEngine
 from stylecli.batch.runner import Queue
-from stylecli.batch.worker_count import WORTH_IT, count_workers, with_share
+from stylecli.batch.worker_count import (
+    WORTH_IT,
+    count_workers,
+    on_device,
+    shared_devices,
+    with_share,
+)
 from stylecli.job import Job
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.memory_plan import PROCESS
@@ -80,9 +86,57 @@ def test_no_more_than_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     assert count_workers([group()] * 8) == 2
 
 
-def test_a_gpu_is_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker_count, "resolve_device", torch.device)
-    assert count_workers([group(), group(device="cuda:0")]) == 1
+@pytest.fixture
+def three_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+
+
+ALL = ("cuda:0", "cuda:1", "cuda:2")
+
+
+@pytest.mark.usefixtures("three_gpus")
+@pytest.mark.parametrize(
+    ("devices", "shared", "workers"),
+    [
+        (["cuda"] * 4, ALL, 3),
+        (["auto", "cuda"], ALL, 2),
+        (["cuda:1"] * 4, (), 1),
+        (["cuda", "cuda:0"], (), 1),
+        (["cpu", "cuda"], (), 1),
+    ],
+)
+def test_a_worker_for_each_gpu(devices: list[str], shared: tuple[str, ...], workers: int) -> None:
+    """All of them unless one is named, which several workers do not share by themselves."""
+    groups = [group(device=name) for name in devices]
+    assert shared_devices(groups) == shared
+    assert count_workers(groups) == workers
+
+
+def test_on_a_cpu_there_is_no_device_to_share() -> None:
+    assert shared_devices([group()]) == ()
+    assert on_device(group(), None) == group()
+    assert on_device(group(max_memory="2G"), "cuda:1") == group(max_memory="2G", device="cuda:1")
+
+
+def test_each_worker_gets_the_freest_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More workers than devices take turns; one that replaces another, its device."""
+
+    class Worker:
+        task = None
+
+        def __init__(self, threads: int, device: str | None) -> None:
+            self.device = device
+
+    monkeypatch.setattr(pool, "_Worker", Worker)
+    engine = PoolEngine(5)
+    engine.devices = ALL
+    running: list[Any] = []
+    engine._start_workers(running, 5)
+    assert [worker.device for worker in running] == [*ALL, "cuda:0", "cuda:1"]
+    del running[2]
+    engine._start_workers(running, 5)
+    assert running[-1].device == "cuda:2"
 
 
 def test_shares_of_the_memory() -> None:

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from kernels import CUDA, KernelCounter, count_iteration, simulated_descent
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional as F
 
-from benchmarks.kernels import CUDA, KernelCounter, count_iteration, simulated_descent
 from stylecli.settings import Settings
 
 Body = Callable[[torch.Tensor], object]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stylecli.errors import MemoryLimitError, is_out_of_memory
+from stylecli.errors import MemoryLimitError, UsageError, is_device_failure, is_out_of_memory
 from stylecli.pipeline.out_of_memory import memory_guard
 from stylecli.settings import Settings
 
@@ -33,6 +33,38 @@ def test_the_size_named_is_that_of_the_output() -> None:
         raise MemoryError
     with pytest.raises(MemoryLimitError, match="mine"), memory_guard((3, 1, 1), Settings()):
         raise MemoryLimitError("mine")
+
+
+class AcceleratorError(RuntimeError):
+    """Of torch since 2.8."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AcceleratorError(
+            "an illegal memory access was encountered\nCompile with TORCH_USE_CUDA_DSA"
+        ),
+        RuntimeError("CUDA error: no kernel image is available for execution on the device\nFor"),
+        RuntimeError("CUDA error: device-side assert triggered"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate`"),
+        RuntimeError("No CUDA GPUs are available"),
+    ],
+)
+def test_a_gpu_that_fails_is_one_sentence(error: RuntimeError) -> None:
+    words = r"^the GPU failed \(.*\): see 'stylize doctor --check', or use --device cpu\.$"
+    with pytest.raises(UsageError, match=words) as raised, memory_guard((3, 1, 1), Settings()):
+        raise error
+    assert "\n" not in str(raised.value) and "TORCH_USE" not in str(raised.value)
+
+
+def test_a_full_gpu_is_no_failure_of_it() -> None:
+    words = "CUDA error: out of memory"
+    with pytest.raises(MemoryLimitError), memory_guard((3, 8, 8), Settings()):
+        raise AcceleratorError(words)
+    assert not is_device_failure(RuntimeError("shape mismatch"))
+    assert not is_device_failure(ValueError("CUDA error"))
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(-1, False), (2**32, True)])

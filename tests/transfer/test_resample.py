@@ -53,7 +53,9 @@ def test_transposes(size: Size) -> None:
         torch.testing.assert_close(forward, backward, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize(("size", "margin"), [((9, 12), 3), ((5, 7), 3), ((4, 9), 4), ((1, 2), 1), ((3, 3), 0)])
+@pytest.mark.parametrize(
+    ("size", "margin"), [((9, 12), 3), ((5, 7), 3), ((4, 9), 4), ((1, 2), 1), ((3, 3), 0)]
+)
 def test_mirror(size: Size, margin: int) -> None:
     """What lies beyond an edge, as deep as it lies within; and its transpose."""
     image = random(2, 3, *size)
