@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from stylecli.cli.signals import Stopped, die, stoppable
-from stylecli.errors import MemoryLimitError, OutputError, StylecliError
+from stylecli.errors import MemoryLimitError, OutputError, StylecliError, UsageError
 from stylecli.messages import reason
 from stylecli.system import on_windows
 
@@ -71,7 +71,7 @@ def _exit_code(arguments: list[str]) -> int:
 
 
 def _unexpected(error: Exception, arguments: list[str]) -> int:
-    from stylecli.errors import is_out_of_memory
+    from stylecli.errors import is_device_failure, is_out_of_memory
 
     if _wants_traceback(arguments):
         import traceback
@@ -83,6 +83,9 @@ def _unexpected(error: Exception, arguments: list[str]) -> int:
             advice = " to begin: close other programs, or raise the limit (ulimit -v)."
         _complain(f"error: there is not enough memory{advice}")
         return MemoryLimitError.exit_code
+    if is_device_failure(error):
+        _complain("error: the GPU failed: see 'stylize doctor --check', or use --device cpu.")
+        return UsageError.exit_code
     what = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(":")
     _complain(
         f"unexpected failure ({what}): this is a bug; please report it with the command, what "

@@ -1,4 +1,4 @@
-"""Out of memory and failures of a GPU, in the many ways they are raised, as our errors. No torch."""
+"""Out of memory and a GPU's failure, in the many ways they are raised, as our errors. No torch."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ def memory_guard(content: Sequence[int], settings: Settings) -> Iterator[None]:
     except Exception as error:
         if is_device_failure(error):
             raise UsageError(
-                f"the GPU failed ({short_repr(str(error).split(chr(10))[0])}): see 'stylize doctor "
+                f"the GPU failed ({short_repr(str(error).partition(chr(10))[0])}): see 'stylize doctor "
                 "--check', or use --device cpu."
             ) from error
         if isinstance(error, MemoryLimitError) or not is_out_of_memory(error):

@@ -12,7 +12,7 @@ from stylecli import transfer
 from stylecli.encoder import loading
 from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.encoder.vgg import Encoder
-from stylecli.errors import OutputError, is_out_of_memory
+from stylecli.errors import OutputError, is_device_failure, is_out_of_memory
 from stylecli.file_names import spare_name
 from stylecli.images import writing
 from stylecli.images.discovery import STREAM
@@ -151,12 +151,12 @@ class Session:
         return [replace(result, notes=(*notes, *result.notes)) for result in finished]
 
     def measure(self, prepared: Prepared, result: Result) -> dict[str, float]:
-        """Content and style distance of a result; none where memory is too short for that."""
+        """Content and style distance of a result; none where memory is too short or a GPU fails."""
         encoder = self.encoder(prepared.job)
         try:
             return self.meter.measure(encoder, prepared.job, prepared.inputs, result.planes)
         except Exception as error:  # a finished picture is not lost to its measurement
-            if is_out_of_memory(error):
+            if is_out_of_memory(error) or is_device_failure(error):
                 return {}
             raise
 

@@ -13,7 +13,7 @@ import torch
 _CHUNK: Final = 512
 _WIDEST: Final = 2048  # positions of a tile's row that are taken as a chunk, to spare a copy
 # Products of bf16 with a float32 result: cuBLAS has them, torch since 2.8.
-_WIDE_PRODUCTS: Final = torch.version.hip is None and "dtype" in torch.ops.aten.bmm.overloads()
+_WIDE_PRODUCTS: Final = torch.version.hip is None and hasattr(torch.ops.aten.bmm, "dtype")
 
 
 def gram(features: torch.Tensor) -> torch.Tensor:
