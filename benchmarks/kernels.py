@@ -42,11 +42,11 @@ WRITTEN_ONLY: Final = {"aten::copy_", "aten::zero_", "aten::fill_"}  # their fir
 SLOTS: Final = {"aten::index_copy_": 3}  # written no further than this argument is long
 
 
-class KernelCounter(TorchDispatchMode):
+class KernelCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Dispatch mode that counts an operator's kernels, host syncs, bytes read and written."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.by_operator: Counter[str] = Counter()
         self.small = self.syncs = self.bytes = 0
 
@@ -147,7 +147,8 @@ def simulated_descent(
 def count_iteration(descent: Descent) -> KernelCounter:
     """Counts of one iteration, after one that sets up."""
     descent.iterate()
-    with KernelCounter() as counter:
+    counter = KernelCounter()
+    with counter:
         descent.iterate()
     return counter
 

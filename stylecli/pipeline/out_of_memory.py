@@ -18,9 +18,9 @@ def memory_guard(content: Sequence[int], settings: Settings) -> Iterator[None]:
         yield
     except Exception as error:
         if is_device_failure(error):
+            what = short_repr(str(error).partition("\n")[0])
             raise UsageError(
-                f"the GPU failed ({short_repr(str(error).partition(chr(10))[0])}): see 'stylize doctor "
-                "--check', or use --device cpu."
+                f"the GPU failed ({what}): see 'stylize doctor --check', or use --device cpu."
             ) from error
         if isinstance(error, MemoryLimitError) or not is_out_of_memory(error):
             raise

@@ -33,6 +33,10 @@ def fake_stylize(
     act = os.environ.get("FAKE_CORE", "")
     if act == "bug":
         raise ValueError("two and two\nare five")
+    if act == "gpu":
+        raise RuntimeError(
+            "CUDA error: unspecified launch failure\nCompile with TORCH_USE_CUDA_DSA"
+        )
     if act == "memory":
         raise MemoryError
     if act == "memory-limit":

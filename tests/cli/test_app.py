@@ -21,6 +21,7 @@ Run = Callable[..., Any]
     ("act", "code", "words"),
     [
         ("bug", 1, "unexpected failure (ValueError: two and two are five): this is a bug"),
+        ("gpu", 2, "the GPU failed ('CUDA error: unspecified launch failure'): see"),
         ("memory", 7, "not enough memory for a long side of 64 pixels"),
         ("memory-limit", 7, "nothing fits: take size 64."),
     ],

@@ -54,18 +54,19 @@ class StyleTerm:
 
     def constants(self, beta: torch.Tensor) -> Constants:
         """Constants of the loss and of its gradient weighted with `beta` (B,)."""
-        found = Constants([], [], [], [], [])
+        constants = Constants([], [], [], [], [])
         for index, region in enumerate(self.octave.regions):
             for name, weight in self.octave.level.layers:
                 target = region.grams[name]
                 positions = positions_of(region, name, self.octave.level.size, self.stride[name])
                 share = weight * region.share * self.octave.weight
                 scale = share * style_scale(self.kind, target)
-                slope = ((4.0 / positions) * beta * scale).view(-1, 1, 1)
-                row = (index, name), target.value, positions, scale, slope
-                for column, value in zip(found, row, strict=True):
-                    column.append(value)  # type: ignore[arg-type]
-        return found
+                constants.keys.append((index, name))
+                constants.targets.append(target.value)
+                constants.positions.append(positions)
+                constants.scales.append(scale)
+                constants.slopes.append(((4.0 / positions) * beta * scale).view(-1, 1, 1))
+        return constants
 
     def add_sums(self, sums: dict[Key, torch.Tensor], features: Features, tile: Tile) -> None:
         """Add the tile's share of every region's Gram matrices, (B, C, C), to `sums`."""
