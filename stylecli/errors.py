@@ -3,6 +3,7 @@
 StylecliError                  1  unexpected failure (never raised itself)
 ├── UsageError                 2  options that make no sense, alone or together; a device that fails
 │   └── SettingsError          2  a setting out of its range
+├── ClusterError               3  the machines of a batch are gone
 ├── InputError                 4  an input cannot be read, or is refused
 ├── OutputError                5  an output cannot be written, or must not be
 ├── WeightsError               6  weights missing, corrupt or not downloadable
@@ -31,6 +32,12 @@ class UsageError(StylecliError):
 
 class SettingsError(UsageError):
     """A setting out of its range; the message names the setting and the range."""
+
+
+class ClusterError(StylecliError):
+    """A cluster that no longer answers, so that some of a batch is left."""
+
+    exit_code = 3
 
 
 class InputError(StylecliError):

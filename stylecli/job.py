@@ -1,5 +1,6 @@
 """Jobs: the input files, the settings, the machine and the output of one picture. No torch."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final, Literal, Self
@@ -81,21 +82,26 @@ class Job(JobOptions):
 
     def located(self) -> Self:
         """The same job with paths that do not depend on where a process runs; not for streams."""
+        return self.with_paths(Path.absolute, output=self.output)
+
+    def with_paths(self, change: Callable[[Path], Path], *, output: Path) -> Self:
+        """The same job with other paths of what is read, and another output, made absolute."""
         settings = self.settings
         if self.init_path is not None:
-            settings = replace(settings, init=str(self.init_path.absolute()))
+            settings = replace(settings, init=str(change(self.init_path)))
         if is_path(settings.encoder_name):
-            encoder = Path(settings.encoder_name).expanduser().absolute()
-            settings = replace(settings, encoder=str(encoder))
+            settings = replace(
+                settings, encoder=str(change(Path(settings.encoder_name).expanduser()))
+            )
         return replace(
             self,
-            content=self.content.absolute(),
-            styles=tuple(style.absolute() for style in self.styles),
-            output=self.output.absolute(),
+            content=change(self.content),
+            styles=tuple(map(change, self.styles)),
+            output=output.absolute(),
             settings=settings,
-            mask=None if self.mask is None else self.mask.absolute(),
-            style_masks=tuple(mask.absolute() for mask in self.style_masks),
-            sources=tuple(source.absolute() for source in self.sources),
+            mask=None if self.mask is None else change(self.mask),
+            style_masks=tuple(map(change, self.style_masks)),
+            sources=tuple(map(change, self.sources)),
         )
 
     @property

@@ -1,254 +1,242 @@
-"""Ray engine: one actor for each GPU of a cluster, or several to a machine without any.
+"""Ray engine: a batch on a cluster, or on a Ray started here for it.
 
-Pictures travel as paths, so every machine needs the same files at the same places. The driver
-alone writes the manifest; the group of a lost machine is made again elsewhere.
+Ray itself is driven in a process of its own: it prints what it likes to standard output, and where
+a cluster's head is gone its calls block for a minute, deaf to signals, and then end the process.
 """
 
 import contextlib
-import logging
 import os
-import re
 import signal
-import threading
-import time
-from collections import Counter
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
 
-import torch
-
-from stylecli.batch.grouping import Group, located, with_paths_of
+from stylecli.batch.grouping import Group
 from stylecli.batch.outcome import Outcome
-from stylecli.batch.processes import clean_environment
-from stylecli.batch.ray_start import check_reachable, import_ray
-from stylecli.batch.runner import Queue, Task
-from stylecli.batch.worker import work
-from stylecli.errors import MemoryLimitError, UsageError
-from stylecli.pipeline.session import Session
+from stylecli.batch.processes import (
+    clean_environment,
+    end_with_parent,
+    starting_processes,
+    worker_context,
+)
+from stylecli.batch.ray_start import ANSWER, check_reachable, import_ray
+from stylecli.batch.scheduling import ClusterOptions
+from stylecli.encoder.cache import pull, status_of
+from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
+from stylecli.encoder.registry import get_spec, is_path
+from stylecli.errors import ClusterError, StylecliError, UsageError
 from stylecli.transfer.results import OnFraction
 
-ATTEMPTS: Final = 3  # for a group whose machine was lost, and for an actor to come to life
-HEARTBEAT: Final = 1.0  # seconds between looks at progress and at machines
-PATIENCE: Final = 60.0  # seconds to wait for a machine where there is none
+LOADING: Final = 120.0  # seconds to import Ray
+STARTING: Final = 120.0  # seconds for a Ray that is started here
+SILENCE: Final = 10.0  # seconds without a sign of the head, which is looked at every second
+STOPPING: Final = 5.0  # seconds to leave a cluster, or to end a Ray that was started here
 PACKAGE_FOLDER: Final = Path(__file__).parents[2]
+GO_ON: Final = "the same command with --skip-existing makes what is left"
 Ended = Iterator[tuple[Group, list[Outcome]]]
-
-
-@dataclass(eq=False)
-class _WorkerHandle:
-    """An actor, its node, and its task."""
-
-    actor: Any
-    node: str
-    reply: Any  # pending call: first a sign of life, then a group
-    started: bool = False
-    task: Task | None = None
-    progress_ref: Any = None  # pending call for the progress
-
-    def begin(self, task: Task) -> None:
-        """Submit a group to the actor."""
-        self.task = task
-        self.reply = self.actor.work.remote(located(task.group))
 
 
 class RayEngine:
     """Groups on the machines of a Ray cluster, or of one started here for the batch.
 
-    `workers` is the number of actors on each machine without a GPU. Raises `UsageError` where
-    Ray is not installed or no cluster answers.
+    `run` raises `UsageError` where Ray is not installed or no cluster answers, and `ClusterError`
+    where one no longer does.
     """
 
     def __init__(
         self,
+        options: ClusterOptions | None = None,
         *,
-        address: str | None = None,
-        workers: int = 1,
-        on_message: Callable[[str], None] | None = None,
+        on_message: MessageCallback | None = None,
+        on_download: DownloadCallback | None = None,
     ) -> None:
-        self.address, self.workers = address, workers
+        self.options = options or ClusterOptions()
         self.say = on_message or (lambda _: None)
-        self.ray = import_ray(local=self._address == "local")
-        self.handles: list[_WorkerHandle] = []
-        self.failed_starts: Counter[str] = Counter()  # by node: actors that died before a task
-        self.fault = "there is none"  # why no machine can work, as far as is known
+        self.on_download = on_download
 
     def run(self, groups: Sequence[Group], *, on_fraction: OnFraction) -> Ended:
         """Groups as they end."""
         if not groups:
             return
-        began = self._connect()
+        self._fetch_encoders(groups)
+        address = self.address
+        process_context = worker_context()
+        ours, theirs = process_context.Pipe()
+        environment = dict(os.environ)  # the fork server's may be older
+        process = process_context.Process(
+            target=drive, args=(theirs, address, self.options, groups, environment), daemon=True
+        )
+        with starting_processes():
+            process.start()
+        theirs.close()
+        answers = True
         try:
-            yield from self._run(Queue(groups, ATTEMPTS), on_fraction)
-        except SystemError as error:  # what a signal raises in the middle of a call into Ray
-            raise error.__cause__ or error from None
+            yield from self._messages(ours, address, on_fraction)
+        except ClusterError:
+            answers = False
+            raise
         finally:
-            for handle in list(self.handles):
-                self._stop_worker(handle)
-            if began:
-                self.ray.shutdown()
+            ours.close()
+            _end(process, STOPPING if answers else 0.0)
 
     @property
-    def _address(self) -> str:
-        return self.address or os.environ.get("RAY_ADDRESS") or "local"
-
-    def _connect(self) -> bool:
-        """Join the cluster or start one here; returns whether there was no connection before."""
-        if self.ray.is_initialized():
-            return False
-        address = self._address
-        self.say("Starting Ray" if address == "local" else f"Joining the Ray cluster at {address}")
-        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-        if address == "local":
-            quiet["include_dashboard"] = False
-        handler = signal.getsignal(signal.SIGTERM)
-        try:
-            check_reachable(address)
-            # Workers look for modules where the driver is: in our own folder, not in a stranger's.
-            with clean_environment(), contextlib.chdir(PACKAGE_FOLDER):
-                self.ray.init(address, **quiet)
-        except Exception as error:  # ConnectionError, RuntimeError and others
-            raise UsageError(f"cannot join a Ray cluster at {address}: {_brief(error)}.") from error
-        finally:  # with Ray's own handler the program would end with code 15, not by the signal
-            if threading.current_thread() is threading.main_thread():
-                signal.signal(signal.SIGTERM, handler)
-        return True
-
-    def _run(self, queue: Queue, on_fraction: OnFraction) -> Ended:
-        polled, last_alive = float("-inf"), time.monotonic()
-        while queue.waiting or any(handle.task for handle in self.handles):
-            if time.monotonic() - polled >= HEARTBEAT:
-                polled = time.monotonic()
-                self._start_missing_workers(len(queue.waiting))
-                self._poll_progress()
-                on_fraction(queue.fraction)
-                if any(handle.started for handle in self.handles):
-                    last_alive = polled
-                elif polled - last_alive >= PATIENCE:
-                    self._report_waiting()
-                    last_alive = polled
-            for handle in self.handles:
-                if handle.started and handle.task is None and queue.waiting:
-                    handle.begin(queue.take())
-            for handle in self._ready_workers():
-                ended = self._handle_reply(handle, queue)
-                if ended is not None:
-                    yield ended
-
-    def _start_missing_workers(self, waiting: int) -> None:
-        """Start an actor for each GPU, or `workers` for each machine, while groups are waiting."""
-        nodes = {node["NodeID"]: node["Resources"] for node in self.ray.nodes() if node["Alive"]}
-        for handle in [
-            handle for handle in self.handles if handle.node not in nodes and not handle.task
-        ]:
-            self._stop_worker(handle)
-        sound = [node for node in nodes if self.failed_starts[node] < ATTEMPTS]
-        if nodes and not sound:
-            self._report_waiting()
-        for node in sound:
-            gpus, cores = int(nodes[node].get("GPU", 0)), int(nodes[node].get("CPU", 0))
-            wanted = gpus or min(self.workers, cores)
-            present = sum(handle.node == node for handle in self.handles)
-            idle = sum(handle.task is None for handle in self.handles)
-            for _ in range(min(wanted - present, waiting - idle)):
-                self.handles.append(self._start_worker(node, cores // wanted, gpus > 0))
-
-    def _report_waiting(self) -> None:
-        """Report that a machine is awaited. Raises `UsageError` where none can come."""
-        if not self.handles:
-            raise UsageError(f"the Ray cluster has no machine that can work: {self.fault}.")
-        self.say("Waiting for a free machine of the Ray cluster")
-
-    def _start_worker(self, node: str, cores: int, gpu: bool) -> _WorkerHandle:
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-        place = NodeAffinitySchedulingStrategy(node, soft=False)
-        # Two calls at once: one works, the other returns the progress.
-        actor_class = self.ray.remote(_Worker).options(
-            num_cpus=cores, num_gpus=int(gpu), max_concurrency=2, scheduling_strategy=place
-        )
-        actor = actor_class.remote(max(1, cores))
-        return _WorkerHandle(actor, node, actor.share.remote())
-
-    def _stop_worker(self, handle: _WorkerHandle) -> None:
-        self.handles.remove(handle)
-        with contextlib.suppress(Exception):
-            self.ray.kill(handle.actor)
-
-    def _poll_progress(self) -> None:
-        """Poll the progress of busy actors without waiting for it."""
-        for handle in self.handles:
-            if handle.task is None:
-                handle.progress_ref = None
-            elif handle.progress_ref is None:
-                handle.progress_ref = handle.actor.share.remote()
-            elif self.ray.wait([handle.progress_ref], timeout=0)[0]:
-                with contextlib.suppress(self.ray.exceptions.RayError):
-                    handle.task.share = self.ray.get(handle.progress_ref)
-                handle.progress_ref = None
-
-    def _ready_workers(self) -> list[_WorkerHandle]:
-        """Handles of actors that have started, ended a group, or were lost; waits for one."""
-        answers = {handle.reply: handle for handle in self.handles if handle.reply is not None}
-        if not answers:
-            time.sleep(HEARTBEAT / 10)
-            return []
-        return [
-            answers[reference] for reference in self.ray.wait(list(answers), timeout=HEARTBEAT)[0]
-        ]
-
-    def _handle_reply(
-        self, handle: _WorkerHandle, queue: Queue
-    ) -> tuple[Group, list[Outcome]] | None:
-        """Process an actor's reply; returns its group and outcomes where that has ended."""
-        try:
-            outcomes = self.ray.get(handle.reply)
-        except self.ray.exceptions.RayError as error:
-            return self._lose(handle, queue, _brief(error))
-        task, handle.task, handle.reply, handle.progress_ref = handle.task, None, None, None
-        if task is None:
-            handle.started = True
-            return None
-        return queue.finish(task, with_paths_of(task.group, outcomes))
-
-    def _lose(
-        self, handle: _WorkerHandle, queue: Queue, why: str
-    ) -> tuple[Group, list[Outcome]] | None:
-        self._stop_worker(handle)
-        if handle.task is None:
-            self.failed_starts[handle.node] += 1
-            self.fault = why
-            return None
-        return queue.lose(
-            handle.task, MemoryLimitError(f"the worker that made it was lost: {why}.")
+    def address(self) -> str:
+        """The cluster's address: as given, that this process has joined, or `local`."""
+        ray = sys.modules.get("ray")
+        joined = ray is not None and ray.is_initialized()
+        return (
+            self.options.address
+            or (joined and ray.get_runtime_context().gcs_address)  # type: ignore[union-attr]
+            or os.environ.get("RAY_ADDRESS")
+            or "local"
         )
 
+    def _fetch_encoders(self, groups: Sequence[Group]) -> None:
+        """Download encoders here, with progress, not on every machine; errors come from there."""
+        jobs = [job for group in groups for job in group.jobs]
+        wanted = {job.settings.encoder_name for job in jobs} & {
+            name for job in jobs for name in job.downloadable
+        }
+        for name in sorted(wanted):
+            with contextlib.suppress(StylecliError):
+                if (
+                    not is_path(name)
+                    and get_spec(name).url
+                    and not status_of(get_spec(name)).present
+                ):
+                    pull(name, on_download=self.on_download, on_message=self.say)
 
-class _Worker:
-    """Ray actor: holds an encoder and makes groups, in a process on some node."""
+    def _messages(self, connection: Connection, address: str, on_fraction: OnFraction) -> Ended:
+        """Groups that have ended, until all have, the cluster is lost, or it cannot be joined."""
+        patience, joined = LOADING, False
+        while True:
+            try:
+                if not connection.poll(patience):
+                    raise _unanswered(address, patience, joined)
+                kind, value = connection.recv()
+            except (EOFError, OSError) as error:
+                raise ClusterError(
+                    f"the connection to the Ray cluster at {address} has ended: {GO_ON}."
+                ) from error
+            if kind == "patience":
+                patience = value
+            elif kind == "joined":
+                patience, joined = SILENCE, True
+            elif kind == "say":
+                self.say(value)
+            elif kind == "fraction":
+                on_fraction(value)
+            elif kind == "ended":
+                yield value
+            elif kind == "lost":
+                raise ClusterError(f"the Ray cluster at {address} is lost: {value}; {GO_ON}.")
+            elif kind == "error":
+                raise value
+            elif kind == "done":
+                return
 
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
-        self.session = Session()
-        self.done = 0.0
 
-    def work(self, group: Group) -> list[Outcome]:
-        """A group's outcomes."""
-        torch.set_num_threads(self.threads)
-        self.done = 0.0
-
-        def report(fraction: float) -> None:
-            self.done = fraction
-
-        return work(self.session, group, on_fraction=report)
-
-    def share(self) -> float:
-        """The share of the group that is done, in [0, 1]; callable while `work` runs."""
-        return self.done
+def _unanswered(address: str, seconds: float, joined: bool) -> StylecliError:
+    """The error for a cluster that is silent."""
+    if joined:
+        return ClusterError(
+            f"the head of the Ray cluster at {address} has not answered for {seconds:.0f} seconds: "
+            f"{GO_ON}."
+        )
+    if address == "local":
+        return UsageError(f"Ray has not started within {seconds:.0f} seconds.")
+    return UsageError(
+        f"cannot join a Ray cluster at {address}: no head of Ray has answered within "
+        f"{seconds:.0f} seconds; it may be another service, want a token (RAY_AUTH_TOKEN), or be "
+        "of another version."
+    )
 
 
-def _brief(error: Exception) -> str:
-    """The last line of an error: Ray puts a page of text before it."""
-    lines = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines()
-    return " ".join(lines[-1].split())[:300].rstrip(".") if lines else type(error).__name__
+def _end(process: Any, patience: float) -> None:
+    """End the driving process, which may take its time to clean up."""
+    if patience:
+        process.terminate()
+        process.join(patience)
+    process.kill()
+    process.join()
+    process.close()
+
+
+def drive(
+    connection: Connection,
+    address: str,
+    options: ClusterOptions,
+    groups: Sequence[Group],
+    environment: dict[str, str],
+) -> None:
+    """Main function of the driving process: join, run the groups, leave."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
+    _silence()
+    os.environ.clear()
+    os.environ.update(environment)
+    lock = Lock()
+
+    def send(kind: str, value: Any = None) -> None:
+        with lock:
+            connection.send((kind, value))
+
+    try:
+        ray = import_ray(local=address == "local")
+        _join(ray, address, send)
+        try:
+            from stylecli.batch.ray_driver import RayDriver
+
+            signal.signal(signal.SIGTERM, _leave)  # Ray's own would end it with code 15
+            RayDriver(ray, options, groups, send).run()
+            send("done")
+        finally:
+            ray.shutdown()
+    except StylecliError as error:
+        send("error", error)
+    except BrokenPipeError:
+        pass
+    except SystemExit:
+        raise
+    except Exception as error:  # whatever a library of Ray's raises when the cluster is gone
+        from stylecli.batch.ray_driver import brief
+
+        with contextlib.suppress(OSError):
+            send("lost", brief(error))
+
+
+def _join(ray: Any, address: str, send: Callable[..., None]) -> None:
+    """Join the cluster or start one here. Raises `UsageError`."""
+    local = address == "local"
+    send("say", "Starting Ray" if local else f"Joining the Ray cluster at {address}")
+    send("patience", STARTING if local else ANSWER)
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if local:
+        quiet["include_dashboard"] = False
+    try:
+        check_reachable(address)
+        # Workers look for modules where the driver is: in our own folder, not in a stranger's.
+        with clean_environment(), contextlib.chdir(PACKAGE_FOLDER):
+            ray.init(address, **quiet)
+    except UsageError:
+        raise
+    except Exception as error:  # ConnectionError, RuntimeError and others
+        from stylecli.batch.ray_driver import brief
+
+        raise UsageError(f"cannot join a Ray cluster at {address}: {brief(error)}.") from error
+    send("joined")
+
+
+def _silence() -> None:
+    """Standard output is the program's alone, and standard error holds its sentences alone."""
+    descriptor = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(descriptor, stream)
+    os.close(descriptor)
+
+
+def _leave(*_: object) -> None:
+    raise SystemExit(0)

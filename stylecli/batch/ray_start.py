@@ -1,4 +1,7 @@
-"""Ray: whether it is there, whether a cluster answers, and who may talk to one started here."""
+"""Ray: whether it is there, whether a cluster answers, and who may talk to one started here.
+
+All of it happens in the process that drives Ray, so that nothing of it stays in this one.
+"""
 
 import os
 import secrets
@@ -41,7 +44,16 @@ def import_ray(*, local: bool) -> Any:
 
 
 def check_reachable(address: str) -> None:
-    """Raise `OSError` where HOST:PORT is closed; Ray itself would retry for long."""
+    """Raise `OSError` where HOST:PORT is closed; Ray itself would retry for long.
+
+    Raises `UsageError` for an address of another kind, such as that of Ray's dashboard.
+    """
+    scheme, separator, _ = address.partition("://")
+    if separator and scheme != "ray":
+        raise UsageError(
+            f"{address} is no address of a Ray cluster: give HOST:PORT of its head, by default "
+            "port 6379."
+        )
     host, _, port = address.rpartition(":")
     if host and "/" not in host and port.isdigit():
         socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER).close()

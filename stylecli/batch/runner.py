@@ -11,6 +11,7 @@ from stylecli.batch.grouping import Group, group_jobs
 from stylecli.batch.manifest import Manifest
 from stylecli.batch.outcome import Outcome
 from stylecli.batch.planning import settled
+from stylecli.errors import ClusterError, StylecliError, UsageError
 from stylecli.job import Job
 from stylecli.provenance.hashing import Digests
 from stylecli.provenance.up_to_date import complete_recipe
@@ -34,11 +35,15 @@ class Engine(Protocol):
 
 @dataclass(eq=False)
 class Task:
-    """A group on its way through the workers of an engine that has several."""
+    """A group on its way through the workers of an engine that has several.
+
+    `tried` are the machines on which it failed, and is not to be tried again.
+    """
 
     group: Group
     begun: int = 0
     share: float = 0.0  # of it that is done
+    tried: frozenset[str] = frozenset()
 
 
 class Queue:
@@ -57,12 +62,15 @@ class Queue:
         self.ended = 0  # jobs
         self.total = sum(len(group.jobs) for group in groups)
 
-    def take(self) -> Task:
-        """The next task."""
-        task = self.waiting.pop(0)
-        task.begun += 1
-        self.running.append(task)
-        return task
+    def take(self, machine: str = "") -> Task | None:
+        """The next task that this machine may try."""
+        for task in self.waiting:
+            if machine not in task.tried:
+                self.waiting.remove(task)
+                task.begun += 1
+                self.running.append(task)
+                return task
+        return None
 
     @property
     def fraction(self) -> float:
@@ -78,15 +86,42 @@ class Queue:
             return task.group, list(outcomes)
         return task.group, [_as_made(outcome) for outcome in outcomes]
 
-    def lose(self, task: Task, error: Exception) -> tuple[Group, list[Outcome]] | None:
+    def lose(
+        self, task: Task, error: Exception, tried: frozenset[str] = frozenset()
+    ) -> tuple[Group, list[Outcome]] | None:
         """Requeue a task whose worker died, job by job, or return it as failed with `error`."""
         group = task.group
         if task.begun >= self.attempts:
             return self.finish(task, [_given_up(job, error) for job in group.jobs])
-        places = zip(group.numbers, group.jobs, strict=True)
         self.running.remove(task)
-        self.waiting[:0] = [Task(Group((n,), (_retried(job),)), task.begun) for n, job in places]
+        self._requeue(task, range(len(group.jobs)), tried)
         return None
+
+    def retry(
+        self, task: Task, outcomes: Sequence[Outcome], places: Sequence[int], tried: frozenset[str]
+    ) -> tuple[Group, list[Outcome]]:
+        """Requeue the jobs at some places of a task's group, for a machine that is not `tried`.
+
+        Returns the others, which may be none, with their outcomes.
+        """
+        others = [place for place in range(len(outcomes)) if place not in places]
+        ended = replace(
+            task,
+            group=Group(
+                tuple(task.group.numbers[place] for place in others),
+                tuple(task.group.jobs[place] for place in others),
+            ),
+        )
+        self.running[self.running.index(task)] = ended
+        self._requeue(task, places, tried)
+        return self.finish(ended, [outcomes[place] for place in others])
+
+    def _requeue(self, task: Task, places: Iterable[int], tried: frozenset[str]) -> None:
+        numbers, jobs = task.group.numbers, task.group.jobs
+        self.waiting[:0] = [
+            Task(Group((numbers[n],), (_retried(jobs[n]),)), task.begun, tried=tried)
+            for n in places
+        ]
 
 
 @dataclass
@@ -94,7 +129,8 @@ class Summary:
     """Outcomes of a batch, in the order of its jobs."""
 
     outcomes: list[Outcome] = field(default_factory=list)
-    left: int = 0  # jobs that were not begun, since one had failed
+    left: int = 0  # jobs that were not begun, since one had failed or the engine could not go on
+    error: StylecliError | None = None  # why the engine could not go on
 
     def count(self, status: str) -> int:
         """The number of jobs with this status."""
@@ -102,7 +138,9 @@ class Summary:
 
     @property
     def exit_code(self) -> int:
-        """0 where every picture is there, else 3."""
+        """0 where every picture is there, else 3, or that of the engine's error."""
+        if self.error is not None:
+            return self.error.exit_code
         return 3 if self.count("failed") or self.left else 0
 
     def to_dict(self) -> dict[str, Any]:
@@ -110,6 +148,7 @@ class Summary:
         return {
             **{status: self.count(status) for status in ("done", "kept", "failed")},
             "left": self.left,
+            **({} if self.error is None else {"error": str(self.error)}),
             "jobs": [outcome.to_dict() for outcome in self.outcomes],
         }
 
@@ -127,8 +166,9 @@ def run_batch(
     """Make every job's picture that is not there yet; one failure stops no other.
 
     `failures` are jobs that failed before; they are recorded as well. Jobs that are bound to fail
-    do so before any work. With `fail_fast` nothing new is begun after a failure. Raises
-    `OutputError` where the manifest cannot be written.
+    do so before any work. With `fail_fast` nothing new is begun after a failure. An engine that
+    cannot begin or go on leaves the rest, and its error in the summary. Raises `OutputError` where
+    the manifest cannot be written.
     """
     outcomes: dict[int, Outcome] = {}
     report = on_outcome or _ignore
@@ -146,11 +186,15 @@ def run_batch(
     numbers = [number for number in range(len(jobs)) if number not in outcomes]
     groups = group_jobs([jobs[number] for number in numbers], numbers)
     failed = any(outcome.status == "failed" for outcome in outcomes.values())
+    fault: StylecliError | None = None
     with _without_leftovers({job.output.parent for job in jobs}):
         if not (fail_fast and failed):
-            _run_groups(groups, engine, fail_fast, settle, on_fraction or _ignore)
+            try:
+                _run_groups(groups, engine, fail_fast, settle, on_fraction or _ignore)
+            except (ClusterError, UsageError) as error:
+                fault = error
     left = len(jobs) + len(failures) - len(outcomes)
-    return Summary([outcomes[number] for number in sorted(outcomes)], left)
+    return Summary([outcomes[number] for number in sorted(outcomes)], left, fault)
 
 
 @contextlib.contextmanager

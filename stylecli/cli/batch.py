@@ -12,7 +12,8 @@ from stylecli.batch.manifest import Manifest
 from stylecli.batch.output_names import DEFAULT_TEMPLATE, FIELDS, Naming
 from stylecli.batch.planning import TOGETHER, BatchPlan, BatchRequest, Pairing, plan_batch
 from stylecli.batch.processes import start_forkserver
-from stylecli.cli.batch_preview import print_failure, print_plan
+from stylecli.batch.scheduling import ClusterOptions
+from stylecli.cli.batch_preview import print_error, print_failure, print_plan
 from stylecli.cli.option_factory import BATCH, DEVICE, declared
 from stylecli.cli.output import print_json
 from stylecli.cli.parsed_options import ParsedOptions, takes_options
@@ -89,7 +90,8 @@ Workers = Annotated[
     declared(
         "workers",
         DEVICE,
-        "Processes that share the cores and --max-memory; by default as many as are faster.",
+        "Processes that share the cores and --max-memory, by default as many as are faster; on "
+        "Ray the most of the whole cluster, by default as many as it has room for.",
         min=1,
         max=256,
         metavar="N",
@@ -108,6 +110,23 @@ RayAddress = Annotated[
         metavar="ADDRESS",
     ),
 ]
+CpusPerWorker = Annotated[
+    float,
+    declared(
+        "cpus_per_worker", DEVICE, "CPUs that a worker asks Ray for.", min=0.0, metavar="NUMBER"
+    ),
+]
+GpusPerWorker = Annotated[
+    float | None,
+    declared(
+        "gpus_per_worker",
+        DEVICE,
+        "GPUs that a worker asks Ray for, or a part of one; by default 1 where there are any.",
+        min=0.0,
+        metavar="NUMBER",
+    ),
+]
+SkipHead = Annotated[bool, declared("skip_head", DEVICE, "Leave the head of the cluster out.")]
 
 
 @takes_options
@@ -128,6 +147,9 @@ def run_many(
     workers: Workers = None,
     engine: EngineName = "local",
     ray_address: RayAddress = None,
+    cpus_per_worker: CpusPerWorker = ClusterOptions.cpus,
+    gpus_per_worker: GpusPerWorker = None,
+    skip_head: SkipHead = False,
     options: ParsedOptions,
 ) -> int:
     """Paint many pictures: every one of CONTENTS in every --style, into a folder."""
@@ -153,7 +175,8 @@ def run_many(
     with open_screen(quiet=options.quiet) as screen:
         for note in plan.notes:
             screen.note(note)
-        chosen = choose_engine(screen, engine, workers, ray_address, len(plan.jobs))
+        cluster = ClusterOptions(ray_address, workers, cpus_per_worker, gpus_per_worker, skip_head)
+        chosen = choose_engine(screen, engine, cluster, len(plan.jobs))
         summary = run_plan(screen, plan, chosen, output, fail_fast=fail_fast)
         _print_summary(screen, summary)
     if options.json:
@@ -161,15 +184,14 @@ def run_many(
     return summary.exit_code
 
 
-def choose_engine(
-    screen: Screen, engine: str, workers: int | None, address: str | None, jobs: int
-) -> "Engine":
-    """The engine by its name. Raises `UsageError` where it is not installed."""
+def choose_engine(screen: Screen, engine: str, options: ClusterOptions, jobs: int) -> "Engine":
+    """The engine by its name, with so many workers."""
     screen.say("Loading PyTorch")
     if engine == "ray":
         from stylecli.batch.ray_engine import RayEngine
 
-        return RayEngine(address=address, workers=workers or 1, on_message=screen.say)
+        return RayEngine(options, on_message=screen.say, on_download=screen.download)
+    workers = options.workers
     # Workers load PyTorch while this process does, where there may be some: two groups of jobs.
     if (workers or jobs // TOGETHER) > 1:
         start_forkserver()
@@ -202,7 +224,7 @@ def run_plan(
             screen.note(note)
         screen.overall(ended, total)
 
-    return run_batch(
+    summary = run_batch(
         plan.jobs,
         engine,
         Manifest(folder),
@@ -211,6 +233,9 @@ def run_plan(
         on_outcome=report,
         on_fraction=lambda fraction: screen.advance(fraction, f"{ended} of {total}"),
     )
+    if summary.error is not None:
+        print_error(screen, str(summary.error))
+    return summary
 
 
 def _lines(name: str | None) -> Iterator[str]:

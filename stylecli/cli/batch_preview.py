@@ -53,7 +53,16 @@ def print_plan(plan: BatchPlan, folder: Path, options: ParsedOptions) -> int:
 
 
 def print_failure(screen: Screen, failure: "Outcome") -> None:
-    """Print a failure, which `--quiet` does not silence."""
+    """Print a failure, which `--quiet` does not silence; it names its picture."""
+    error = str(failure.error)
+    names = [name for name in (failure.content, failure.output, *failure.styles) if name]
+    if names and not any(Path(name).name in error for name in names):
+        error = f"{failure.output or failure.content}: {error}"
+    print_error(screen, error)
+
+
+def print_error(screen: Screen, error: str) -> None:
+    """Print an error, which `--quiet` does not silence."""
     screen.close()
     with contextlib.suppress(OSError, ValueError):  # a closed stderr must not stop the work
-        print(f"stylize: error: {escaped(failure.error)}", file=sys.stderr, flush=True)
+        print(f"stylize: error: {escaped(error)}", file=sys.stderr, flush=True)

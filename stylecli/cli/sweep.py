@@ -6,9 +6,15 @@ import typer
 
 from stylecli.batch.output_names import Naming
 from stylecli.batch.planning import BatchPlan
+from stylecli.batch.scheduling import ClusterOptions
 from stylecli.cli.batch import (
+    CpusPerWorker,
+    EngineName,
     Folder,
     Format,
+    GpusPerWorker,
+    RayAddress,
+    SkipHead,
     Workers,
     choose_engine,
     run_plan,
@@ -53,6 +59,11 @@ def run_sweep(
     format: Format = "png",  # noqa: A002
     overwrite: Overwrite = False,
     workers: Workers = None,
+    engine: EngineName = "local",
+    ray_address: RayAddress = None,
+    cpus_per_worker: CpusPerWorker = ClusterOptions.cpus,
+    gpus_per_worker: GpusPerWorker = None,
+    skip_head: SkipHead = False,
     options: ParsedOptions,
 ) -> int:
     """Paint CONTENT at every combination of values: lists (1,10,100), ranges (1:1000:log4)."""
@@ -81,8 +92,9 @@ def run_sweep(
                 print_failure(screen, failure)
         return 3 if failures else 0
     with open_screen(quiet=options.quiet) as screen:
-        engine = choose_engine(screen, "local", workers, None, len(jobs))
-        summary = run_plan(screen, BatchPlan(jobs), engine, output)
+        cluster = ClusterOptions(ray_address, workers, cpus_per_worker, gpus_per_worker, skip_head)
+        chosen = choose_engine(screen, engine, cluster, len(jobs))
+        summary = run_plan(screen, BatchPlan(jobs), chosen, output)
         from stylecli.sweep.report import write_report
 
         write_report(output, plan, summary.outcomes)
