@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from stylecli.batch import ray_actor
 from stylecli.batch.cluster_worker import describe_machine
 from stylecli.batch.grouping import Group, located, with_paths_of
 from stylecli.batch.outcome import Outcome
-from stylecli.batch.ray_actor import StyleActor
 from stylecli.batch.runner import Queue, Task
 from stylecli.batch.scheduling import (
     ClusterOptions,
@@ -66,7 +66,7 @@ class RayDriver:
     """
 
     def __init__(self, ray: Any, options: ClusterOptions, groups: Sequence[Group], send: Send):
-        ray.cloudpickle.register_pickle_by_value(__import__(StyleActor.__module__, fromlist=["_"]))
+        ray.cloudpickle.register_pickle_by_value(ray_actor)
         self.ray, self.options, self.send = ray, options, send
         self.queue = Queue(groups, ATTEMPTS)
         self.handles: list[_Handle] = []
@@ -83,10 +83,13 @@ class RayDriver:
             SENT_BYTES, lambda entry: entry[1]
         )
 
-    def run(self) -> None:
-        """Report each group as it ends, and how far all are."""
+    def run(self, silence: float) -> None:
+        """Report each group as it ends, how far all are, and that the head answers.
+
+        The next such sign of it may take `silence` seconds.
+        """
         ended = threading.Event()
-        threading.Thread(target=self._watch, args=(ended,), daemon=True).start()
+        threading.Thread(target=self._watch, args=(ended, silence), daemon=True).start()
         polled, busy = float("-inf"), time.monotonic()
         self.waits_since = busy
         try:
@@ -114,7 +117,7 @@ class RayDriver:
             ended.set()
             self._stop(self.handles)
 
-    def _watch(self, ended: threading.Event) -> None:
+    def _watch(self, ended: threading.Event, silence: float) -> None:
         """Report that the head answers, and look who is there; it blocks where the head is dead."""
         while not ended.is_set():
             try:
@@ -122,7 +125,7 @@ class RayDriver:
             except Exception as error:
                 self.send("lost", brief(error))
                 return
-            self.send("alive", None)
+            self.send("alive", silence)
             ended.wait(HEARTBEAT)
 
     # Hiring
@@ -170,7 +173,7 @@ class RayDriver:
             options["label_selector"] = {"ray.io/node-id": f"!in({nodes})"}
         # Two calls at once: one works, the other returns the progress.
         actor = (
-            self.ray.remote(StyleActor)
+            self.ray.remote(ray_actor.StyleActor)
             .options(
                 num_cpus=self.demand.cpus,
                 num_gpus=self.demand.gpus,

@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -32,7 +33,7 @@ from stylecli.transfer.results import OnFraction
 
 LOADING: Final = 120.0  # seconds to import Ray
 STARTING: Final = 120.0  # seconds for a Ray that is started here
-SILENCE: Final = 10.0  # seconds without a sign of the head, which is looked at every second
+SILENCE: Final = 8.0  # seconds without a sign of the head, which is looked at every second
 STOPPING: Final = 5.0  # seconds to leave a cluster, or to end a Ray that was started here
 PACKAGE_FOLDER: Final = Path(__file__).parents[2]
 GO_ON: Final = "the same command with --skip-existing makes what is left"
@@ -112,19 +113,21 @@ class RayEngine:
     def _messages(self, connection: Connection, address: str, on_fraction: OnFraction) -> Ended:
         """Groups that have ended, until all have, the cluster is lost, or it cannot be joined."""
         patience, joined = LOADING, False
+        until = time.monotonic() + patience
         while True:
             try:
-                if not connection.poll(patience):
+                if not connection.poll(max(0.0, until - time.monotonic())):
                     raise _unanswered(address, patience, joined)
                 kind, value = connection.recv()
             except (EOFError, OSError) as error:
                 raise ClusterError(
                     f"the connection to the Ray cluster at {address} has ended: {GO_ON}."
                 ) from error
-            if kind == "patience":
+            if kind == "joined":
+                joined = True
+            if kind in ("patience", "alive"):  # anything else may be said without the head
                 patience = value
-            elif kind == "joined":
-                patience, joined = SILENCE, True
+                until = time.monotonic() + patience
             elif kind == "say":
                 self.say(value)
             elif kind == "fraction":
@@ -191,7 +194,7 @@ def drive(
             from stylecli.batch.ray_driver import RayDriver
 
             signal.signal(signal.SIGTERM, _leave)  # Ray's own would end it with code 15
-            RayDriver(ray, options, groups, send).run()
+            RayDriver(ray, options, groups, send).run(SILENCE)
             send("done")
         finally:
             ray.shutdown()
@@ -228,6 +231,7 @@ def _join(ray: Any, address: str, send: Callable[..., None]) -> None:
 
         raise UsageError(f"cannot join a Ray cluster at {address}: {brief(error)}.") from error
     send("joined")
+    send("alive", SILENCE)
 
 
 def _silence() -> None:
