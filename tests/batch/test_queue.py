@@ -112,3 +112,23 @@ def test_paths_for_another_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert sent.jobs[0].output == tmp_path / "out" / "o.png"
     outcomes = [Outcome.of(each, "done") for each in group.jobs]
     assert with_paths_of(group, [Outcome.of(each, "done") for each in sent.jobs]) == outcomes
+
+
+def test_a_failure_is_tried_on_another_machine(jobs: list[Job]) -> None:
+    queue = Queue([Group((4, 5), tuple(jobs[:2]))], 3)
+    task = queue.take("a")
+    outcomes = [Outcome.of(job, "failed", code=7) for job in jobs[:2]]
+    outcomes[0] = replace(outcomes[0], status="done")
+    ended, made = queue.retry(task, outcomes, [1], frozenset("a"))
+    assert (ended.numbers, made) == ((4,), outcomes[:1])
+    assert queue.take("a") is None
+    task = queue.take("b")
+    assert (task.group.numbers, task.begun, queue.fraction) == ((5,), 2, 0.5)
+    assert queue.finish(task, outcomes[1:]) == (task.group, outcomes[1:])
+    assert queue.fraction == 1.0
+
+
+def test_a_lost_task_avoids_its_machine(jobs: list[Job]) -> None:
+    queue = Queue([Group((4,), (jobs[0],))], 2)
+    queue.lose(queue.take("a"), DIED, frozenset("a"))
+    assert queue.take("a") is None and queue.take("b").begun == 2

@@ -1,4 +1,4 @@
-"""The engine on Ray: real clusters on this machine, one of whose machines is lost."""
+"""The engine on Ray: real clusters on this machine, whose machines share nothing, fail or go."""
 
 import json
 import os
@@ -13,72 +13,130 @@ from typing import Any
 
 import pytest
 
-from stylecli.batch import ray_engine
+from stylecli.batch import ray_actor, ray_driver
 from stylecli.batch.manifest import NAME, Manifest, read_manifest
-from stylecli.batch.outcome import Outcome
-from stylecli.batch.planning import BatchRequest, plan_batch
+from stylecli.batch.planning import BatchPlan, BatchRequest, plan_batch
+from stylecli.batch.pool import SerialEngine
+from stylecli.batch.ray_driver import RayDriver
 from stylecli.batch.ray_engine import RayEngine
-from stylecli.batch.runner import Queue, Summary, run_batch
+from stylecli.batch.runner import Summary, run_batch
+from stylecli.batch.scheduling import ClusterOptions
 from stylecli.errors import UsageError
 
 ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.ray
 CONNECT = socket.socket.connect
 NAMES = [f"out/{i}.png" for i in range(5)]
+ELSEWHERE = Path("/proc/self/cwd")  # a folder that every process sees as another
+
+
+def started() -> Any:
+    """Two machines of one core each, the first of which is the head."""
+    from ray.cluster_utils import Cluster
+
+    head = {"num_cpus": 1, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    cluster.add_node(num_cpus=1)
+    return cluster
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """Two machines of one core each."""
-    from ray.cluster_utils import Cluster
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        head = {"num_cpus": 1, "include_dashboard": False}
-        found = Cluster(initialize_head=True, head_node_args=head)
-        found.add_node(num_cpus=1)
-        yield found
-        found.shutdown()
+        whole = started()
+        yield whole
+        whole.shutdown()
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, content_path: Path, style_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    monkeypatch.setattr(ray_engine, "HEARTBEAT", 0.2)
-    monkeypatch.setattr(ray_engine, "ATTEMPTS", 2)
+    monkeypatch.setattr(ray_driver, "HEARTBEAT", 0.2)
     monkeypatch.setattr(socket.socket, "connect", CONNECT)  # a cluster has no loopback address
 
 
-def run(engine: RayEngine, count: int, iterations: int = 2, **more: Any) -> Summary:
+def planned(count: int, folder: Path = Path(), out: str = "out") -> BatchPlan:
     """Jobs that cannot be made together, with outputs 0, 1, and so on."""
-    own = [{"size": 32 + 2 * i, "output": f"{i}.png"} for i in range(count)]
-    lines = [json.dumps({"content": "content.png", "iterations": iterations, **x}) for x in own]
-    request = BatchRequest(folder=Path("out"), styles=["style.png"], lines=lines)
-    return run_batch(plan_batch(request).jobs, engine, Manifest(Path("out")), **more)
+    lines = [
+        json.dumps(
+            {
+                "content": str(folder / "content.png"),
+                "style": str(folder / "style.png"),
+                "iterations": 2,
+                "size": 32 + 2 * i,
+                "output": f"{i}.png",
+            }
+        )
+        for i in range(count)
+    ]
+    root = Path("/") if folder.is_absolute() else folder
+    return plan_batch(BatchRequest(folder=Path(out), lines=lines, root=root))
+
+
+def run(engine: Any, count: int, folder: Path = Path(), out: str = "out", **extra: Any) -> Summary:
+    jobs = planned(count, folder, out).jobs
+    return run_batch(jobs, engine, Manifest(Path(out)), **extra)
+
+
+class InThisProcess:
+    """The driver without its process, so that a test can replace what its actors do."""
+
+    def __init__(self, cluster: Any, hear: Callable[[str], None] = lambda _: None, **options: Any):
+        self.cluster, self.hear, self.options = cluster, hear, ClusterOptions(**options)
+        self.said: list[str] = []
+
+    def run(self, groups: Any, *, on_fraction: Any) -> Any:
+        ended = []
+
+        def send(kind: str, value: Any = None) -> None:
+            if kind == "ended":
+                ended.append(value)
+            elif kind == "say":
+                self.said.append(value)
+                self.hear(value)
+            elif kind == "fraction":
+                on_fraction(value)
+
+        if not (joined := ray.is_initialized()):
+            ray.init(self.cluster.address, log_to_driver=False, logging_level="ERROR")
+        try:
+            RayDriver(ray, self.options, groups, send).run(1.0)
+        finally:
+            if not joined:
+                ray.shutdown()
+        yield from ended
+
+
+def replaced(monkeypatch: Any, **methods: Any) -> None:
+    """Other methods for the actors; by value, since machines know nothing of this file."""
+    kind = type("StyleActor", (ray_actor.StyleActor,), methods)
+    monkeypatch.setattr(ray_actor, "StyleActor", kind)
 
 
 def recorded() -> list[str]:
     return sorted(str(line["output"]) for line in read_manifest(Path("out", NAME)))
 
 
-def replaced(monkeypatch: Any, **methods: Any) -> None:
-    """Other methods for the actors; by value, since they know nothing of this file."""
-    monkeypatch.setattr(ray_engine, "_Worker", type("Worker", (ray_engine._Worker,), methods))
+def statuses(summary: Summary) -> list[str]:
+    return [outcome.status for outcome in summary.outcomes]
 
 
-def test_all_are_made_and_the_cluster_is_left(cluster: Any) -> None:
-    shares: list[float] = []
+def test_nothing_is_shared_and_the_bytes_are_the_same(cluster: Any, tmp_path: Path) -> None:
     said: list[str] = []
-    engine = RayEngine(address=cluster.address, workers=4, on_message=said.append)
-    summary = run(engine, 3, on_fraction=shares.append)
-    assert [outcome.status for outcome in summary.outcomes] == ["done"] * 3
-    assert [outcome.output for outcome in summary.outcomes] == recorded() == NAMES[:3]
-    assert summary.outcomes[0].content == "content.png"
-    assert summary.outcomes[0].styles == ("style.png",)
-    assert said == [f"Joining the Ray cluster at {cluster.address}"]
-    assert not ray.is_initialized()
-    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+    shares: list[float] = []
+    engine = RayEngine(ClusterOptions(cluster.address), on_message=said.append)
+    summary = run(engine, 3, ELSEWHERE, on_fraction=shares.append)
+    assert statuses(summary) == ["done"] * 3 and recorded() == NAMES[:3]
+    assert all(outcome.seconds and outcome.distances for outcome in summary.outcomes)
+    assert said[0] == f"Joining the Ray cluster at {cluster.address}"
+    (note,) = said[1:]
+    assert "does not see the input files: they are sent through Ray" in note
+    assert not ray.is_initialized() and 0.0 in shares
+    run(SerialEngine(), 3, out="local")
+    for i in range(3):
+        assert Path(f"out/{i}.png").read_bytes() == Path(f"local/{i}.png").read_bytes()
 
 
 def test_a_connection_that_was_there_stays(cluster: Any) -> None:
@@ -92,74 +150,110 @@ def test_a_connection_that_was_there_stays(cluster: Any) -> None:
 
 
 def test_a_job_that_kills_its_worker_fails_alone(cluster: Any, monkeypatch: Any) -> None:
-    work = ray_engine._Worker.work
+    work = ray_actor.StyleActor.work
 
-    def die(self: Any, group: Any) -> list[Outcome]:
+    def die(self: Any, group: Any, files: Any, share: int) -> Any:
         if group.jobs[0].output.name == "1.png":
             os._exit(1)
-        return work(self, group)
+        return work(self, group, files, share)
 
     replaced(monkeypatch, work=die)
-    lost: list[Any] = []
-    lose = Queue.lose
+    engine = InThisProcess(cluster)
+    summary = run(engine, 3)
+    assert statuses(summary) == ["done", "failed", "done"] and recorded() == NAMES[:3]
+    error = str(summary.outcomes[1].error)
+    assert summary.outcomes[1].code == 7 and "was lost on " in error
+    assert sum("was lost" in text for text in engine.said) == ray_driver.ATTEMPTS
 
-    def remember(*task: Any) -> Any:
-        lost.append(task)
-        return lose(*task)
 
-    monkeypatch.setattr(Queue, "lose", remember)
-    summary = run(RayEngine(address=cluster.address), 3)
-    assert [outcome.status for outcome in summary.outcomes] == ["done", "failed", "done"]
-    assert summary.outcomes[1].code == 7 and "was lost" in str(summary.outcomes[1].error)
-    assert len(lost) == 2
-    assert recorded() == NAMES[:3]
+def test_a_failure_of_a_machine_is_tried_on_another(cluster: Any, monkeypatch: Any) -> None:
+    work, weak = ray_actor.StyleActor.work, cluster.head_node.node_id
+
+    def fail(self: Any, group: Any, files: Any, share: int) -> Any:
+        import dataclasses
+
+        reply = work(self, group, files, share)
+        if ray.get_runtime_context().get_node_id() != weak:
+            return reply
+        lost = {"status": "failed", "code": 7, "error": "there is not enough memory."}
+        made = [
+            one._replace(outcome=dataclasses.replace(one.outcome, **lost), picture=None)
+            for one in reply.made
+        ]
+        return reply._replace(made=made)
+
+    replaced(monkeypatch, work=fail)
+    engine = InThisProcess(cluster)
+    summary = run(engine, 4)
+    assert statuses(summary) == ["done"] * 4 and recorded() == NAMES[:4]
+    assert any(text.startswith("Note: Tried on another machine: there is") for text in engine.said)
+
+
+def greeting(**other: Any) -> Callable[..., Any]:
+    """A greeting of which something is otherwise, on one machine or all."""
+    greet = ray_actor.StyleActor.greet
+    only = other.pop("only", None)
+
+    def differ(self: Any, files: Any) -> Any:
+        values = greet(self, files)
+        return {**values, **other} if only in (None, values["node"]) else values
+
+    return differ
+
+
+def test_another_version_is_left_out_by_name(cluster: Any, monkeypatch: Any) -> None:
+    only = cluster.head_node.node_id
+    replaced(monkeypatch, greet=greeting(code="x", version="0.0.1", only=only))
+    engine = InThisProcess(cluster)
+    assert statuses(run(engine, 2)) == ["done"] * 2
+    assert any("is left out: it has stylecli 0.0.1, and here is" in text for text in engine.said)
 
 
 def test_machines_on_which_no_worker_lives(cluster: Any, monkeypatch: Any) -> None:
-    def fail(self: Any, threads: int) -> None:
-        raise ImportError("no module named stylecli")
-
-    monkeypatch.setattr(ray_engine, "ATTEMPTS", 1)
-    replaced(monkeypatch, __init__=fail)
-    with pytest.raises(UsageError, match=r"no machine that can work: .*no module named stylecli"):
-        run(RayEngine(address=cluster.address), 2)
-    assert not ray.is_initialized()
+    replaced(monkeypatch, greet=greeting(fault="ImportError: no module named stylecli"))
+    summary = run(InThisProcess(cluster), 2)
+    assert isinstance(summary.error, UsageError) and summary.left == 2
+    assert "no machine that can work with 1 CPU" in str(summary.error)
+    assert "no module named stylecli" in str(summary.error)
 
 
-def test_nothing_to_do_needs_no_cluster() -> None:
-    engine = RayEngine(address="127.0.0.1:1")
-    assert list(engine.run([], on_fraction=lambda _: None)) == []
+def test_the_head_is_left_out_and_cores_are_shared(cluster: Any, monkeypatch: Any) -> None:
+    """Half a core is free beside another job's half; on the head nothing may run."""
+    seen: list[Any] = []
+    welcome = RayDriver._welcome
 
+    def note(self: Any, handle: Any, values: Any) -> None:
+        seen.append(values["node"])
+        welcome(self, handle, values)
 
-def test_no_cluster() -> None:
-    with pytest.raises(UsageError, match=r"cannot join a Ray cluster at 127.0.0.1:1: "):
-        run(RayEngine(address="127.0.0.1:1"), 1)
-
-
-def test_a_cluster_without_machines(cluster: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(ray_engine, "PATIENCE", 0.5)
-    monkeypatch.setattr(ray, "nodes", lambda: [])
-    with pytest.raises(UsageError, match="no machine that can work: there is none"):
-        run(RayEngine(address=cluster.address), 1)
+    monkeypatch.setattr(RayDriver, "_welcome", note)
+    ray.init(cluster.address, log_to_driver=False, logging_level="ERROR")
+    try:
+        kind = ray.remote(num_cpus=0.5)(type("Other", (), {"lives": lambda self: True}))
+        others = [kind.remote() for _ in range(2)]
+        ray.get([other.lives.remote() for other in others])
+        assert statuses(run(InThisProcess(cluster, cpus=0.5, skip_head=True), 2)) == ["done"] * 2
+    finally:
+        ray.shutdown()
+    assert seen and cluster.head_node.node_id not in seen
 
 
 def test_a_cluster_that_is_busy(cluster: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(ray_engine, "PATIENCE", 0.5)
+    monkeypatch.setattr(ray_driver, "PATIENCE", 0.5)
     ray.init(cluster.address, log_to_driver=False, logging_level="ERROR")
     try:
         kind = ray.remote(num_cpus=1)(type("Other", (), {"lives": lambda self: True}))
         others = [kind.remote() for _ in range(2)]
         ray.get([other.lives.remote() for other in others])
-        said: list[str] = []
 
         def hear(text: str) -> None:
-            if not said:  # they end when it is said for the first time
-                for other in others:
-                    ray.kill(other)
-            said.append(text)
+            while others:  # they end when it is said for the first time
+                ray.kill(others.pop())
 
-        assert run(RayEngine(on_message=hear), 2).count("done") == 2
-        assert said[0] == "Waiting for a free machine of the Ray cluster"
+        engine = InThisProcess(cluster, hear)
+        assert run(engine, 2).count("done") == 2
+        wanted = "Waiting for a machine of the Ray cluster with 1 CPU: all are in use"
+        assert engine.said[0] == wanted
     finally:
         ray.shutdown()
 
@@ -168,26 +262,18 @@ def test_a_machine_is_lost_in_the_middle(
     cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spare = cluster.add_node(num_cpus=1)
-    place, begun, make = spare.node_id, tmp_path / "begun", ray_engine._Worker.work
+    place, begun, make = spare.node_id, tmp_path / "begun", ray_actor.StyleActor.work
 
-    def work(self: Any, group: Any) -> list[Outcome]:
+    def work(self: Any, group: Any, files: Any, share: int) -> Any:
         """Never ends on the machine that is lost; elsewhere it waits for it to begin."""
         if ray.get_runtime_context().get_node_id() == place:
             begun.touch()
             time.sleep(600)
         while not begun.exists():
             time.sleep(0.05)
-        return make(self, group)
+        return make(self, group, files, share)
 
     replaced(monkeypatch, work=work)
-    lost: list[int] = []
-    lose = Queue.lose
-
-    def losing(self: Queue, task: Any, error: Exception) -> Any:
-        lost.extend(task.group.numbers)
-        return lose(self, task, error)
-
-    monkeypatch.setattr(Queue, "lose", losing)
     removed: list[Any] = []
 
     def remove(_: float) -> None:
@@ -195,21 +281,31 @@ def test_a_machine_is_lost_in_the_middle(
             removed.append(spare)
             cluster.remove_node(spare, allow_graceful=False)
 
-    summary = run(RayEngine(address=cluster.address), 5, on_fraction=remove)
-    assert len(removed) == len(lost) == 1
-    assert [outcome.status for outcome in summary.outcomes] == ["done"] * 5
+    engine = InThisProcess(cluster)
+    assert statuses(run(engine, 5, on_fraction=remove)) == ["done"] * 5
+    assert len(removed) == 1 and sum("was lost" in text for text in engine.said) == 1
     assert recorded() == NAMES
     assert not list(Path("out").glob(".stylecli-*"))
 
 
+@pytest.mark.parametrize("listens", [False, True])
+def test_no_cluster(listens: bool) -> None:
+    """A port that is closed, or another service's, which says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1] if listens else 1}"
+        summary = run(RayEngine(ClusterOptions(address)), 1)
+    assert isinstance(summary.error, UsageError) and summary.exit_code == 2
+    assert f"cannot join a Ray cluster at {address}: " in str(summary.error)
+    assert summary.left == 1
+
+
 @pytest.fixture
 def program() -> Iterator[Any]:
-    """The program with a Ray of its own, as a process that has nothing to do with this one."""
+    """The program as a process that has nothing to do with this one."""
     begun: list[subprocess.Popen[bytes]] = []
 
-    def start(*options: str) -> subprocess.Popen[bytes]:
-        words = ["batch", "content.png", "--style", "style.png", "-o", "out", "--engine", "ray"]
-        command = [sys.executable, "-m", "stylecli", *words, "--size", "32", *options]
+    def start(*words: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "stylecli", *words, "--engine", "ray", "--size", "32"]
         begun.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
         return begun[-1]
 
@@ -219,25 +315,52 @@ def program() -> Iterator[Any]:
         process.communicate()
 
 
-def test_a_ray_of_its_own(program: Any) -> None:
-    process = program("--iterations", "2", "--json")
+BATCH = ("batch", "content.png", "--style", "style.png", "-o", "out")
+
+
+def test_the_head_dies(program: Any) -> None:
+    """One picture is there by then, and recorded; the other would never end."""
+    lines = ({"iterations": 2, "output": "0.png"}, {"iterations": 10000, "output": "1.png"})
+    common = {"content": "content.png", "style": "style.png", "quality": "best"}
+    Path("list.txt").write_text("\n".join(json.dumps({**common, **line}) for line in lines))
+    cluster = started()
+    try:
+        address = ("--ray-address", cluster.address, "--json")
+        process = program("batch", "--from-file", "list.txt", "-o", "out", *address)
+        wait_until(lambda: Path("out", NAME).exists() and bool(recorded()))
+        cluster.head_node.all_processes["gcs_server"][0].process.kill()
+        out, told = process.communicate(timeout=120)
+    finally:
+        cluster.shutdown()
+    report = json.loads(out)
+    assert process.returncode == 3
+    assert (report["done"], report["left"]) == (1, 1)
+    assert "Ray cluster" in report["error"] and "--skip-existing" in report["error"]
+    assert f"stylize: error: {report['error']}".encode() in told and b"1 left" in told
+    assert recorded() == NAMES[:1]
+
+
+@pytest.mark.parametrize(
+    "words", [BATCH, ("sweep", "content.png", "style.png", "-o", "out", "--seed", "1,2")]
+)
+def test_a_ray_of_its_own(program: Any, words: tuple[str, ...]) -> None:
+    process = program(*words, "--iterations", "2", "--json")
     out, told = process.communicate(timeout=120)
     assert process.returncode == 0, told
     report = json.loads(out)
-    assert (report["done"], report["failed"]) == (1, 0)
-    assert [line for line in told.decode().splitlines() if "done" not in line] == [
-        "Loading PyTorch",
-        "Starting Ray",
-    ]
+    assert (report["done"], report["failed"]) == (1 + (words[0] == "sweep"), 0)
+    lines = told.decode().splitlines()
+    assert lines[:2] == ["Loading PyTorch", "Starting Ray"]
+    assert all("done" in line or "Sweep" in line for line in lines[2:])
 
 
 def test_stopped(program: Any) -> None:
     """Ray would end the program with code 15, and its calls garble what a signal raises."""
-    process = program("--iterations", "100000")
+    process = program(*BATCH, "--iterations", "10000")
     for line in process.stderr:
         if b"of 1 done" in line:  # said when there is work
             break
-    time.sleep(0.5)  # most likely in the middle of such a call, then
+    time.sleep(0.5)  # most likely in the middle of a call, then
     process.terminate()
     _, told = process.communicate(timeout=120)
     assert process.returncode == -signal.SIGTERM
