@@ -1,5 +1,6 @@
 """The engine on Ray: real clusters on this machine, whose machines share nothing, fail or go."""
 
+import contextlib
 import json
 import os
 import signal
@@ -34,9 +35,12 @@ def started() -> Any:
     """Two machines of one core each, the first of which is the head."""
     from ray.cluster_utils import Cluster
 
-    head = {"num_cpus": 1, "include_dashboard": False}
-    cluster = Cluster(initialize_head=True, head_node_args=head)
-    cluster.add_node(num_cpus=1)
+    cluster = Cluster()
+    for machine in ({"include_dashboard": False}, {}):
+        for attempt in range(4):  # on a busy computer Ray loses its patience
+            with contextlib.suppress(*([Exception] if attempt < 3 else [])):
+                cluster.add_node(num_cpus=1, **machine)
+                break
     return cluster
 
 
