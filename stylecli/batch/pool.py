@@ -88,8 +88,8 @@ class PoolEngine:
                     yield from self._work_here(queue, on_fraction)
                     return
                 for worker in running:
-                    if worker.task is None and (task := queue.take()) is not None:
-                        worker.begin(task)
+                    if worker.task is None and queue.waiting:
+                        worker.begin(queue.take())
                 for worker in _ready_workers(running):
                     ended = _handle_message(worker, queue)
                     on_fraction(queue.fraction)
@@ -126,7 +126,8 @@ class PoolEngine:
         return min(self.devices, key=lambda device: taken[device], default=None)
 
     def _work_here(self, queue: Queue, on_fraction: OnFraction) -> Ended:
-        while (task := queue.take()) is not None:
+        while queue.waiting:
+            task = queue.take()
 
             def report(share: float, task: Task = task) -> None:
                 task.share = share

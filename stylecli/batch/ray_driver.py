@@ -9,24 +9,23 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
-from stylecli.batch import ray_actor
+from stylecli.batch.actor_pool import ActorHandle, ActorPool
 from stylecli.batch.cluster_worker import describe_machine
 from stylecli.batch.grouping import Group, located, with_paths_of
 from stylecli.batch.outcome import Outcome
-from stylecli.batch.runner import Queue, Task
+from stylecli.batch.runner import Queue
 from stylecli.batch.scheduling import (
     ClusterOptions,
     Machine,
     blames_machine,
     can_try,
-    demand_of,
     fault_of,
     machines_of,
 )
-from stylecli.batch.transport import InputFile, Made, Reply, as_plain, delivered, files_of
+from stylecli.batch.transport import InputFile, Made, Reply, delivered, files_of
 from stylecli.bounded_cache import BoundedCache
 from stylecli.errors import InputError, MemoryLimitError, UsageError
 from stylecli.messages import escaped, reason
@@ -35,47 +34,22 @@ ATTEMPTS: Final = 3  # for a job, and for workers to come to life where none doe
 HEARTBEAT: Final = 1.0  # seconds between looks at progress and at machines
 PATIENCE: Final = 60.0  # seconds between sentences about waiting
 GIVE_UP: Final = 900.0  # seconds for an autoscaler to bring a machine where none has room
-MOST_PENDING: Final = 8  # workers beyond the room there is: an autoscaler's hint, with little cost
-MOST_WORKERS: Final = 4096
-SAMPLES: Final = 16  # input files by which a shared folder is known
 SENT_BYTES: Final = 2**29  # of styles and weights kept in the object store for the next groups
 
 Send = Callable[[str, Any], None]
 
 
-@dataclass(eq=False)
-class _Handle:
-    """An actor, its machine once it has greeted, and its task."""
-
-    actor: Any
-    reply: Any  # pending call: first the greeting, then a group
-    machine: Machine | None = None
-    shares_files: bool = True
-    task: Task | None = None
-    progress_ref: Any = None  # pending call for the progress
-
-    @property
-    def is_idle(self) -> bool:
-        return self.machine is not None and self.task is None
-
-
-class RayDriver:
+class RayDriver(ActorPool):
     """Runs groups on the workers of a cluster that is joined already.
 
     Raises `UsageError` where no machine can work.
     """
 
     def __init__(self, ray: Any, options: ClusterOptions, groups: Sequence[Group], send: Send):
-        ray.cloudpickle.register_pickle_by_value(ray_actor)
-        self.ray, self.options, self.send = ray, options, send
-        self.queue = Queue(groups, ATTEMPTS)
-        self.handles: list[_Handle] = []
-        self.machines = machines_of(ray.nodes())
         jobs = [job for group in groups for job in group.jobs]
-        self.demand = demand_of(options, jobs, self.machines)
-        self.samples = files_of(located(Group((), tuple(jobs[:SAMPLES]))).jobs)
+        super().__init__(ray, options, jobs, Queue(groups, ATTEMPTS))
+        self.send = send
         self.here = describe_machine([])
-        self.barred: set[str] = set()  # machines that cannot work with this one
         self.failed_starts = 0
         self.fault = "there is none"  # why no machine can work, as far as is known
         self.told: set[str] = set()
@@ -97,7 +71,9 @@ class RayDriver:
                 now = time.monotonic()
                 if now - polled >= HEARTBEAT:
                     polled = now
-                    self._hire()
+                    if self.barred and not can_try(self.machines, self.demand, self.unwanted()):
+                        self._report_waiting(0.0)
+                    self.hire()
                     self._poll_progress()
                     self.send("fraction", self.queue.fraction)
                     if any(handle.task for handle in self.handles):
@@ -108,14 +84,14 @@ class RayDriver:
                         for waiting in self.queue.waiting:
                             waiting.tried = frozenset()  # the others are not to be had
                 for handle in self.handles:
-                    if handle.is_idle and (task := self.queue.take(_node(handle))) is not None:
-                        handle.task = task
+                    if handle.is_idle and self.queue.has_for(handle.node):
+                        handle.task = self.queue.take(handle.node)
                         self._submit(handle)
-                for handle in self._ready():
+                for handle in self.ready_handles(HEARTBEAT):
                     self._handle_reply(handle)
         finally:
             ended.set()
-            self._stop(self.handles)
+            self.stop(self.handles)
 
     def _watch(self, ended: threading.Event, silence: float) -> None:
         """Report that the head answers, and look who is there; it blocks where the head is dead."""
@@ -128,80 +104,9 @@ class RayDriver:
             self.send("alive", silence)
             ended.wait(HEARTBEAT)
 
-    # Hiring
-
-    def _never(self) -> frozenset[str]:
-        """Machines that no worker is wanted on."""
-        heads = {node for node, machine in self.machines.items() if machine.is_head}
-        return frozenset(self.barred | (heads if self.options.skip_head else set()))
-
-    def _hire(self) -> None:
-        """Ask for as many workers as groups wait, and an autoscaler may bring."""
-        gone = [each for each in self.handles if each.is_idle and _node(each) not in self.machines]
-        self._stop(gone)
-        barred = self._never()
-        if self.barred and not can_try(self.machines, self.demand, barred):
-            self._report_waiting(0.0)
-        tried = self._tried_everywhere_idle()
-        idle = [handle for handle in self.handles if handle.is_idle]
-        if tried and idle and len(self.handles) >= (self.options.workers or len(self.handles) + 1):
-            self._stop(idle[:1])  # its place is wanted on another machine
-        pending = sum(handle.machine is None for handle in self.handles)
-        useful = 0 if tried else sum(handle.is_idle for handle in self.handles)
-        able = can_try(self.machines, self.demand, barred)
-        room = sum(self.demand.most_on(self.machines[node]) for node in able)
-        most = min(
-            self.options.workers or MOST_WORKERS,
-            max(room, len(self.handles) - pending) + MOST_PENDING,
-        )
-        for _ in range(min(len(self.queue.waiting) - useful - pending, most - len(self.handles))):
-            self.handles.append(self._start(barred | tried))
-
-    def _tried_everywhere_idle(self) -> frozenset[str]:
-        """Machines on which the next task has failed, where only their workers are idle."""
-        idle = {_node(handle) for handle in self.handles if handle.is_idle}
-        for task in self.queue.waiting:
-            if task.tried and idle <= task.tried:
-                return task.tried
-        return frozenset()
-
-    def _start(self, barred: frozenset[str]) -> _Handle:
-        """A new actor, wherever there is room but there."""
-        options: dict[str, Any] = {}
-        if barred:
-            nodes = ",".join(sorted(barred))
-            options["label_selector"] = {"ray.io/node-id": f"!in({nodes})"}
-        # Two calls at once: one works, the other returns the progress.
-        actor = (
-            self.ray.remote(ray_actor.StyleActor)
-            .options(
-                num_cpus=self.demand.cpus,
-                num_gpus=self.demand.gpus,
-                max_concurrency=2,
-                runtime_env={"env_vars": {"PYTHONSAFEPATH": "1"}},
-                **options,
-            )
-            .remote(self.demand.threads, self.demand.gpus)
-        )
-        return _Handle(actor, actor.greet.remote(as_plain(self.samples)))
-
-    def _stop(self, handles: Sequence[_Handle]) -> None:
-        """Let actors remove their files, then end them."""
-        closing = []
-        for handle in handles:
-            if handle.is_idle:
-                with contextlib.suppress(Exception):
-                    closing.append(handle.actor.close.remote())
-        with contextlib.suppress(Exception):
-            self.ray.wait(closing, num_returns=len(closing), timeout=1.0)
-        for handle in list(handles):
-            self.handles.remove(handle)
-            with contextlib.suppress(Exception):
-                self.ray.kill(handle.actor)
-
     def _report_waiting(self, seconds: float) -> None:
         """Say that a machine is awaited. Raises `UsageError` where none can come."""
-        able = can_try(self.machines, self.demand, self._never())
+        able = can_try(self.machines, self.demand, self.unwanted())
         if not able and (self.barred or seconds >= GIVE_UP):
             raise UsageError(
                 f"the Ray cluster has no machine that can work with {self.demand}: {self.fault}."
@@ -209,9 +114,7 @@ class RayDriver:
         state = "all are in use" if able else "none has that; an autoscaler may bring one"
         self.send("say", f"Waiting for a machine of the Ray cluster with {self.demand}: {state}")
 
-    # Groups
-
-    def _submit(self, handle: _Handle) -> None:
+    def _submit(self, handle: ActorHandle) -> None:
         """Send a group, with its files where the machine does not see them."""
         assert handle.task is not None and handle.machine is not None
         group = located(handle.task.group)
@@ -256,17 +159,7 @@ class RayDriver:
                     handle.task.share = self.ray.get(handle.progress_ref)
                 handle.progress_ref = None
 
-    def _ready(self) -> list[_Handle]:
-        """Handles of actors that have greeted, ended a group, or were lost; waits for one."""
-        answers = {handle.reply: handle for handle in self.handles if handle.reply is not None}
-        if not answers:
-            time.sleep(HEARTBEAT / 10)
-            return []
-        return [
-            answers[reference] for reference in self.ray.wait(list(answers), timeout=HEARTBEAT)[0]
-        ]
-
-    def _handle_reply(self, handle: _Handle) -> None:
+    def _handle_reply(self, handle: ActorHandle) -> None:
         try:
             reply = self.ray.get(handle.reply)
         except self.ray.exceptions.RayError as error:
@@ -281,7 +174,7 @@ class RayDriver:
         else:
             self._settle(handle, reply)
 
-    def _welcome(self, handle: _Handle, greeting: dict[str, Any]) -> None:
+    def _welcome(self, handle: ActorHandle, greeting: dict[str, Any]) -> None:
         """Give an actor its machine, or leave that machine out."""
         node = greeting["node"]
         machine = self.machines.get(node) or Machine(node, greeting["host"], {})
@@ -290,7 +183,7 @@ class RayDriver:
             self.barred.add(node)
             self.fault = f"{machine.name}: {fault}"
             self._tell(f"The machine {machine.name} is left out: {fault}")
-            self._stop([handle])
+            self.stop([handle])
             return
         handle.machine, self.failed_starts = machine, 0
         if greeting["torch"].partition("+")[0] != self.here["torch"].partition("+")[0]:
@@ -301,7 +194,7 @@ class RayDriver:
         if greeting["missing"]:
             self._tell_unshared(handle)
 
-    def _tell_unshared(self, handle: _Handle) -> None:
+    def _tell_unshared(self, handle: ActorHandle) -> None:
         assert handle.machine is not None
         handle.shares_files = False
         if "unshared" not in self.told:
@@ -317,7 +210,7 @@ class RayDriver:
             self.told.add(text)
             self.send("say", f"Note: {text}.")
 
-    def _settle(self, handle: _Handle, reply: Reply) -> None:
+    def _settle(self, handle: ActorHandle, reply: Reply) -> None:
         """Put a group's pictures in place, and report them; failures may be tried elsewhere."""
         task, handle.task, handle.progress_ref = handle.task, None, None
         assert task is not None and handle.machine is not None
@@ -329,7 +222,7 @@ class RayDriver:
         outcomes = with_paths_of(task.group, outcomes)
         tried = task.tried | {handle.machine.node}
         places: list[int] = []
-        if task.begun < ATTEMPTS and can_try(self.machines, self.demand, self._never() | tried):
+        if task.begun < ATTEMPTS and can_try(self.machines, self.demand, self.unwanted() | tried):
             made = enumerate(reply.made)
             places = [place for place, one in made if blames_machine(one.outcome)]
         for place in places:
@@ -344,13 +237,13 @@ class RayDriver:
         error = f"{str(made.outcome.error).rstrip('.')} (on {machine.name})."
         return replace(made.outcome, error=error)
 
-    def _lose(self, handle: _Handle, why: str) -> None:
+    def _lose(self, handle: ActorHandle, why: str) -> None:
         """Requeue the group of a worker that was lost."""
-        self._stop([handle])
+        self.stop([handle])
         if handle.machine is None:
             self.failed_starts += 1
             self.fault = why
-            if self.failed_starts >= ATTEMPTS and not any(each.machine for each in self.handles):
+            if self.failed_starts >= ATTEMPTS and not any(other.machine for other in self.handles):
                 raise UsageError(f"the Ray cluster has no machine that can work: {why}.")
             return
         if handle.task is None:
@@ -359,15 +252,11 @@ class RayDriver:
         self.send("say", f"Note: A worker on {name} was lost: {why}.")
         error = MemoryLimitError(f"the worker that made it was lost on {name}: {why}.")
         tried = handle.task.tried | {handle.machine.node}
-        if not can_try(self.machines, self.demand, self._never() | tried):
+        if not can_try(self.machines, self.demand, self.unwanted() | tried):
             tried = frozenset()  # there is no other
         ended = self.queue.lose(handle.task, error, tried)
         if ended is not None:
             self.send("ended", ended)
-
-
-def _node(handle: _Handle) -> str:
-    return "" if handle.machine is None else handle.machine.node
 
 
 def brief(error: Exception) -> str:

@@ -23,7 +23,7 @@ from stylecli.batch.processes import (
     starting_processes,
     worker_context,
 )
-from stylecli.batch.ray_start import ANSWER, check_reachable, import_ray
+from stylecli.batch.ray_start import ANSWER, check_installed, check_reachable, import_ray
 from stylecli.batch.scheduling import ClusterOptions
 from stylecli.encoder.cache import pull, status_of
 from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
@@ -43,8 +43,8 @@ Ended = Iterator[tuple[Group, list[Outcome]]]
 class RayEngine:
     """Groups on the machines of a Ray cluster, or of one started here for the batch.
 
-    `run` raises `UsageError` where Ray is not installed or no cluster answers, and `ClusterError`
-    where one no longer does.
+    Raises `UsageError` where Ray is not installed; `run` does where no cluster answers, and
+    `ClusterError` where one no longer does.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class RayEngine:
         on_message: MessageCallback | None = None,
         on_download: DownloadCallback | None = None,
     ) -> None:
+        check_installed()
         self.options = options or ClusterOptions()
         self.say = on_message or (lambda _: None)
         self.on_download = on_download

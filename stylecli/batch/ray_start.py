@@ -3,9 +3,11 @@
 All of it happens in the process that drives Ray, so that nothing of it stays in this one.
 """
 
+import importlib.util
 import os
 import secrets
 import socket
+import sys
 from typing import Any, Final
 
 from stylecli.errors import UsageError
@@ -29,18 +31,25 @@ def import_ray(*, local: bool) -> Any:
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # leave CUDA's variable be
-    try:
-        import ray
-    except ImportError as error:
-        raise UsageError(
-            f'--engine ray needs Ray: pip install "{RAY}", or use --engine local.'
-        ) from error
+    check_installed()
+    import ray
+
     if tuple(map(int, ray.__version__.split(".")[:2])) < OLDEST:
         raise UsageError(
             f'Ray {ray.__version__} runs the code of anyone who can reach it: pip install "{RAY}", '
             "or use --engine local."
         )
     return ray
+
+
+def check_installed() -> None:
+    """Raise `UsageError` where Ray is not installed; imports nothing."""
+    try:
+        there = importlib.util.find_spec("ray") is not None
+    except ValueError:  # a module without a specification, or none in its place
+        there = sys.modules["ray"] is not None
+    if not there:
+        raise UsageError(f'--engine ray needs Ray: pip install "{RAY}", or use --engine local.')
 
 
 def check_reachable(address: str) -> None:

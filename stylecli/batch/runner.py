@@ -62,15 +62,17 @@ class Queue:
         self.ended = 0  # jobs
         self.total = sum(len(group.jobs) for group in groups)
 
-    def take(self, machine: str = "") -> Task | None:
-        """The next task that this machine may try."""
-        for task in self.waiting:
-            if machine not in task.tried:
-                self.waiting.remove(task)
-                task.begun += 1
-                self.running.append(task)
-                return task
-        return None
+    def has_for(self, machine: str) -> bool:
+        """Whether a task waits that this machine may try."""
+        return any(machine not in task.tried for task in self.waiting)
+
+    def take(self, machine: str = "") -> Task:
+        """The next task that this machine may try; there has to be one."""
+        task = next(task for task in self.waiting if machine not in task.tried)
+        self.waiting.remove(task)
+        task.begun += 1
+        self.running.append(task)
+        return task
 
     @property
     def fraction(self) -> float:

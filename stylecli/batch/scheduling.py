@@ -74,8 +74,8 @@ def machines_of(nodes: Sequence[Mapping[str, Any]]) -> dict[str, Machine]:
         if node["Alive"]:
             address = node.get("NodeManagerAddress", "")
             host = node.get("NodeManagerHostname") or address
-            given = node.get("NodeName") or address
-            name = given if given != address else f"{host} ({address})"
+            label = node.get("NodeName") or address
+            name = label if label != address else f"{host} ({address})"
             machines[node["NodeID"]] = Machine(node["NodeID"], name, node["Resources"])
     return machines
 

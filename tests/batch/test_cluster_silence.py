@@ -37,7 +37,9 @@ class Told:
         speaker = threading.Thread(target=repeat)
         speaker.start()
         try:
-            yield from RayEngine()._messages(ours, "head:6379", on_fraction)
+            engine = RayEngine.__new__(RayEngine)  # without Ray
+            engine.say = lambda _: None
+            yield from engine._messages(ours, "head:6379", on_fraction)
         finally:
             stop.set()
             speaker.join()

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -120,7 +121,7 @@ def test_sent_files_are_made_elsewhere_by_their_own_names(
     assert not list(scratch_folder.iterdir())
 
 
-def stamps_by_name(contents: Any, name: str) -> InputFile:
+def stamps_by_name(contents: Iterable[InputFile], name: str) -> InputFile:
     return next(file for file in contents if Path(file.path).name == name)
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from stylecli.batch.manifest import read_manifest
 from stylecli.batch.pool import LocalEngine
+from stylecli.batch.scheduling import ClusterOptions
 from stylecli.cli import batch as batch_module
 from stylecli.cli.batch import choose_engine
 from stylecli.cli.progress import Screen
@@ -232,7 +233,7 @@ def test_engines(
     """Workers load PyTorch while this process does, where there will be some."""
     calls: list[None] = []
     monkeypatch.setattr(batch_module, "start_forkserver", lambda: calls.append(None))
-    engine = choose_engine(Screen(quiet=True), "local", workers, None, jobs)
+    engine = choose_engine(Screen(quiet=True), "local", ClusterOptions(workers=workers), jobs)
     assert isinstance(engine, LocalEngine) and engine.workers == workers
     assert len(calls) == early
 
