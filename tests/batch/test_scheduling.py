@@ -42,7 +42,7 @@ def machine(node: str = "n", **resources: float) -> Machine:
     ],
 )
 def test_room(cpus: float, gpus: float, resources: dict[str, float], most: int) -> None:
-    assert Demand(cpus, gpus).most_on(machine(**resources)) == most
+    assert Demand(cpus, gpus).most_on(Machine("n", "n", resources)) == most
 
 
 @pytest.mark.parametrize(
