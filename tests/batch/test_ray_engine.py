@@ -375,7 +375,7 @@ def test_stopped(program: Any) -> None:
 
 
 def wait_until(comes: Callable[[], bool]) -> None:
-    for _ in range(600):
+    for _ in range(1200):
         if comes():
             return
         time.sleep(0.1)
