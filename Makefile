@@ -9,7 +9,7 @@ STYLE ?= sample_images/night.jpg
 OUT ?= out/cat_night.png
 
 .DEFAULT_GOAL := help
-.PHONY: help run bench bench-gpu bench-judge bench-batch encoder gallery test-ray torture samples test check lint types format wheel docs clean
+.PHONY: help run bench bench-gpu bench-judge bench-batch bench-video encoder gallery test-ray torture samples test check lint types format wheel docs clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -45,6 +45,11 @@ encoder: $(VENV)/.ready  ## train the encoder anew (PHOTOS, PAINTINGS, ENCODER)
 bench-batch: $(VENV)/.ready  ## a batch against a shell loop (IMAGES)
 	$(BIN)/python benchmarks/batch.py $(IMAGES)/content $(IMAGES)/style/wave.jpg \
 	  $(IMAGES)/style/udnie.jpg $(ARGS)
+
+CLIP ?= clip.mp4
+
+bench-video: $(VENV)/.ready-dev  ## steadiness and time of a clip (CLIP, STYLE)
+	$(BIN)/python benchmarks/video.py $(CLIP) $(STYLE) $(ARGS)
 
 gallery: $(VENV)/.ready  ## contact sheets of what the options do, into out/gallery (IMAGES)
 	$(BIN)/python benchmarks/gallery.py $(IMAGES) out/gallery $(ARGS)

@@ -28,7 +28,7 @@ ROOMS = (
     ("provenance",),
     ("pipeline",),
     ("batch", "monitor"),
-    ("sweep",),
+    ("sweep", "video"),
     ("cli",),
 )
 FLOORS = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}

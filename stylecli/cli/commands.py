@@ -27,6 +27,7 @@ from stylecli.cli.short_help import HELP, HELP_ALL, ManyOptionsCommand, ShortHel
 from stylecli.cli.split_lists import check_split_lists
 from stylecli.cli.stylize import paint_picture
 from stylecli.cli.sweep import run_sweep
+from stylecli.cli.video import paint_clip
 from stylecli.cli.weights import weights_app
 from stylecli.errors import UsageError
 from stylecli.messages import did_you_mean, short_repr
@@ -150,6 +151,7 @@ for name, function in {
     "doctor": run_doctor,
     "batch": run_many,
     "sweep": run_sweep,
+    "video": paint_clip,
     "compare": compare_pictures,
     "match": match_style,
     "resume": resume_run,

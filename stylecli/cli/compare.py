@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 
 import typer
 
+from stylecli.cli.compare_video import compare_clips
 from stylecli.cli.options import Json
 from stylecli.cli.output import print_json, print_line
 from stylecli.cli.progress import open_screen
@@ -36,6 +37,14 @@ Threshold = Annotated[
 Size = Annotated[
     int, typer.Option("--size", min=16, max=4096, help="Long side at which they are looked at.")
 ]
+Video = Annotated[
+    bool,
+    typer.Option("--video", help="How steady a clip A is, made from a clip B: see also --style."),
+]
+VideoStyle = Annotated[
+    Path | None,
+    typer.Option("--style", metavar="PATH", help="The style of the clip A, with --video."),
+]
 
 
 def compare_pictures(
@@ -52,12 +61,20 @@ def compare_pictures(
     encoder: Encoder = DEFAULT_ENCODER,
     device: Device = DEFAULT_DEVICE,
     json: Json = False,
+    video: Video = False,
+    style: VideoStyle = None,
 ) -> int:
     """Compare two pictures: distances of content and style, 0 the same, about 1 unrelated."""
     check_range("threshold", threshold, 0.0, 2.0)
     for path in (a, b):
         if str(path) == "-":
             raise UsageError("compare reads its pictures from files: - is none.")
+    if video != (style is not None):
+        raise UsageError("--video and --style go together: a blurred clip is steady, too.")
+    if style is not None:
+        if check or threshold is not None:
+            raise UsageError("--video decides nothing: leave --check and --threshold out.")
+        return compare_clips(a, b, style, encoder=encoder, device=device, json=json)
     with open_screen(quiet=json) as screen:
         screen.say("Loading PyTorch")
         from stylecli.recognition.matching import THRESHOLDS, compare_files, open_metric

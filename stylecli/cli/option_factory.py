@@ -21,6 +21,7 @@ FILES: Final = "Settings in files"
 INPUT: Final = "Input"
 RUN: Final = "While it runs"
 BATCH: Final = "Batch"
+VIDEO: Final = "Video"
 
 
 def option(

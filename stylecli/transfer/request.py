@@ -89,6 +89,27 @@ class Style:
 
 
 @dataclass(frozen=True)
+class TemporalTarget:
+    """Temporal target: an image (3, h, w) that the result stays near where `mask` (1, h, w) is 1.
+
+    `weight` is that of its relative loss Σ m‖G − W‖² / Σ m‖W − W̄‖² (Ruder et al. 2016, equation 6,
+    divided by the image's own variance).
+    """
+
+    image: torch.Tensor
+    mask: torch.Tensor
+    weight: float
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """A shorter run from `Request.init`: at the finest `scales`, a `share` of their iterations."""
+
+    scales: int
+    share: float
+
+
+@dataclass(frozen=True)
 class Part:
     """Styles that are blended in one region of the content, `mask` (1, H, W).
 
@@ -105,7 +126,8 @@ class Request:
 
     `regions` are masks on the content, which add up to 1 at every pixel; without them the whole
     picture is one region. A region that no style names keeps the content as it is. `visible`
-    (1, H, W), its alpha, weights the content's pixels in all losses; without it all count.
+    (1, H, W), its alpha, weights the content's pixels in all losses; without it all count. A frame
+    of a clip has `temporal` targets, and is the `continuation` of the one before.
     """
 
     content: torch.Tensor
@@ -114,6 +136,8 @@ class Request:
     init: torch.Tensor | None = None
     regions: Sequence[torch.Tensor] = ()
     visible: torch.Tensor | None = None
+    temporal: Sequence[TemporalTarget] = ()
+    continuation: Continuation | None = None
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -150,9 +174,16 @@ class Request:
         content = _picture_to(device, self.content, copies)
         init = None if self.init is None else _picture_to(device, self.init, copies)
         visible = None if self.visible is None else _mask_to(device, self.visible, self.content)
-        return replace(
-            self, content=content, styles=styles, init=init, regions=regions, visible=visible
+        temporal = tuple(
+            replace(
+                target,
+                image=_picture_to(device, target.image, copies),
+                mask=_mask_to(device, target.mask, target.image),
+            )
+            for target in self.temporal
         )
+        changed: dict[str, Any] = {"content": content, "styles": styles, "init": init}
+        return replace(self, **changed, regions=regions, visible=visible, temporal=temporal)
 
     def content_at(self, size: Size) -> torch.Tensor:
         """The content resized, (1, 3, *size)."""
@@ -173,7 +204,8 @@ class Request:
     def can_batch_with(self, other: "Request") -> bool:
         """Whether two requests of one output size can be one batch."""
         return (
-            not (self.regions or other.regions)
+            not (self.regions or self.temporal or self.continuation)
+            and not (other.regions or other.temporal or other.continuation)
             and self.visible is None
             and other.visible is None
             and common_settings(self.settings) == common_settings(other.settings)

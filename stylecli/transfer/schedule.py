@@ -1,7 +1,7 @@
 """Coarse-to-fine schedule: the sizes of a picture and the iterations at each."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from stylecli.settings import Quality, Settings
@@ -69,6 +69,14 @@ def make_schedule(size: Size, settings: Settings, needed: int = 1) -> tuple[Scal
         counts = _spread(settings.iterations, counts)
     pairs = zip(sizes, counts, strict=True)
     return tuple(Scale(one, iterations) for one, iterations in pairs if iterations)
+
+
+def continued(scales: tuple[Scale, ...], count: int, share: float) -> tuple[Scale, ...]:
+    """The finest `count` scales, each with a `share` of its iterations."""
+    return tuple(
+        replace(scale, iterations=max(1, round(share * scale.iterations)))
+        for scale in scales[-count:]
+    )
 
 
 def _spread(total: int, counts: list[int]) -> list[int]:

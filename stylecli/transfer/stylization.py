@@ -21,7 +21,7 @@ from stylecli.transfer.request import Copies, Request, Style
 from stylecli.transfer.resample import Size
 from stylecli.transfer.results import Losses, PreparationCallback, ProgressCallback, Result
 from stylecli.transfer.run import Run
-from stylecli.transfer.schedule import make_schedule, output_size
+from stylecli.transfer.schedule import continued, make_schedule, output_size
 
 
 def stylize(
@@ -110,6 +110,9 @@ def prepare_run(requests: Sequence[Request], targets: Targets, compute: Compute)
     size = sizes.pop()
     check_smallest_size(size, targets.size_needed, "the output")
     scales = make_schedule(size, requests[0].settings, targets.size_needed)
+    continuation = requests[0].continuation
+    if continuation is not None:
+        scales = continued(scales, continuation.scales, continuation.share)
     return Run(ready, targets, scales, compute)
 
 

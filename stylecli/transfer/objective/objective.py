@@ -1,5 +1,7 @@
 """J(G) = α·J_content(C, G) + β·J_style(S, G) + γ·TV(G), and its gradient.
 
+A frame of a clip has temporal targets as well: Σ δ·J_temporal(W, G), part of the total alone.
+
 The style loss is averaged over octaves: the picture at full, half, quarter … size, each against
 the style at the same reduction. Large strokes are then part of the objective, not an accident.
 """
@@ -16,6 +18,7 @@ from stylecli.settings.parsing import LayerWeights
 from stylecli.transfer.compute.malloc import release_free_memory
 from stylecli.transfer.objective import losses
 from stylecli.transfer.objective.gram_loss import Key, StyleTerm
+from stylecli.transfer.objective.temporal_loss import TemporalTerm
 from stylecli.transfer.objective.tiles import Tile, strides, tiles_of
 from stylecli.transfer.objective.types import Octave, Target
 from stylecli.transfer.optim.deterministic import each_alone
@@ -31,7 +34,8 @@ class Objective:
     """The objective of B pictures of one size, with value and gradient in one call.
 
     `weights` are one for each picture; their layers and kind of losses are the same. `guides`
-    are maps (1, 1, h, w) by content layer that its features are multiplied with.
+    are maps (1, 1, h, w) by content layer that its features are multiplied with. `temporal` are
+    the terms of a frame of a clip, which is alone.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class Objective:
         self.content, self.guides = content, guides
         self.octaves = tuple(octaves)
         self.tile = tile  # owned pixels a side; None: one tile for all
+        self.temporal: Sequence[TemporalTerm] = ()
         self.alpha = extractor.std.new_tensor([w.alpha for w in weights])
         self.beta = extractor.std.new_tensor([w.beta for w in weights])
         self.rough = any(w.tv or w.chroma_tv for w in weights)
@@ -76,6 +81,8 @@ class Objective:
             fine += halve_transposed(coarse, (fine.shape[-2], fine.shape[-1]))
         variation = self._variation(image, gradient)
         total = self.alpha * content + self.beta * style + variation
+        for term in self.temporal:
+            total = total + term.add_to(gradient, image)
         return Terms(total, content, style, variation), gradient
 
     @torch.no_grad()

@@ -1,0 +1,29 @@
+"""How long a clip will take: seconds of a shot's first frame, and of one that follows."""
+
+from dataclasses import replace
+
+from stylecli.encoder.callbacks import MessageCallback
+from stylecli.pipeline.session import Session
+from stylecli.pipeline.sources import SourceReader
+from stylecli.transfer import plan_run
+from stylecli.transfer.request import Continuation
+from stylecli.video.following import SCALES, SHARE
+from stylecli.video.shots import as_tensor
+from stylecli.video.video_plan import VideoPlan
+
+
+def predicted_seconds(plan: VideoPlan, on_message: MessageCallback) -> tuple[float, float]:
+    """Seconds of a first and of a following frame, from one small iteration, ± a third."""
+    frame = next(plan.clip.frames())
+    job = plan.job.frame_job(frame.number)
+    reader = SourceReader()
+    reader.sources = {job.content: as_tensor(frame.pixels)}
+    session = Session(on_message=on_message, reader=reader)
+    request = session.prepare(job).request
+    first = plan_run(request, job.compute, session.encoder(job))
+    seconds = [scale.seconds for scale in first.scales]
+    if plan.job.sequencing.temporal == 0.0:
+        return sum(seconds), sum(seconds)
+    shorter = replace(request, continuation=Continuation(SCALES, SHARE))
+    following = plan_run(shorter, job.compute, session.encoder(job))
+    return sum(seconds), sum(scale.seconds for scale in following.scales)
