@@ -11,7 +11,7 @@ import torch
 
 from stylecli.errors import InputError
 from stylecli.messages import escaped
-from stylecli.recognition.metric import Grams, PerceptualMetric
+from stylecli.recognition.metric import LONG_SIDE, Grams, PerceptualMetric
 from stylecli.transfer.compute.ambient_state import standard_state
 from stylecli.transfer.resample import Size, resize, resize_mask
 from stylecli.transfer.results import OnFraction
@@ -60,7 +60,8 @@ def measure_clip(
     scan = scan_clip(clip.frames())
     count = len(scan.pts)
     starts = {0, *find_cuts(scan.differences)}
-    wanted = metric.grams(style)
+    side = min(LONG_SIDE, max(result.format.size))
+    wanted = metric.grams(style, side)
     shots: list[_Shot] = []
     number = -1
     for number, (made, content) in enumerate(zip(result.frames(), clip.frames(), strict=False)):
@@ -73,7 +74,7 @@ def measure_clip(
             f"{escaped(result.path)} and {escaped(clip.path)} have not as many frames: compare a "
             "clip that was made without --from, --to and --every."
         )
-    return [shot.measured(metric, wanted) for shot in shots]
+    return [shot.measured(metric, wanted, side) for shot in shots]
 
 
 @dataclass
@@ -138,8 +139,8 @@ class _Shot:
         flow, mask = _at(size, back, there)
         self.drift.add(warp(start.made, flow), frame.made, mask)
 
-    def measured(self, metric: PerceptualMetric, wanted: Sequence[Grams]) -> Steadiness:
-        distances = [metric.style_distance(metric.grams(one), wanted) for one in self.samples]
+    def measured(self, metric: PerceptualMetric, wanted: Sequence[Grams], side: int) -> Steadiness:
+        distances = [metric.style_distance(metric.grams(one, side), wanted) for one in self.samples]
         return Steadiness(
             self.first,
             self.first + self.frames - 1,
