@@ -10,6 +10,7 @@ from stylecli.errors import InputError
 from stylecli.settings import LossKind, Settings
 from stylecli.settings.parsing import LayerWeights
 from stylecli.transfer.resample import Size, fit, resize_mask, resize_visible
+from stylecli.transfer.temporal_target import Continuation, TemporalTarget
 
 # Most pixels of a style, in those of the picture, at scale 1: a square style beside a panorama of
 # 4:1. A style has the picture's long side, and beside a strip of 16500x20 it would have 800 times
@@ -86,27 +87,6 @@ class Style:
             return replace(self, picture=picture, cached_by=(self.picture,))
         mask = _mask_to(device, self.mask, self.picture)
         return replace(self, picture=picture, mask=mask, cached_by=(self.picture, self.mask))
-
-
-@dataclass(frozen=True)
-class TemporalTarget:
-    """Temporal target: an image (3, h, w) that the result stays near where `mask` (1, h, w) is 1.
-
-    `weight` is that of its relative loss Σ m‖G − W‖² / Σ m‖W − W̄‖² (Ruder et al. 2016, equation 6,
-    divided by the image's own variance).
-    """
-
-    image: torch.Tensor
-    mask: torch.Tensor
-    weight: float
-
-
-@dataclass(frozen=True)
-class Continuation:
-    """A shorter run from `Request.init`: at the finest `scales`, a `share` of their iterations."""
-
-    scales: int
-    share: float
 
 
 @dataclass(frozen=True)

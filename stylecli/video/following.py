@@ -9,8 +9,8 @@ import torch
 from stylecli.images.color_transfer import luminance, match_moments
 from stylecli.settings import BALANCED_RATIO, Settings
 from stylecli.transfer import Request
-from stylecli.transfer.request import Continuation, TemporalTarget
 from stylecli.transfer.resample import Size, resize, resize_mask
+from stylecli.transfer.temporal_target import Continuation, TemporalTarget
 from stylecli.video.motion import Motion
 from stylecli.video.warping import resize_flow, warp
 

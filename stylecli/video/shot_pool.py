@@ -2,7 +2,7 @@
 
 import contextlib
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any, Final
@@ -25,8 +25,8 @@ from stylecli.video.video_job import VideoJob
 
 if TYPE_CHECKING:
     from stylecli.video.video_plan import VideoPlan
-    from stylecli.video.video_run import OnShare
 
+OnShare = Callable[[float, str], None]  # what is done of all, in [0, 1], and in words
 _POLL: Final = 1.0  # seconds between looks at the store
 
 
@@ -35,7 +35,7 @@ def make_shots(
     store: FrameStore,
     workers: int,
     session: Session,
-    on_share: "OnShare",
+    on_share: OnShare,
     on_message: MessageCallback,
 ) -> None:
     """Make all shots, in `workers` processes where there are as many shots.
@@ -61,7 +61,7 @@ def make_shots(
 
 
 def _make_in_processes(
-    plan: "VideoPlan", store: FrameStore, workers: int, total: int, on_share: "OnShare"
+    plan: "VideoPlan", store: FrameStore, workers: int, total: int, on_share: OnShare
 ) -> None:
     threads = max(1, torch.get_num_threads() // workers)
     pool = ProcessPoolExecutor(workers, worker_context(), _begin, (threads,))

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -18,12 +18,11 @@ from stylecli.transfer.compute.ambient_state import standard_state
 from stylecli.video.clip_writer import Timed, encode_clip
 from stylecli.video.container_clip import ContainerClip
 from stylecli.video.frame_store import FrameStore
-from stylecli.video.shot_pool import make_shots
+from stylecli.video.shot_pool import OnShare, make_shots
 from stylecli.video.video_job import VideoJob
 from stylecli.video.video_plan import VideoPlan, guard_of_video, picture_paths, plan_video
 
 _COPIED: Final = 2**20  # bytes at a time
-OnShare = Callable[[float, str], None]  # what is done of all, in [0, 1], and in words
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from stylecli.encoder.callbacks import MessageCallback
 from stylecli.pipeline.session import Session
 from stylecli.pipeline.sources import SourceReader
 from stylecli.transfer import plan_run
-from stylecli.transfer.request import Continuation
+from stylecli.transfer.temporal_target import Continuation
 from stylecli.video.following import SCALES, SHARE
 from stylecli.video.shots import as_tensor
 from stylecli.video.video_plan import VideoPlan

@@ -3,8 +3,8 @@
 import torch
 
 from stylecli.transfer.optim.deterministic import each_alone
-from stylecli.transfer.request import TemporalTarget
 from stylecli.transfer.resample import Size, resize, resize_mask
+from stylecli.transfer.temporal_target import TemporalTarget
 
 
 class TemporalTerm:

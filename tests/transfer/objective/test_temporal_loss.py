@@ -5,9 +5,9 @@ from stylecli.settings import Compute, Settings
 from stylecli.transfer import Request, Style
 from stylecli.transfer.objective.targets import Targets
 from stylecli.transfer.objective.temporal_loss import TemporalTerm
-from stylecli.transfer.request import Continuation, TemporalTarget
 from stylecli.transfer.schedule import Scale, continued
 from stylecli.transfer.stylization import stylize_batch
+from stylecli.transfer.temporal_target import Continuation, TemporalTarget
 
 SIZE = (10, 12)
 
