@@ -1,6 +1,6 @@
 """`stylize video` and `compare --video`: options to a job, and what is refused without the work."""
 
-import importlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -66,10 +66,7 @@ def test_what_makes_no_sense_is_refused(
 def test_without_the_extra_one_sentence_names_the_packages(
     stylize: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def absent(name: str) -> Any:
-        raise ImportError(name)
-
-    monkeypatch.setattr(importlib, "import_module", absent)
+    monkeypatch.setitem(sys.modules, "av", None)
     ended = stylize("video", "a.mp4", "b.jpg", "-o", "c.mp4")
     assert ended.code == 2
     assert 'pip install "av>=14,<20" "opencv-python-headless>=4.10,<6".' in ended.err
