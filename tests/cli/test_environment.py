@@ -51,7 +51,10 @@ def sample(param: Any) -> str:
         return str(descriptor.choices[-1])
     if descriptor.annotation is bool:
         return "0" if param.default else "1"
-    return "16" if descriptor.annotation in (int, float) else "text"
+    if descriptor.annotation in (int, float):
+        most = getattr(descriptor.parameter_info, "max", None)
+        return "16" if most is None else str(most)
+    return "text"
 
 
 @pytest.mark.parametrize(("command", "name"), OPTIONS)
