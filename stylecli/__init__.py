@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         UsageError,
         WeightsError,
     )
+    from stylecli.monitor.progress_bar import ProgressBar
     from stylecli.pipeline.api import Stylizer, stylize
     from stylecli.pipeline.comparison import compare, match
     from stylecli.settings import Compute, Settings
@@ -34,6 +35,7 @@ __all__ = [
     "MemoryLimitError",
     "OutputError",
     "Progress",
+    "ProgressBar",
     "Result",
     "Settings",
     "SettingsError",
@@ -52,6 +54,7 @@ _HOMES: Final = {
     "Compute": "settings",
     "Losses": "transfer.results",
     "Progress": "transfer.results",
+    "ProgressBar": "monitor.progress_bar",
     "Result": "transfer.results",
     "Settings": "settings",
     "Stylizer": "pipeline.api",

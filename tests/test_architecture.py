@@ -148,7 +148,9 @@ def test_only_the_command_line_draws_prints_and_exits(module: Path) -> None:
         return
     tree = parse(module)
     for line, name in imports_of(tree, module.relative_to(PACKAGE.parent)):
-        assert name.split(".")[0] not in ONLY_IN_CLI, f"{module.name}:{line} imports {name}"
+        asked_for = module.name == "progress_bar.py" and name.startswith("tqdm")
+        allowed = asked_for or name.split(".")[0] not in ONLY_IN_CLI
+        assert allowed, f"{module.name}:{line} imports {name}"
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
