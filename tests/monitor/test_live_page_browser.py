@@ -143,7 +143,7 @@ def test_a_run_in_a_browser(browser: Browser, content: torch.Tensor, style: torc
     assert seen["shown"] > 100
     assert len(seen["curves"]) == 3 and len(set(seen["curves"])) == 1
     assert seen["seen"] == ["rgb(31, 95, 168)", "rgb(194, 65, 12)", "rgb(47, 125, 50)"]
-    color = torch.tensor(seen["color"])
+    color = torch.tensor(seen["color"], dtype=torch.float32)
     assert any(torch.allclose(color, mean, atol=0.02) for mean in means)
     for _ in range(3000):  # the page asks once a second
         if "(the run has ended)" in browser.look()["where"]:
