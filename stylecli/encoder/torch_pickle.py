@@ -6,6 +6,7 @@ proportion to its own bytes.
 
 import io
 import pickletools
+import warnings
 from typing import Any, Final, NamedTuple
 
 import torch
@@ -49,10 +50,12 @@ class TorchPickle:
     def interpret(self) -> Any:
         """The value of the next pickle. Raises `ValueError`, `LookupError` or `TypeError`."""
         self.stack, self.marks, self.memo = [], [], {}
-        for opcode, argument, _ in pickletools.genops(self.stream):
-            if opcode.name == "STOP":
-                return self.stack.pop()
-            self._step(opcode.name, argument)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # an escape that is none, in a text
+            for opcode, argument, _ in pickletools.genops(self.stream):
+                if opcode.name == "STOP":
+                    return self.stack.pop()
+                self._step(opcode.name, argument)
         raise ValueError("it is truncated")
 
     def _step(self, name: str, argument: Any) -> None:

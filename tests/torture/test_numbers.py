@@ -98,7 +98,7 @@ def _clean() -> None:
 
 def _is_taken(route: str, name: str, text: str) -> bool:
     """An empty variable counts as none; a list is what a sweep is made for; TOML has hex."""
-    lists = route == "sweep" and text == "1,2" and name not in ("style_scale", "style_weights")
+    lists = route == "sweep" and text == "1,2" and name != "style_weights"
     return lists or (route == "environment" and text == "") or text == "0x10"
 
 
