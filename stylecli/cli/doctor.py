@@ -135,15 +135,22 @@ def device() -> dict[str, Any]:
 def check_of(compute: Compute) -> dict[str, Any]:
     """Each way to use a device, against the CPU in float32, and the time of a 512-pixel picture."""
     from stylecli.encoder.loading import load_encoder
-    from stylecli.pipeline.device_check import candidates, check_device, maker, small_pictures
+    from stylecli.pipeline.device_check import (
+        candidates,
+        check_device,
+        expected_picture,
+        maker,
+        small_pictures,
+    )
     from stylecli.settings import Settings
     from stylecli.transfer import Request, Style, plan_run
 
     encoder = load_encoder(Settings().encoder_name)
     make = maker(encoder)
+    expected = expected_picture(make)
     findings = {}
     for candidate, capture in candidates(compute):
-        outcome = check_device(candidate, capture, make)
+        outcome = check_device(candidate, capture, make, expected)
         how = "as a CUDA graph" if capture else "one kernel after another"
         findings[f"{outcome.device}, {outcome.precision}, {how}"] = outcome.summary
     content, style = small_pictures()

@@ -88,16 +88,17 @@ def candidates(compute: Compute) -> Iterator[tuple[Compute, bool]]:
             yield replace(compute, device=str(device), precision=precision), capture
 
 
-def check_device(compute: Compute, capture: bool, make: Make) -> DeviceCheck:
-    """Make a small picture there and on the CPU, and compare them."""
-    expected = make(Compute(device="cpu", precision="fp32"), False)
+def check_device(
+    compute: Compute, capture: bool, make: Make, expected: torch.Tensor
+) -> DeviceCheck:
+    """Make a small picture there, and compare it with the `expected` one."""
     started = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             result = make(compute, capture)
             seconds = (time.perf_counter() - started) / result.iterations
-            difference = float((result.image - expected.image).square().mean().sqrt())
+            difference = float((result.image - expected).square().mean().sqrt())
             failure = "" if difference == difference else "the picture is not finite"
         except (RuntimeError, NotImplementedError) as error:  # no kernels, a lost device
             if is_out_of_memory(error):
@@ -128,16 +129,23 @@ def approve(compute: Compute, make: Make, *, answers: Path | None = None) -> App
     path = answers or answers_path()
     key = f"{device_name(device)}, torch {torch.__version__}, stylecli {__version__}"
     kept = _read(path)
+    expected: torch.Tensor | None = None
     for number, (candidate, capture) in enumerate(candidates(compute)):
         name = f"{key}, {candidate.precision}, {'graph' if capture else 'eager'}"
         if name not in kept:
-            kept[name] = check_device(candidate, capture, make).passed
+            expected = expected_picture(make) if expected is None else expected
+            kept[name] = check_device(candidate, capture, make, expected).passed
             _write(path, kept)
         if kept[name]:
             note = "" if number == 0 else _note(candidate, capture)
             return Approval(replace(compute, precision=candidate.precision), capture, note)
     note = f"{device} fails its check ('stylize doctor --check' says how), so the CPU is used."
     return Approval(replace(compute, device="cpu", precision="auto"), False, note)
+
+
+def expected_picture(make: Make) -> torch.Tensor:
+    """The small picture (3, `SIDE`, `SIDE`) that a device is compared with: the CPU's, float32."""
+    return make(Compute(device="cpu", precision="fp32"), False).image
 
 
 def small_pictures() -> tuple[torch.Tensor, torch.Tensor]:

@@ -92,9 +92,11 @@ def test_a_device_that_fails_is_used_in_another_way(
     capture: bool,
     note: str,
 ) -> None:
-    approval = approve(CUDA, Card(expected, wrong), answers=tmp_path / "answers.json")
+    card = Card(expected, wrong)
+    approval = approve(CUDA, card, answers=tmp_path / "answers.json")
     compute = approval.compute
     assert (compute.device, compute.precision, approval.capture) == (device, precision, capture)
+    assert [place for place, _, _ in card.made].count("cpu") == 1  # once, for all comparisons
     assert note in approval.note and bool(approval.note) == bool(note)
 
 
@@ -126,24 +128,23 @@ def test_answers_that_cannot_be_kept_are_no_error(expected: Result, tmp_path: Pa
 def test_memory_that_runs_out_is_no_failure_of_the_device(expected: Result) -> None:
     card = Card(expected, {("bf16", True): RuntimeError("CUDA error: out of memory")})
     with pytest.raises(RuntimeError) as raised:
-        check_device(CUDA, True, card)
+        check_device(CUDA, True, card, expected.image)
     assert is_out_of_memory(raised.value)
 
 
 def test_operators_that_fall_back_are_named(expected: Result) -> None:
     def make(compute: Compute, capture: bool) -> Result:
-        if compute.device == "cpu":
-            return expected
         text = "The operator 'aten::index_copy' is not supported on MPS and will fall back to run"
         warnings.warn(text, UserWarning, stacklevel=1)
         return expected
 
-    check = check_device(Compute(device="mps", precision="fp32"), False, make)
+    check = check_device(Compute(device="mps", precision="fp32"), False, make, expected.image)
     assert check.fallbacks == ("aten::index_copy",)
     assert "aten::index_copy" in check.summary and check.passed
 
 
-def test_the_cpu_in_bf16_passes(compact: Encoder) -> None:
-    check = check_device(Compute(device="cpu", precision="bf16"), False, maker(compact))
+def test_the_cpu_in_bf16_passes(compact: Encoder, expected: Result) -> None:
+    bf16 = Compute(device="cpu", precision="bf16")
+    check = check_device(bf16, False, maker(compact), expected.image)
     assert check.passed and check.difference > 0.0
     assert approve(CPU_FP32, Card.__call__).compute == CPU_FP32  # type: ignore[arg-type]
