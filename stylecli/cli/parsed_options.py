@@ -17,7 +17,7 @@ import typer
 from stylecli.cli.environment import EXCLUDES
 from stylecli.cli.option_factory import as_axis
 from stylecli.cli.options import PARAMETERS
-from stylecli.errors import SettingsError
+from stylecli.errors import SettingsError, UsageError
 from stylecli.images.formats import OutputOptions
 from stylecli.job import Existing, JobOptions, files_named_by
 from stylecli.messages import escaped
@@ -38,6 +38,11 @@ class ParsedOptions(JobOptions):
     dry_run: bool
     axes: tuple[Axis, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)  # of options that are not defaults
+
+    def check_verbosity(self) -> None:
+        """Raise `UsageError` where both less and more output is asked for."""
+        if self.quiet and self.verbose:
+            raise UsageError("--quiet and --verbose exclude each other.")
 
     def with_existing(self, existing: Existing, *sources: Path) -> dict[str, Any]:
         """`as_keywords`, with what becomes of existing outputs, and further files that are read."""

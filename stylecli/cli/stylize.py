@@ -212,8 +212,7 @@ def _job(
 ) -> Job:
     if output is None:
         raise UsageError("say where to write the picture: add -o OUT.png (or -o - for a pipe).")
-    if options.quiet and options.verbose:
-        raise UsageError("--quiet and --verbose exclude each other.")
+    options.check_verbosity()
     job = Job(
         content=path_of(content),
         styles=tuple(path_of(style) for style in styles),

@@ -12,7 +12,6 @@ from stylecli.cli.progress import Screen, describe_seconds, open_screen
 from stylecli.cli.run_options import Force
 from stylecli.cli.signals import Stopped
 from stylecli.cli.stylize import Styles
-from stylecli.errors import UsageError
 from stylecli.images.discovery import path_of
 from stylecli.video.encoding import CONTAINERS, Codec, Encoding
 from stylecli.video.video_job import Cuts, Sequencing, VideoJob
@@ -113,8 +112,7 @@ def paint_clip(
     The long side is at most 640 pixels without --size. A run that was stopped goes on by the
     same command.
     """
-    if options.quiet and options.verbose:
-        raise UsageError("--quiet and --verbose exclude each other.")
+    options.check_verbosity()
     job = VideoJob(
         clip=path_of(clip),
         styles=tuple(path_of(style) for style in styles),
