@@ -1,4 +1,4 @@
-"""File names by the rules of every system: which are one file, lead out, or cannot be."""
+"""File names by the rules of every system: which are alike, lead out, or cannot be."""
 
 import os
 import sys
@@ -22,14 +22,6 @@ _DEVICES: Final = frozenset(
 def name_key(name: PurePath | str) -> str:
     """Equal for names that some file system takes for the same: by case, or how accents are put."""
     return unicodedata.normalize("NFKC", str(name)).casefold()
-
-
-def same_file(path: PurePath, other: PurePath) -> bool:
-    """Whether two paths are one file, by whatever names, or will be where none is there yet."""
-    try:
-        return os.path.samefile(path, other)
-    except (OSError, ValueError):  # one of them is missing, or can be no file
-        return os.path.realpath(path) == os.path.realpath(other)
 
 
 def leads_out(name: PurePath | str) -> bool:

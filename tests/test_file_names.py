@@ -6,7 +6,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from stylecli.file_names import leads_out, name_key, same_file, spare_name, windows_fault
+from stylecli.file_names import leads_out, name_key, spare_name, windows_fault
+from stylecli.output_guard import OutputGuard
 
 
 @pytest.mark.parametrize(
@@ -43,9 +44,10 @@ def test_one_file_by_other_names(tmp_path: Path) -> None:
     assert name_key(unicodedata.normalize("NFD", "é.png")) == name_key("é.png")
     (tmp_path / "b.png").touch()
     os.link(tmp_path / "b.png", tmp_path / "B.png")  # as both names are one file on macOS
-    assert same_file(tmp_path / "b.png", tmp_path / "B.png")
-    assert same_file(tmp_path / "new", tmp_path / "x" / ".." / "new")
-    assert not same_file(tmp_path / "new", tmp_path / "b.png")
+    guard = OutputGuard([tmp_path / "b.png"])
+    assert guard.is_input(tmp_path / "B.png")
+    assert OutputGuard([tmp_path / "x" / ".." / "new"]).is_input(tmp_path / "new")
+    assert not guard.is_input(tmp_path / "new")
 
 
 def test_a_spare_name(tmp_path: Path) -> None:
