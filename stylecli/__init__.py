@@ -6,10 +6,10 @@
 Names are loaded on first use: `import stylecli` costs no torch.
 """
 
-from typing import TYPE_CHECKING, Final
+import importlib
+from typing import TYPE_CHECKING, Any, Final
 
 from stylecli._version import __version__
-from stylecli.lazy import lazy_names
 
 if TYPE_CHECKING:
     from stylecli.encoder.loading import load_encoder
@@ -66,7 +66,10 @@ _HOMES: Final = {
 }
 
 
-__getattr__ = lazy_names(__name__, _HOMES)
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

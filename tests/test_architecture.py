@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "stylecli"
 # From the bottom to the top: a room imports from those before it, and no two of one row from
 # each other.
 ROOMS = (
-    ("_version", "bounded_cache", "errors", "lazy", "messages", "system", "tensor_file"),
+    ("_version", "bounded_cache", "errors", "messages", "system", "tensor_file"),
     ("file_names", "quoting"),
     ("atomic",),
     ("output_guard",),
