@@ -1,7 +1,6 @@
 """Engines on this machine: serial, or a pool of processes that each hold an encoder."""
 
 import contextlib
-import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
@@ -232,7 +231,6 @@ def _handle_message(worker: _Worker, queue: Queue) -> tuple[Group, list[Outcome]
 
 def _serve(connection: Connection, threads: int) -> None:
     """Main loop of a worker: make groups with its share of the cores, until the end of file."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
     torch.set_num_threads(threads)
     session = Session()

@@ -91,7 +91,8 @@ def clean_environment() -> Iterator[None]:
 
 
 def end_with_parent() -> None:
-    """In a worker: end when its parent process has ended for whatever reason."""
+    """First of all in a child: leave Ctrl-C to the parent process, and end when that has ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_exit_after_parent, daemon=True).start()
 
 

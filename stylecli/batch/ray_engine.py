@@ -177,7 +177,6 @@ def drive(
     environment: dict[str, str],
 ) -> None:
     """Main function of the driving process: join, run the groups, leave."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
     _silence()
     os.environ.clear()

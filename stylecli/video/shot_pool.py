@@ -1,7 +1,6 @@
 """Shots in this process or shared among several: a shot needs no other one."""
 
 import contextlib
-import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -15,6 +14,7 @@ from stylecli.batch.processes import (
     starting_processes,
     worker_context,
 )
+from stylecli.batch.worker_count import threads_each
 from stylecli.encoder.callbacks import MessageCallback
 from stylecli.errors import MemoryLimitError
 from stylecli.pipeline.session import Session
@@ -63,8 +63,7 @@ def make_shots(
 def _make_in_processes(
     plan: "VideoPlan", store: FrameStore, workers: int, total: int, on_share: OnShare
 ) -> None:
-    threads = max(1, torch.get_num_threads() // workers)
-    pool = ProcessPoolExecutor(workers, worker_context(), _begin, (threads,))
+    pool = ProcessPoolExecutor(workers, worker_context(), _begin, (threads_each(workers),))
     try:
         with starting_processes():
             waiting: set[Future[None]] = {
@@ -97,7 +96,6 @@ def _end(pool: ProcessPoolExecutor) -> None:
 
 def _begin(threads: int) -> None:
     """First of all in a worker: its share of the cores, and an end with its parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
     torch.set_num_threads(threads)
 
