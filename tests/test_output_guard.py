@@ -76,6 +76,21 @@ def test_a_plain_link_of_the_users_own_is_followed(
         follow_link(link)
 
 
+@pytest.mark.skipif(getattr(os, "geteuid", int)() != 0, reason="only root plants another's link")
+def test_a_link_that_another_user_planted(kept: Path, tmp_path: Path) -> None:
+    """In a shared folder: neither the output nor a file beside it goes where the link leads."""
+    (shared := tmp_path / "shared").mkdir()
+    shared.chmod(0o1777)
+    for name in ("out.png", "out.png.preview.jpg", "manifest.jsonl"):
+        (shared / name).symlink_to(kept)
+        os.lchown(shared / name, 12345, 12345)
+    with pytest.raises(OutputError, match="link of another user"):
+        follow_link(shared / "out.png")
+    for name in ("out.png.preview.jpg", "manifest.jsonl"):
+        refuses(OutputGuard(), shared / name, "exists already")
+    assert kept.read_bytes() == b"mine"
+
+
 @pytest.mark.parametrize("letter", ["x", "\N{LATIN SMALL LETTER E WITH ACUTE}"])
 def test_names_beside_a_long_name(tmp_path: Path, letter: str) -> None:
     path = tmp_path / (letter * (246 // len(letter.encode())) + ".png")
