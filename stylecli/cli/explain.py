@@ -7,7 +7,7 @@ from stylecli.encoder.registry import content_layers, get_spec, is_path, style_l
 from stylecli.images.discovery import STREAM
 from stylecli.job import Job
 from stylecli.messages import escaped
-from stylecli.settings import DEFAULT_STRENGTH
+from stylecli.settings import DEFAULT_STRENGTH, WARM_START_ENCODER
 from stylecli.settings.parsing import format_layers, format_number, format_numbers
 from stylecli.system import free_memory
 
@@ -44,7 +44,11 @@ def _sizes(job: Job, origins: Mapping[str, str]) -> Iterator[Explanation]:
     size = output_size(content, settings)
     reason = origins.get("size", "default: the content's own")
     yield Explanation("size", _pixels(size), f"{reason}; the content is {_pixels(content)}")
-    counts = [f"{one.iterations} at {_pixels(one.size)}" for one in make_schedule(size, settings)]
+    counts = [
+        f"{one.iterations} at {_pixels(one.size)}"
+        + (f" through {WARM_START_ENCODER}" if one.is_warm_start else "")
+        for one in make_schedule(size, settings)
+    ]
     quality = f"--quality {settings.quality}, {origins.get('quality', 'default')}"
     reason = origins.get("iterations", quality)
     yield Explanation("iterations", ", ".join(counts), f"{reason}; from coarse to fine")

@@ -129,6 +129,11 @@ PARAMETERS: Final[tuple[inspect.Parameter, ...]] = (
     ),
     _setting("size", SIZE, "Long side of the output in pixels.", show_default="the content's"),
     _setting("quality", OPTIMIZER, "How many iterations, in three steps."),
+    _setting(
+        "warm_start",
+        OPTIMIZER,
+        "Encoder of all iterations but the last: compact for --quality high through vgg19.",
+    ),
     _setting("iterations", OPTIMIZER, "Iterations over all scales, instead of --quality."),
     _setting("optimizer", OPTIMIZER, "L-BFGS converges better, Adam needs less memory."),
     _setting("learning_rate", OPTIMIZER, "Step size.", show_default="the optimizer's"),

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 import torch
 
 from stylecli import transfer
+from stylecli.bounded_cache import BoundedCache
 from stylecli.encoder import loading
 from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.encoder.vgg import Encoder
@@ -30,7 +31,7 @@ from stylecli.pipeline.preflight import guard_of
 from stylecli.pipeline.request_builder import Masks, compose
 from stylecli.provenance.hashing import Digests
 from stylecli.provenance.recipe import Ingredient, Recipe, finite, named_settings
-from stylecli.settings import Compute, Settings
+from stylecli.settings import WARM_START_ENCODER, Compute, Settings
 from stylecli.transfer import Request
 from stylecli.transfer.objective.targets import Targets
 from stylecli.transfer.results import PreparationCallback, ProgressCallback, Result
@@ -80,7 +81,7 @@ class Session:
         self.digests = Digests()
         self.meter = Meter()
         self._encoders: dict[tuple[str, str, str], Encoder] = {}
-        self._targets: dict[tuple[object, ...], Targets] = {}
+        self._targets: BoundedCache[tuple[object, ...], Targets] = BoundedCache(2)  # warm start
         self._approvals: dict[Compute, Approval] = {}
 
     def prepare(self, job: Job) -> Prepared:
@@ -97,15 +98,24 @@ class Session:
 
     def encoder(self, job: Job) -> Encoder:
         """The encoder of a job, loaded once. Raises `WeightsError`."""
+        return self._load(job, job.settings.encoder_name)
+
+    def load_encoders(self, job: Job) -> None:
+        """Load what `make` needs, so that a caller can time it alone. Raises `WeightsError`."""
+        self.encoder(job)
+        if job.settings.is_warm_started:
+            self._load(job, WARM_START_ENCODER)
+
+    def _load(self, job: Job, name: str) -> Encoder:
         settings = job.settings
-        key = settings.encoder_name, settings.pooling, settings.padding
+        key = name, settings.pooling, settings.padding
         if key not in self._encoders:
-            self.say(f"Loading encoder {settings.encoder_name}")
+            self.say(f"Loading encoder {name}")
             self._encoders[key] = loading.load_encoder(
-                settings.encoder_name,
+                name,
                 pooling=settings.pooling,
                 padding=settings.padding,
-                download=settings.encoder_name in job.downloadable,
+                download=name in job.downloadable,
                 max_bytes=job.compute.max_bytes,
                 on_download=self.on_download,
                 on_message=self.say,
@@ -140,6 +150,7 @@ class Session:
                 compute=approval.compute,
                 encoder=encoder,
                 targets=self._targets_for(encoder, first.settings, approval.compute),
+                warm_targets=self._warm_targets(first, approval.compute),
                 on_progress=on_progress,
                 on_preparation=on_preparation,
                 resume=resume,
@@ -175,14 +186,18 @@ class Session:
             self._approvals[compute] = approve(compute, maker(encoder))
         return self._approvals[compute]
 
+    def _warm_targets(self, job: Job, compute: Compute) -> Targets | None:
+        if not job.settings.is_warm_started:
+            return None
+        return self._targets_for(self._load(job, WARM_START_ENCODER), job.settings, compute)
+
     def _targets_for(self, encoder: Encoder, settings: Settings, compute: Compute) -> Targets:
         """Style targets on the device: the encoder, and Gram matrices of the styles seen so far."""
         layers = settings.content_layers, settings.style_layers, settings.losses, settings.octaves
         key = id(encoder), layers, compute.device, compute.precision
-        if key not in self._targets:
-            self._targets.clear()  # one at a time: each holds the weights in its own precision
-            self._targets[key] = transfer.make_targets(encoder, settings, compute)
-        return self._targets[key]
+        return self._targets.get_or_make(
+            key, lambda: transfer.make_targets(encoder, settings, compute)
+        )
 
 
 def recipe_of(job: Job, inputs: Inputs, result: Result) -> Recipe:

@@ -12,6 +12,7 @@ from stylecli.settings.model import (
     MAX_SIZE,
     NUMBER_FIELDS,
     QUALITY_ENCODERS,
+    WARM_START_ENCODER,
     Color,
     Compute,
     LossKind,
@@ -21,6 +22,7 @@ from stylecli.settings.model import (
     Precision,
     Quality,
     Settings,
+    WarmStart,
     weights_of_strength,
 )
 
@@ -36,6 +38,7 @@ __all__ = [
     "MAX_SIZE",
     "NUMBER_FIELDS",
     "QUALITY_ENCODERS",
+    "WARM_START_ENCODER",
     "Color",
     "Compute",
     "LossKind",
@@ -45,5 +48,6 @@ __all__ = [
     "Precision",
     "Quality",
     "Settings",
+    "WarmStart",
     "weights_of_strength",
 ]

@@ -33,6 +33,7 @@ Pooling = Literal["max", "average"]
 Padding = Literal["replicate", "zeros"]
 OptimizerName = Literal["lbfgs", "adam"]
 Quality = Literal["draft", "normal", "high"]
+WarmStart = Literal["auto", "compact", "none"]
 Precision = Literal["auto", "fp32", "bf16"]
 Color = Literal["style", "content", "match", "histogram"]
 
@@ -50,6 +51,7 @@ QUALITY_ENCODERS: Final[dict[Quality, str]] = {
     "normal": "compact",
     "high": "vgg19",
 }
+WARM_START_ENCODER: Final = "compact"
 BALANCED_RATIO: Final = 12.0  # β/α in the middle of --strength
 # β/α for the losses of Gatys et al., for a network whose features are of order 1, as those of
 # torchvision's are. Content grows with the square of the features, style with the 4th power, so
@@ -70,6 +72,8 @@ class Settings:
     `style_weights` are the shares of several styles, in any unit; `style_scale` the size of
     their strokes, one for all or one each; `style_size` the long side in pixels at which styles
     are looked at, instead of the output's. `color` says whose colors the picture has.
+    `warm_start` is the encoder of all iterations but the last ones; for `auto` see
+    `is_warm_started`.
 
     Raises `SettingsError` for values out of range.
     """
@@ -88,6 +92,7 @@ class Settings:
     padding: Padding = "replicate"
     size: int | None = None
     quality: Quality = "normal"
+    warm_start: WarmStart = "auto"
     iterations: int | None = None
     optimizer: OptimizerName = "lbfgs"
     learning_rate: float | None = None
@@ -133,6 +138,18 @@ class Settings:
     def encoder_name(self) -> str:
         """The name or file of the encoder that is used."""
         return QUALITY_ENCODERS[self.quality] if self.encoder is None else self.encoder
+
+    @property
+    def is_warm_started(self) -> bool:
+        """Whether the optimization goes through `compact` first and its own encoder at the end.
+
+        `auto` means quality `high` with `vgg19`, and its own layers and losses.
+        """
+        if self.warm_start != "auto":
+            return self.warm_start == WARM_START_ENCODER != self.encoder_name
+        layers = self.content_layers, self.style_layers
+        plain = layers == (None, None) and self.losses == "relative"
+        return plain and self.quality == "high" and self.encoder_name == "vgg19"
 
     def loss_weights(self, gatys_ratio: float = GATYS_RATIO) -> tuple[float, float]:
         """α and β, from whichever of the two knobs is in use.
@@ -253,6 +270,7 @@ _CHOICES: Final = {
     "pooling": Pooling,
     "padding": Padding,
     "quality": Quality,
+    "warm_start": WarmStart,
     "optimizer": OptimizerName,
     "color": Color,
 }

@@ -44,7 +44,7 @@ def run_coarse_to_fine(run: Run, resume: State | None = None) -> Finished:
     recoveries = torch.zeros(len(run.requests), dtype=torch.int64, device=run.device)
     image: torch.Tensor | None = None
     if resume is None:
-        next(scale_plans(run, run.scales[-1].size))  # known now, not after the smaller scales
+        next(scale_plans(run, run.scales[-1]))  # known now, not after the smaller scales
         image = _start(run)
     else:
         recoveries = resume["recoveries"].to(run.device)
@@ -73,7 +73,7 @@ def _one_scale(
 ) -> Descent:
     """Optimize at one scale with the fastest plan that memory turns out to allow."""
     scale = run.scales[index]
-    offered = scale_plans(run, scale.size) if resume is None else iter([_plan_of(resume, scale)])
+    offered = scale_plans(run, scale) if resume is None else iter([_plan_of(resume, scale)])
     for plan in offered:
         try:
             return _descend(run, index, image, plan, recoveries, resume)
@@ -99,12 +99,13 @@ def _descend(
     tiling = StyleTiling(
         plan.style_tile, preparation_reporter(run, index, image, recoveries, resume)
     )
-    objective = run.targets.objective(run.requests, scale.size, plan.tile, tiling)
+    objective = run.targets_at(scale).objective(run.requests, scale.size, plan.tile, tiling)
     objective.temporal = [TemporalTerm(one, scale.size) for one in run.requests[0].temporal]
     done = 0
     if resume is None:
         assert image is not None
-        start = run.keep_content(image if index == 0 else _enlarge(run, image, scale.size))
+        grows = index > 0 and scale.size != run.scales[index - 1].size
+        start = run.keep_content(_enlarge(run, image, scale.size) if grows else image)
     else:
         start, done = resume["descent"]["image"].to(run.device), int(resume["iteration"])
     release_free_memory()  # what preparing all this took

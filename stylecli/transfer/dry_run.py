@@ -56,7 +56,7 @@ def plan_run(request: Request, compute: Compute, encoder: Encoder) -> RunPlan:
     pixel_seconds = _seconds_per_pixel(targets, request.settings)
     scales = []
     for scale in run.scales:
-        plan, margin = next(scale_plans(run, scale.size)), halo(extractor.steps)
+        plan, margin = next(scale_plans(run, scale)), halo(extractor.steps)
         seconds = run.style_work(scale) * pixel_seconds
         scales.append(_planned(scale, plan, pixel_seconds, margin, seconds))
     return RunPlan(str(extractor.device), precision_name(extractor.dtype), tuple(scales))

@@ -11,7 +11,6 @@ from stylecli.settings import Compute
 from stylecli.transfer.memory_plan import InputMemory, ScalePlan, memory_limit, plans
 from stylecli.transfer.objective.targets import Targets
 from stylecli.transfer.request import Request, Style, tensor_bytes
-from stylecli.transfer.resample import Size
 from stylecli.transfer.results import PreparationCallback, ProgressCallback
 from stylecli.transfer.schedule import Scale
 
@@ -24,13 +23,15 @@ STYLE_ITERATIONS: Final = 0.5
 class Run:
     """A coarse-to-fine optimization: all that is the same from the first scale to the last.
 
-    `notes` collects sentences for the user, each once.
+    `warm_targets` are those of the scales of a warm start. `notes` collects sentences for the
+    user, each once.
     """
 
     requests: tuple[Request, ...]
     targets: Targets
     scales: tuple[Scale, ...]
     compute: Compute
+    warm_targets: Targets | None = None
     on_progress: ProgressCallback | None = None
     on_preparation: PreparationCallback | None = None
     capture: bool = True  # of a CUDA graph
@@ -42,9 +43,17 @@ class Run:
         styles = {id(style.picture): style for one in self.requests for style in one.styles}
         return tuple(styles.values())
 
+    def targets_at(self, scale: Scale) -> Targets:
+        """The targets of a scale, with the encoder that it is optimized through."""
+        if not scale.is_warm_start:
+            return self.targets
+        assert self.warm_targets is not None
+        return self.warm_targets
+
     def style_work(self, scale: Scale) -> int:
         """Work of computing the styles' targets, in the unit of `Scale.work`."""
-        sizes = [self.targets.style_size(style, scale.size) for style in self.styles]
+        targets = self.targets_at(scale)
+        sizes = [targets.style_size(style, scale.size) for style in self.styles]
         return round(STYLE_ITERATIONS * sum(height * width for height, width in sizes))
 
     def keep_content(self, image: torch.Tensor) -> torch.Tensor:
@@ -57,20 +66,21 @@ class Run:
         return self.targets.extractor.device
 
 
-def scale_plans(run: Run, size: Size) -> Iterator[ScalePlan]:
+def scale_plans(run: Run, scale: Scale) -> Iterator[ScalePlan]:
     """The plans for a scale that fit into the memory there is, fastest first."""
     return plans(
-        run.targets.extractor,
-        size,
+        run.targets_at(scale).extractor,
+        scale.size,
         tile=run.compute.tile_side,
         limit=memory_limit(run.device, run.compute.max_bytes),
         adam=run.requests[0].settings.optimizer == "adam",
         batch=len(run.requests),
-        inputs=_input_memory(run, size),
+        inputs=_input_memory(run, scale),
     )
 
 
-def _input_memory(run: Run, size: Size) -> InputMemory:
+def _input_memory(run: Run, scale: Scale) -> InputMemory:
     """The memory of the run's pictures, and its largest style at a scale."""
-    sizes = [run.targets.style_size(style, size) for style in run.styles]
+    targets = run.targets_at(scale)
+    sizes = [targets.style_size(style, scale.size) for style in run.styles]
     return InputMemory(tensor_bytes(run.requests), max(sizes, key=math.prod))

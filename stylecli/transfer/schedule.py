@@ -15,6 +15,8 @@ ITERATIONS: Final[dict[Quality, tuple[int, ...]]] = {
     "normal": (150, 100, 60, 60),
     "high": (250, 200, 150, 120),
 }
+AFTER_WARM_START: Final = 60  # iterations at full size, see benchmarks/README.md
+WARM_START_COST: Final = 0.45  # of an iteration through `compact`, in those through `vgg19`
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,13 @@ class Scale:
 
     size: Size
     iterations: int
+    is_warm_start: bool = False  # through `compact`, before the encoder of the settings
 
     @property
     def work(self) -> int:
         """Relative cost: pixels, and an iteration's fixed cost in pixels, times iterations."""
-        return (self.size[0] * self.size[1] + OVERHEAD) * self.iterations
+        pixels = self.size[0] * self.size[1] + OVERHEAD
+        return round(pixels * self.iterations * (WARM_START_COST if self.is_warm_start else 1.0))
 
 
 def output_size(content: Size, settings: Settings) -> Size:
@@ -56,19 +60,28 @@ def make_schedule(size: Size, settings: Settings, needed: int = 1) -> tuple[Scal
     fourth scale on each gets the last count of its preset: by then strokes are in place. With
     fewer than three, the last gets what is left of the first three counts: a small picture is
     cheap, and comes no nearer to its style in fewer iterations than a large one.
+    With a warm start all of these go through `compact`, with the counts of `normal`, and the size
+    of the picture is optimized once more through the encoder of the settings.
     `settings.iterations` is spread in the same proportions, at least 1 a scale.
     """
     long_side = max(size)
     count = max(1, 1 + round(math.log2(max(1.0, long_side / COARSEST))))
     reduced = [fit(size, max(1, round(long_side / 2**k))) for k in range(count - 1, 0, -1)]
     sizes = [*(one for one in reduced if min(one) >= needed), size]
-    base = ITERATIONS[settings.quality]
+    warm = settings.is_warm_started
+    base = ITERATIONS["normal" if warm else settings.quality]
     counts = [base[min(index, len(base) - 1)] for index in range(len(sizes))]
     counts[-1] += sum(base[len(sizes) : LEAST_SCALES])
+    if warm:
+        sizes, counts = [*sizes, size], [*counts, AFTER_WARM_START]
     if settings.iterations is not None:
         counts = _spread(settings.iterations, counts)
-    pairs = zip(sizes, counts, strict=True)
-    return tuple(Scale(one, iterations) for one, iterations in pairs if iterations)
+    last = len(sizes) - 1
+    scales = [
+        Scale(one, iterations, is_warm_start=warm and index < last)
+        for index, (one, iterations) in enumerate(zip(sizes, counts, strict=True))
+    ]
+    return tuple(scale for scale in scales if scale.iterations)
 
 
 def continued(scales: tuple[Scale, ...], count: int, share: float) -> tuple[Scale, ...]:

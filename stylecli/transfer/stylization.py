@@ -10,7 +10,7 @@ import torch
 from stylecli.encoder.loading import load_encoder
 from stylecli.encoder.vgg import Encoder
 from stylecli.errors import InputError
-from stylecli.settings import Compute, Settings
+from stylecli.settings import WARM_START_ENCODER, Compute, Settings
 from stylecli.transfer.coarse_to_fine import Finished, run_coarse_to_fine
 from stylecli.transfer.compute.ambient_state import standard_state
 from stylecli.transfer.compute.device import precision_name, resolve
@@ -57,6 +57,7 @@ def stylize_batch(
     compute: Compute | None = None,
     encoder: Encoder | None = None,
     targets: Targets | None = None,
+    warm_targets: Targets | None = None,
     on_progress: ProgressCallback | None = None,
     on_preparation: PreparationCallback | None = None,
     resume: dict[str, Any] | None = None,
@@ -65,18 +66,17 @@ def stylize_batch(
     """Style transfer of a batch of pictures of one size: see `Request.can_batch_with`.
 
     `targets` of an earlier call with the same encoder and settings spare the work of preparing
-    them, and have its styles cached. `resume` is a state by `Progress.state` of a run of the same
-    requests. Without `capture` no CUDA graph is used. Raises as `stylize` does.
+    them, and have its styles cached, `warm_targets` those of a warm start.
+    `resume` is a state by `Progress.state` of a run of the same requests. Without `capture` no
+    CUDA graph is used. Raises as `stylize` does.
     """
     started = time.perf_counter()
     compute, settings = compute or Compute(), requests[0].settings
     if encoder is None:
-        encoder = load_encoder(
-            settings.encoder_name, pooling=settings.pooling, padding=settings.padding
-        )
+        encoder = load_for(settings, settings.encoder_name)
     targets = targets or make_targets(encoder, settings, compute)
     run = replace(
-        prepare_run(requests, targets, compute),
+        prepare_run(requests, targets, compute, warm_targets),
         on_progress=on_progress,
         on_preparation=on_preparation,
         capture=capture,
@@ -94,14 +94,27 @@ def stylize_batch(
     ]
 
 
+def load_for(settings: Settings, name: str) -> Encoder:
+    """An encoder with the pooling and padding of the settings. Raises `WeightsError`."""
+    return load_encoder(name, pooling=settings.pooling, padding=settings.padding)
+
+
 def make_targets(encoder: Encoder, settings: Settings, compute: Compute) -> Targets:
     """Targets on a device and in a precision, for any number of runs."""
     device, dtype = resolve(compute)
     return Targets(encoder, settings, dtype=dtype, device=device)
 
 
-def prepare_run(requests: Sequence[Request], targets: Targets, compute: Compute) -> Run:
-    """A run on the targets' device, its inputs checked. Raises `InputError`."""
+def prepare_run(
+    requests: Sequence[Request],
+    targets: Targets,
+    compute: Compute,
+    warm_targets: Targets | None = None,
+) -> Run:
+    """A run on the targets' device, its inputs checked. Raises `InputError`.
+
+    The encoder of a warm start is loaded where its targets are not given.
+    """
     copies: Copies = {}
     ready = tuple(request.to(targets.extractor.device, copies) for request in requests)
     sizes = {output_size(_size(request.content), request.settings) for request in ready}
@@ -109,11 +122,14 @@ def prepare_run(requests: Sequence[Request], targets: Targets, compute: Compute)
         raise InputError("pictures made together must have one size.")
     size = sizes.pop()
     check_smallest_size(size, targets.size_needed, "the output")
-    scales = make_schedule(size, requests[0].settings, targets.size_needed)
+    settings = requests[0].settings
+    scales = make_schedule(size, settings, targets.size_needed)
     continuation = requests[0].continuation
     if continuation is not None:
         scales = continued(scales, continuation.scales, continuation.share)
-    return Run(ready, targets, scales, compute)
+    if warm_targets is None and any(scale.is_warm_start for scale in scales):
+        warm_targets = make_targets(load_for(settings, WARM_START_ENCODER), settings, compute)
+    return Run(ready, targets, scales, compute, warm_targets)
 
 
 def _result(

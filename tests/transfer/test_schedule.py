@@ -5,6 +5,7 @@ import pytest
 from stylecli.settings import Quality, Settings
 from stylecli.transfer.resample import Size
 from stylecli.transfer.schedule import (
+    AFTER_WARM_START,
     COARSEST,
     ITERATIONS,
     OVERHEAD,
@@ -42,7 +43,7 @@ def test_any_size_ends_in_itself_and_starts_small(size: Size) -> None:
 
 @pytest.mark.parametrize("quality", QUALITIES)
 def test_iterations_of_the_presets(quality: Quality) -> None:
-    settings, base = Settings(quality=quality), ITERATIONS[quality]
+    settings, base = Settings(quality=quality, warm_start="none"), ITERATIONS[quality]
     for long_side, count in ((512, 3), (1024, 4), (4096, 6)):
         found = [scale.iterations for scale in make_schedule((64, long_side), settings)]
         assert found == [*base, base[-1], base[-1]][:count]
@@ -54,9 +55,31 @@ def test_small_pictures_get_as_many_iterations_as_larger_ones(
     quality: Quality, long_side: int, count: int
 ) -> None:
     first, second, third, _ = ITERATIONS[quality]
-    found = make_schedule((64, long_side), Settings(quality=quality))
+    found = make_schedule((64, long_side), Settings(quality=quality, warm_start="none"))
     expected = [first + second + third] if count == 1 else [first, second + third]
     assert [scale.iterations for scale in found] == expected
+
+
+@pytest.mark.parametrize("long_side", [100, 256, 512, 2048])
+def test_a_warm_start_is_the_normal_schedule_and_then_the_full_size_again(long_side: int) -> None:
+    size = (64, long_side)
+    normal = make_schedule(size, Settings())
+    *first, last = make_schedule(size, Settings(quality="high"))
+    assert [(one.size, one.iterations) for one in first] == [
+        (one.size, one.iterations) for one in normal
+    ]
+    assert all(one.is_warm_start for one in first)
+    assert last == Scale(size, AFTER_WARM_START)
+
+
+def test_without_a_warm_start_no_scale_is_marked() -> None:
+    for settings in (
+        Settings(),
+        Settings(encoder="vgg19"),
+        Settings(quality="high", encoder="compact"),
+        Settings(quality="high", warm_start="none"),
+    ):
+        assert not any(one.is_warm_start for one in make_schedule((512, 512), settings))
 
 
 def test_better_quality_is_more_work() -> None:
