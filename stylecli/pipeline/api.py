@@ -24,6 +24,7 @@ from stylecli.settings import (
     Precision,
     Quality,
     Settings,
+    WarmStart,
 )
 from stylecli.settings.parsing import LayerWeights
 from stylecli.transfer.compute.ambient_state import standard_state
@@ -46,6 +47,7 @@ class SettingsKeywords(TypedDict, total=False):
     padding: Padding
     size: int | None
     quality: Quality
+    warm_start: WarmStart
     iterations: int | None
     optimizer: OptimizerName
     learning_rate: float | None

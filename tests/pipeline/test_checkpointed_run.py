@@ -131,6 +131,18 @@ def test_stopped_whatever_the_job(
     assert go_on(stop_after(job, 2)) == expected
 
 
+def test_stopped_anywhere_around_a_change_of_encoder(make: MakeJob) -> None:
+    job = make(replace(SMALL, encoder="vgg19", warm_start="compact"))
+    expected, places = unstopped(job), []
+    for done in range(1, 6):
+        path = stop_after(job, done)
+        state = load_checkpoint(path).state
+        places.append((state["scale"] + 1, state["iteration"]))
+        assert go_on(path) == expected
+        job.output.unlink()
+    assert {(1, 3), (2, 0)} <= set(places)
+
+
 def test_stopped_between_tiles(make: MakeJob) -> None:
     job = make(replace(SMALL, size=80), compute=Compute(device="cpu", precision="fp32", tile="64"))
     expected = unstopped(job)

@@ -42,7 +42,7 @@ def test_a_plan_counts_a_large_style_and_the_pictures(compact: Encoder) -> None:
         request = Request(torch.zeros(3, 48, 64), styles, Settings(size=128))
         compute = Compute(device="cpu", precision="fp32", max_memory=memory)
         run = prepare_run([request], make_targets(compact, request.settings, compute), compute)
-        return next(scale_plans(run, run.scales[-1].size)), run.style_work(run.scales[-1])
+        return next(scale_plans(run, run.scales[-1])), run.style_work(run.scales[-1])
 
     (base, work), (kept, _), (large, large_work) = map(planned, (1.0, 1.0, 16.0), (64, 1064, 64))
     assert kept.predicted_bytes - base.predicted_bytes == 12 * (1064**2 - 64**2)
