@@ -16,10 +16,9 @@ from stylecli.cli.batch import (
     RayAddress,
     SkipHead,
     Workers,
-    choose_engine,
-    run_plan,
 )
-from stylecli.cli.batch_preview import preview_plan, print_failure
+from stylecli.cli.batch_preview import print_plan
+from stylecli.cli.batch_run import choose_engine, run_plan
 from stylecli.cli.option_factory import BATCH, declared
 from stylecli.cli.output import print_json
 from stylecli.cli.parsed_options import ParsedOptions, takes_axes
@@ -84,13 +83,7 @@ def run_sweep(
     jobs = tuple(cell.job for cell in plan.cells)
     report_guard(output, plan)
     if options.dry_run:
-        possible, failures = preview_plan(BatchPlan(jobs), output)
-        with open_screen(quiet=options.quiet) as screen:
-            for job in possible:
-                screen.say(str(job.output))
-            for failure in failures:
-                print_failure(screen, failure)
-        return 3 if failures else 0
+        return print_plan(BatchPlan(jobs), output, options)
     with open_screen(quiet=options.quiet) as screen:
         cluster = ClusterOptions(ray_address, workers, cpus_per_worker, gpus_per_worker, skip_head)
         chosen = choose_engine(screen, engine, cluster, len(jobs))

@@ -21,7 +21,7 @@ from stylecli.batch.worker_count import (
 )
 from stylecli.job import Job
 from stylecli.settings import Compute, Settings
-from stylecli.transfer.memory_plan import PROCESS
+from stylecli.transfer.memory_model import PROCESS
 
 MUCH = int(WORTH_IT)
 
