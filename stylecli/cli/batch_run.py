@@ -53,7 +53,7 @@ def run_plan(
             print_failure(screen, outcome)
         for note in outcome.notes:
             screen.note(note)
-        screen.overall(ended, total)
+        screen.advance(ended / total, f"{ended} of {total}")
 
     summary = run_batch(
         plan.jobs,

@@ -1,5 +1,6 @@
 """`stylize match`: which of the known styles a picture is nearest to."""
 
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -70,16 +71,12 @@ def match_style(
     if folder is not None:
         if picture is not None or (build and train):
             raise UsageError("--build and --train take one folder, and no picture.")
-        _make(
-            folder,
-            output,
-            encoder,
-            device,
-            trained=folder is train,
-            seed=seed,
-            force=force,
-            json=json,
-        )
+        with open_screen(quiet=json) as screen:
+            made = _make(screen, folder, output, encoder, device, force, None if build else seed)
+        if json:
+            report = {name: asdict(figures) for name, figures in (made.report or {}).items()}
+            values = {"output": str(output), "pictures": len(made.names)}
+            print_json({**values, "threshold": made.threshold, "report": report})
         return 0
     if picture is None or gallery is None:
         raise UsageError("say which PICTURE to match, and a GALLERY: a folder or a file.")

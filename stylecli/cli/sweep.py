@@ -26,7 +26,7 @@ from stylecli.cli.progress import open_screen
 from stylecli.errors import UsageError
 from stylecli.images.discovery import find_pictures, path_of
 from stylecli.sweep.axes import STYLES, Axis
-from stylecli.sweep.grid import SweepPlan, SweepRequest, plan_sweep
+from stylecli.sweep.grid import SweepRequest, plan_sweep
 from stylecli.sweep.report_files import PAGE, SHEET, report_guard
 
 Content = Annotated[str, typer.Argument(metavar="CONTENT", help="The picture to paint.")]
@@ -96,14 +96,10 @@ def run_sweep(
             f"{summary.count('failed')} failed; see {output / SHEET} and {output / PAGE}"
         )
     if options.json:
-        print_json({**summary.to_dict(), **_layout(plan)})
+        print_json({**summary.to_dict(), "rows": list(plan.rows), "columns": list(plan.columns)})
     return summary.exit_code
 
 
 def _styles_axis(names: list[str] | None) -> tuple[Axis, ...]:
     """The axis of `--style`: each picture that the names stand for, a style by itself."""
     return (Axis(STYLES, tuple(find_pictures(names, recursive=False))),) if names else ()
-
-
-def _layout(plan: SweepPlan) -> dict[str, list[str]]:
-    return {"rows": list(plan.rows), "columns": list(plan.columns)}

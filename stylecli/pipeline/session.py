@@ -11,6 +11,7 @@ from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.encoder.vgg import Encoder
 from stylecli.errors import is_device_failure, is_out_of_memory
 from stylecli.job import Job
+from stylecli.messages import ignore
 from stylecli.pipeline.delivery import recipe_of, write_result
 from stylecli.pipeline.device_check import Approval, approve, maker
 from stylecli.pipeline.finishing import Finishing, finished_progress, finishing_of
@@ -63,7 +64,7 @@ class Session:
         on_download: DownloadCallback | None = None,
         reader: Reader | None = None,
     ) -> None:
-        self.say = on_message or _ignore
+        self.say = on_message or ignore
         self.on_download = on_download
         self.reader = reader or Reader()
         self.digests = Digests()
@@ -172,7 +173,3 @@ class Session:
             self._targets.clear()  # one at a time: each holds the weights in its own precision
             self._targets[key] = transfer.make_targets(encoder, settings, compute)
         return self._targets[key]
-
-
-def _ignore(_: str) -> None:
-    """Message callback that does nothing."""

@@ -13,16 +13,15 @@ from stylecli.settings.model import (
     NUMBER_FIELDS,
     QUALITY_ENCODERS,
     Color,
-    Compute,
     LossKind,
     OptimizerName,
     Padding,
     Pooling,
-    Precision,
     Quality,
     Settings,
     weights_of_strength,
 )
+from stylecli.settings.resources import Compute, Precision
 
 __all__ = [
     "BALANCED_RATIO",
