@@ -16,7 +16,7 @@ from stylecli.settings import Compute, Settings
 from stylecli.transfer.coarse_to_fine import make_optimizer
 from stylecli.transfer.compute.device import resolve
 from stylecli.transfer.compute.malloc import release_free_memory, tuned_malloc
-from stylecli.transfer.memory_plan import predict_bytes
+from stylecli.transfer.memory_model import predict_bytes
 from stylecli.transfer.objective.targets import Targets
 from stylecli.transfer.optim.loop import Descent
 from stylecli.transfer.request import Request, Style

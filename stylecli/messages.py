@@ -35,3 +35,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 def reason(error: OSError) -> str:
     """The `strerror` of an error, in lower case and without the number."""
     return (error.strerror or str(error) or type(error).__name__).lower()
+
+
+def ignore(*_: object) -> None:
+    """Callback that does nothing."""

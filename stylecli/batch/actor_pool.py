@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from stylecli.batch import ray_actor
 from stylecli.batch.grouping import Group, located
-from stylecli.batch.runner import Queue, Task
 from stylecli.batch.scheduling import ClusterOptions, Machine, can_try, demand_of, machines_of
+from stylecli.batch.task_queue import Queue, Task
 from stylecli.batch.transport import as_plain, files_of
 from stylecli.job import Job
 

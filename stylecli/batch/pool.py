@@ -17,7 +17,7 @@ from stylecli.batch.processes import (
     starting_processes,
     worker_context,
 )
-from stylecli.batch.runner import Queue, Task
+from stylecli.batch.task_queue import Queue, Task
 from stylecli.batch.worker import work
 from stylecli.batch.worker_count import (
     count_workers,

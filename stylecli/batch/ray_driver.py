@@ -16,7 +16,6 @@ from stylecli.batch.actor_pool import ActorHandle, ActorPool
 from stylecli.batch.cluster_worker import describe_machine
 from stylecli.batch.grouping import Group, located, with_paths_of
 from stylecli.batch.outcome import Outcome
-from stylecli.batch.runner import Queue
 from stylecli.batch.scheduling import (
     ClusterOptions,
     Machine,
@@ -25,6 +24,7 @@ from stylecli.batch.scheduling import (
     fault_of,
     machines_of,
 )
+from stylecli.batch.task_queue import Queue
 from stylecli.batch.transport import InputFile, Made, Reply, delivered, files_of
 from stylecli.bounded_cache import BoundedCache
 from stylecli.errors import InputError, MemoryLimitError, UsageError

@@ -12,7 +12,8 @@ from stylecli.batch.processes import most_workers
 from stylecli.settings import Compute
 from stylecli.system import usable_cores
 from stylecli.transfer.compute.device import resolve_device
-from stylecli.transfer.memory_plan import PROCESS, memory_limit
+from stylecli.transfer.memory_model import PROCESS
+from stylecli.transfer.memory_plan import memory_limit
 
 WORTH_IT: Final = 100e6  # of `Group.cost`: half a minute on two cores; to begin takes some 2 s
 # Threads wait for each other hundreds of times an iteration: measured on small pictures, two make

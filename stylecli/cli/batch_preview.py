@@ -10,25 +10,19 @@ from stylecli.batch.planning import BatchPlan, settled
 from stylecli.cli.output import print_json
 from stylecli.cli.parsed_options import ParsedOptions
 from stylecli.cli.progress import Screen, open_screen
-from stylecli.job import Job
 from stylecli.messages import escaped
 
 if TYPE_CHECKING:
     from stylecli.batch.outcome import Outcome
 
 
-def preview_plan(plan: BatchPlan, folder: Path) -> tuple[list[Job], list["Outcome"]]:
-    """The jobs of a plan that would be made or kept, and the failures that are certain."""
+def print_plan(plan: BatchPlan, folder: Path, options: ParsedOptions) -> int:
+    """Print the jobs that would be run, one a line, and what is bound to fail."""
     Manifest(folder).check(path for job in plan.jobs for path in job.files_read)
     outcomes = dict(settled(plan.jobs))
     failed = {number for number, outcome in outcomes.items() if outcome.status == "failed"}
-    jobs = [job for number, job in enumerate(plan.jobs) if number not in failed]
-    return jobs, [*plan.failures, *(outcomes[number] for number in sorted(failed))]
-
-
-def print_plan(plan: BatchPlan, folder: Path, options: ParsedOptions) -> int:
-    """Print the jobs that would be run, one a line, and what is bound to fail."""
-    possible, failures = preview_plan(plan, folder)
+    possible = [job for number, job in enumerate(plan.jobs) if number not in failed]
+    failures = [*plan.failures, *(outcomes[number] for number in sorted(failed))]
     if options.json:
         jobs = [
             {
@@ -38,8 +32,8 @@ def print_plan(plan: BatchPlan, folder: Path, options: ParsedOptions) -> int:
             }
             for job in possible
         ]
-        failed = [failure.to_dict() for failure in failures]
-        print_json({"jobs": jobs, "failures": failed, "notes": list(plan.notes)})
+        errors = [failure.to_dict() for failure in failures]
+        print_json({"jobs": jobs, "failures": errors, "notes": list(plan.notes)})
     else:
         with open_screen(quiet=options.quiet) as screen:
             for note in plan.notes:

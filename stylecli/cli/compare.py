@@ -1,7 +1,7 @@
 """`stylize compare`: how far apart two pictures are, to the encoder."""
 
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -12,6 +12,11 @@ from stylecli.cli.progress import open_screen
 from stylecli.errors import UsageError
 from stylecli.settings import Compute, Settings
 from stylecli.settings.validation import check_range
+
+if TYPE_CHECKING:
+    from stylecli.recognition.metric import Distances
+
+By = Literal["style", "content"]
 
 DIFFERENT: Final = 8  # exit code of `--check`
 DEFAULT_ENCODER: Final = Settings().encoder_name
@@ -50,9 +55,7 @@ VideoStyle = Annotated[
 def compare_pictures(
     a: Annotated[Path, typer.Argument(metavar="A", help="A picture.")],
     b: Annotated[Path, typer.Argument(metavar="B", help="Another.")],
-    by: Annotated[
-        Literal["style", "content"], typer.Option("--by", help="What the decision goes by.")
-    ] = "style",
+    by: Annotated[By, typer.Option("--by", help="What the decision goes by.")] = "style",
     threshold: Threshold = None,
     check: Annotated[
         bool, typer.Option("--check", help=f"End with exit code {DIFFERENT} where they differ.")
@@ -82,16 +85,20 @@ def compare_pictures(
         metric, _ = open_metric(encoder, Compute(device=device))
         distances = compare_files(a, b, metric, size)
     limit = THRESHOLDS[by] if threshold is None else threshold
-    distance = distances.style if by == "style" else distances.content
-    same = distance <= limit
+    same = (distances.style if by == "style" else distances.content) <= limit
     if json:
         values = {"a": str(a), "b": str(b), "content": distances.content, "style": distances.style}
         decision = {"by": by, "threshold": limit, "same": same}
         print_json({**values, "layers": dict(distances.layers), **decision})
     else:
-        layers = ", ".join(f"{name} {value:.3g}" for name, value in distances.layers.items())
-        print_line(f"content {distances.content:.4g}")
-        print_line(f"style {distances.style:.4g} ({layers})")
-        sign = "at most" if same else "more than"
-        print_line(f"{'same' if same else 'different'} {by}: {distance:.4g} is {sign} {limit:g}")
+        _print_distances(distances, by, limit, same=same)
     return DIFFERENT if check and not same else 0
+
+
+def _print_distances(distances: "Distances", by: By, limit: float, *, same: bool) -> None:
+    distance = distances.style if by == "style" else distances.content
+    layers = ", ".join(f"{name} {value:.3g}" for name, value in distances.layers.items())
+    print_line(f"content {distances.content:.4g}")
+    print_line(f"style {distances.style:.4g} ({layers})")
+    sign = "at most" if same else "more than"
+    print_line(f"{'same' if same else 'different'} {by}: {distance:.4g} is {sign} {limit:g}")

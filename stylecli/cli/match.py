@@ -1,6 +1,7 @@
 """`stylize match`: which of the known styles a picture is nearest to."""
 
-from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,9 +72,11 @@ def match_style(
         if picture is not None or (build and train):
             raise UsageError("--build and --train take one folder, and no picture.")
         with open_screen(quiet=json) as screen:
-            made = _make(screen, folder, output, train is not None, force, seed, (encoder, device))
+            made = _make(screen, folder, output, encoder, device, force, None if build else seed)
         if json:
-            print_json({"output": str(output), "pictures": len(made.names), **_report(made)})
+            report = {name: asdict(figures) for name, figures in (made.report or {}).items()}
+            values = {"output": str(output), "pictures": len(made.names)}
+            print_json({**values, "threshold": made.threshold, "report": report})
         return 0
     if picture is None or gallery is None:
         raise UsageError("say which PICTURE to match, and a GALLERY: a folder or a file.")
@@ -93,12 +96,12 @@ def _make(
     screen: Screen,
     folder: Path,
     output: Path | None,
-    trained: bool,
+    encoder: str,
+    device: str,
     force: bool,
-    seed: int,
-    through: tuple[str, str],
+    seed: int | None,
 ) -> "Gallery":
-    """Build or train a gallery, and write it."""
+    """Build a gallery, or with a seed train it, and write it."""
     from stylecli.recognition.gallery import SUFFIX, save_gallery
 
     if output is None or output.suffix != SUFFIX:
@@ -107,15 +110,14 @@ def _make(
     guard = OutputGuard(replace=force)
     guard.check(output)
     screen.say("Loading PyTorch")
-    from stylecli.recognition.matching import build_gallery, open_metric, pictures_in, train_gallery
+    from stylecli.recognition import matching
 
-    pictures = pictures_in(folder, screen.note)
-    metric, encoder = open_metric(through[0], Compute(device=through[1]))
-    on_fraction: Callable[[float], None] = lambda share: screen.advance(share, "pictures")  # noqa: E731
-    if trained:
-        made = train_gallery(pictures, metric, encoder, on_fraction, screen.note, seed=seed)
-    else:
-        made = build_gallery(pictures, metric, encoder, on_fraction, screen.note)
+    pictures = matching.pictures_in(folder, screen.note)
+    metric, network = matching.open_metric(encoder, Compute(device=device))
+    fill = matching.build_gallery if seed is None else partial(matching.train_gallery, seed=seed)
+    made = fill(
+        pictures, metric, network, lambda share: screen.advance(share, "pictures"), screen.note
+    )
     save_gallery(output, made, guard)
     for name, figures in (made.report or {}).items():
         screen.say(
@@ -124,13 +126,6 @@ def _make(
         )
     screen.say(f"Wrote {output}: {len(made.names)} pictures, threshold {made.threshold:.3g}")
     return made
-
-
-def _report(made: "Gallery") -> dict[str, object]:
-    from dataclasses import asdict
-
-    report = {name: asdict(figures) for name, figures in (made.report or {}).items()}
-    return {"threshold": made.threshold, "report": report}
 
 
 def _print_matches(

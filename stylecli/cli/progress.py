@@ -22,8 +22,7 @@ class Screen:
     """Messages and the progress bar of a running command.
 
     `say` is for steps that may take a while, `note` for what a user should know at the end,
-    `step` and `download` are the library's callbacks. With `quiet` all of them are silent, and
-    only `announce` is not: it tells what was asked for by an option of its own.
+    `step` and `download` are the library's callbacks. With `quiet` all of them are silent.
     """
 
     def __init__(
@@ -42,13 +41,13 @@ class Screen:
         self._bar: Any = None
         self._lively = not self._quiet and is_lively(self._stream)
 
-    def say(self, text: str) -> None:
-        """One line, at once; what is no letter in a file's name is escaped."""
-        if not self._quiet:
-            self.announce(text)
+    def say(self, text: str, *, always: bool = False) -> None:
+        """One line, at once; what is no letter in a file's name is escaped.
 
-    def announce(self, text: str) -> None:
-        """One line, at once, with `quiet` as well."""
+        `always`, with `quiet` as well, is for what was asked for by an option of its own.
+        """
+        if self._quiet and not always:
+            return
         self.close()
         with contextlib.suppress(OSError, ValueError):  # a closed stderr must not stop the work
             print(escaped(text), file=self._stream or sys.stderr, flush=True)
@@ -94,10 +93,6 @@ class Screen:
         elif now - max(self._printed, self._started) >= PLAIN_INTERVAL:
             self._printed = now
             self.say(f"{scale}, looking at the style{left}")
-
-    def overall(self, ended: int, total: int) -> None:
-        """Move a batch's bar to the share of jobs that have ended."""
-        self.advance(ended / total, f"{ended} of {total}")
 
     def advance(self, fraction: float, text: str) -> None:
         """Move a batch's bar to the share that is done, in [0, 1]."""

@@ -6,10 +6,9 @@ from typing import Annotated
 import typer
 
 from stylecli.cli.options import Json, Quiet, Verbose
-from stylecli.cli.output import print_json
 from stylecli.cli.progress import open_screen
 from stylecli.cli.run_options import Force
-from stylecli.cli.stylize import as_dict, make, print_result
+from stylecli.cli.single_run import report_result, run_single
 from stylecli.job import Existing
 
 
@@ -41,7 +40,5 @@ def replay_picture(
         replayed = replay_of(picture, output, moved=inputs or (), existing=existing)
         for note in replayed.notes:
             screen.note(f"{note}.")
-        done = make(replayed.job, screen, [screen.step])
-        print_result(screen, done, verbose=verbose)
-    if json:
-        print_json(as_dict(done))
+        done = run_single(replayed.job, screen, [screen.step])
+        report_result(screen, done, verbose=verbose, json=json)

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stylecli.cli.options import Json, Quiet, Verbose
-from stylecli.cli.output import print_json
 from stylecli.cli.progress import Screen, open_screen
 from stylecli.cli.run_options import CheckpointEvery, Force, open_recorder
-from stylecli.cli.stylize import as_dict, make, print_result
+from stylecli.cli.single_run import report_result, run_single
 from stylecli.errors import InputError
 from stylecli.messages import escaped
 from stylecli.monitor.side_files import SideFiles
@@ -52,7 +51,7 @@ def resume_run(
         with open_recorder(screen, job, files) as (callbacks, recorder):
             if checkpoint.side:
                 recorder.load_state_dict(checkpoint.side)
-            done = make(
+            done = run_single(
                 job,
                 screen,
                 callbacks,
@@ -61,9 +60,7 @@ def resume_run(
                 resumed_file=file,
                 recorder=recorder,
             )
-        print_result(screen, done, verbose=verbose)
-    if json:
-        print_json(as_dict(done))
+        report_result(screen, done, verbose=verbose, json=json)
 
 
 def _side_files(screen: Screen, checkpoint: "Checkpoint", folder: Path) -> SideFiles:

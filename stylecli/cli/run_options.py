@@ -131,6 +131,6 @@ def open_recorder(
             from stylecli.monitor.live_page import Watch as WatchPage
 
             page = stack.enter_context(WatchPage(watch_port))
-            screen.announce(f"Watch it at {page.url}")
+            screen.say(f"Watch it at {page.url}", always=True)
             callbacks.append(page)
         yield callbacks, recorder

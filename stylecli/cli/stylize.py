@@ -1,12 +1,8 @@
 """The default command: one picture in the style of another."""
 
-import contextlib
 import dataclasses
-import functools
 import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -28,19 +24,12 @@ from stylecli.cli.run_options import (
     open_recorder,
     side_files,
 )
-from stylecli.cli.signals import stop_now, stop_when_safe
-from stylecli.errors import Halted, UsageError
+from stylecli.cli.single_run import report_result, run_single
+from stylecli.errors import UsageError
 from stylecli.images.discovery import STREAM, path_of
 from stylecli.job import Job
 from stylecli.messages import escaped
 from stylecli.pipeline.preflight import check_job
-from stylecli.provenance.recipe import finite
-
-if TYPE_CHECKING:
-    from stylecli.monitor.recorder import Recorder
-    from stylecli.pipeline.checkpoint import Checkpoint
-    from stylecli.pipeline.session import JobResult
-    from stylecli.transfer.results import ProgressCallback
 
 Content = Annotated[
     str, typer.Argument(metavar="CONTENT", help="The picture to paint; - is standard input.")
@@ -101,12 +90,10 @@ def paint_picture(
         screen.say("Loading PyTorch")
         port = watch_port if watch else None
         with open_recorder(screen, job, files, watch_port=port) as (callbacks, recorder):
-            done = make(
+            done = run_single(
                 job, screen, callbacks, checkpoint_every=checkpoint_every, recorder=recorder
             )
-        print_result(screen, done, verbose=options.verbose)
-    if options.json:
-        print_json(as_dict(done))
+        report_result(screen, done, verbose=options.verbose, json=options.json)
 
 
 def _note_blend(screen: Screen, job: Job) -> None:
@@ -116,49 +103,6 @@ def _note_blend(screen: Screen, job: Job) -> None:
             f"{escaped(job.content)} is painted in a blend of {len(job.styles)} styles; to paint "
             "many pictures: stylize batch."
         )
-
-
-def make(
-    job: Job,
-    screen: Screen,
-    callbacks: Sequence["ProgressCallback"],
-    *,
-    checkpoint_every: float | None = None,
-    resume: "Checkpoint | None" = None,
-    resumed_file: Path | None = None,
-    recorder: "Recorder | None" = None,
-) -> "JobResult":
-    """Run a job, with a checkpoint on a signal, and with a hint where one is due."""
-    from stylecli.pipeline.checkpoint_owner import checkpoint_path
-    from stylecli.pipeline.hints import Hints
-    from stylecli.pipeline.single import Checkpoints, run_job
-
-    path, hints = resumed_file or checkpoint_path(job), Hints()
-
-    def announce() -> None:
-        # The signal came in the middle of printing, or with the end of the terminal.
-        with contextlib.suppress(RuntimeError, OSError):
-            screen.say("Saving the run after this iteration; once more ends it at once")
-
-    with stop_when_safe(announce) as stop:
-        checkpoints = None if path is None else Checkpoints(path, checkpoint_every, stop)
-        if path is not None and checkpoints is not None and recorder is not None:
-            side = functools.partial(recorder.state_dict, path.parent)
-            checkpoints = dataclasses.replace(checkpoints, side=side)
-        try:
-            done = run_job(
-                job,
-                callbacks=[hints, *callbacks],
-                on_preparation=[screen.prepare],
-                on_message=screen.say,
-                on_download=screen.download,
-                checkpoints=checkpoints,
-                resume=resume,
-            )
-        except Halted as halted:
-            stop_now(str(halted))
-    hint = hints.after(max(done.result.image.shape), done.smallest_style, job.settings)
-    return done if hint is None else dataclasses.replace(done, notes=(*done.notes, hint))
 
 
 def _print_explanation(job: Job, options: ParsedOptions) -> None:
@@ -197,16 +141,6 @@ def _print_plan(job: Job, options: ParsedOptions) -> None:
         screen.say(f"  in all about {describe_seconds(seconds)}")
 
 
-def as_dict(done: "JobResult") -> dict[str, Any]:
-    """The object that `--json` prints: the recipe, and what only this run knows."""
-    return {
-        "output": str(done.output),
-        **done.recipe,
-        "seconds": finite(done.result.seconds),
-        "notes": list(done.notes),
-    }
-
-
 def _job(
     content: str, styles: list[str], output: str | None, options: ParsedOptions, *, force: bool
 ) -> Job:
@@ -232,26 +166,3 @@ def _check_streams(job: Job, options: ParsedOptions) -> None:
         raise UsageError("-o - and --json both want standard output: give -o a file.")
     if sys.stdout is None or sys.stdout.isatty():
         raise UsageError("-o - writes a PNG to standard output: pipe it or redirect it.")
-
-
-def print_result(screen: Screen, done: "JobResult", *, verbose: bool) -> None:
-    """Print where the picture is, its losses, and the relative losses at each size."""
-    result = done.result
-    height, width = result.image.shape[-2:]
-    if verbose:
-        screen.say(
-            f"Computed on {result.device} in {result.precision}, {result.iterations} "
-            f"iterations, seed {result.settings.seed}"
-        )
-    for note in done.notes:
-        screen.note(note)
-    name = "standard output" if done.output == STREAM else str(done.output)
-    screen.say(
-        f"Wrote {name} ({width}x{height}, content {result.losses.content:.3g}, "
-        f"style {result.losses.style:.3g}, {describe_seconds(result.seconds)})"
-    )
-    if result.pyramid:
-        content, style = (
-            " ".join(f"{value:.3g}" for value in part) for part in zip(*result.pyramid, strict=True)
-        )
-        screen.say(f"Losses at full, half, quarter size: content {content}; style {style}")

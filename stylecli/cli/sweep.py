@@ -16,10 +16,9 @@ from stylecli.cli.batch import (
     RayAddress,
     SkipHead,
     Workers,
-    choose_engine,
-    run_plan,
 )
-from stylecli.cli.batch_preview import preview_plan, print_failure
+from stylecli.cli.batch_preview import print_plan
+from stylecli.cli.batch_run import choose_engine, run_plan
 from stylecli.cli.option_factory import BATCH, declared
 from stylecli.cli.output import print_json
 from stylecli.cli.parsed_options import ParsedOptions, takes_axes
@@ -27,7 +26,7 @@ from stylecli.cli.progress import open_screen
 from stylecli.errors import UsageError
 from stylecli.images.discovery import find_pictures, path_of
 from stylecli.sweep.axes import STYLES, Axis
-from stylecli.sweep.grid import SweepPlan, SweepRequest, plan_sweep
+from stylecli.sweep.grid import SweepRequest, plan_sweep
 from stylecli.sweep.report_files import PAGE, SHEET, report_guard
 
 Content = Annotated[str, typer.Argument(metavar="CONTENT", help="The picture to paint.")]
@@ -84,13 +83,7 @@ def run_sweep(
     jobs = tuple(cell.job for cell in plan.cells)
     report_guard(output, plan)
     if options.dry_run:
-        possible, failures = preview_plan(BatchPlan(jobs), output)
-        with open_screen(quiet=options.quiet) as screen:
-            for job in possible:
-                screen.say(str(job.output))
-            for failure in failures:
-                print_failure(screen, failure)
-        return 3 if failures else 0
+        return print_plan(BatchPlan(jobs), output, options)
     with open_screen(quiet=options.quiet) as screen:
         cluster = ClusterOptions(ray_address, workers, cpus_per_worker, gpus_per_worker, skip_head)
         chosen = choose_engine(screen, engine, cluster, len(jobs))
@@ -103,14 +96,10 @@ def run_sweep(
             f"{summary.count('failed')} failed; see {output / SHEET} and {output / PAGE}"
         )
     if options.json:
-        print_json({**summary.to_dict(), **_layout(plan)})
+        print_json({**summary.to_dict(), "rows": list(plan.rows), "columns": list(plan.columns)})
     return summary.exit_code
 
 
 def _styles_axis(names: list[str] | None) -> tuple[Axis, ...]:
     """The axis of `--style`: each picture that the names stand for, a style by itself."""
     return (Axis(STYLES, tuple(find_pictures(names, recursive=False))),) if names else ()
-
-
-def _layout(plan: SweepPlan) -> dict[str, list[str]]:
-    return {"rows": list(plan.rows), "columns": list(plan.columns)}

@@ -26,6 +26,7 @@ from stylecli.encoder.registry import (
 from stylecli.encoder.vgg import Encoder
 from stylecli.encoder.weights_file import read_weights
 from stylecli.errors import WeightsError
+from stylecli.messages import ignore
 from stylecli.settings import Padding, Pooling
 
 Weights = dict[str, torch.Tensor]
@@ -56,7 +57,7 @@ def load_encoder(
         if spec.package is not None and not os.path.exists(source_path(spec)):
             raise missing(spec)
         if spec.url is not None:
-            say = on_message or _silent
+            say = on_message or ignore
             _ensure_here(spec, download=download, on_download=on_download, say=say)
             say(f"Checking {source_path(spec)}")
         weights = _from_published(spec, max_bytes)
@@ -98,7 +99,3 @@ def _ensure_here(
     if not download:
         raise missing(spec)
     fetch(spec, on_download=on_download, on_message=say)
-
-
-def _silent(message: str) -> None:
-    pass

@@ -10,7 +10,7 @@ from typing import Final
 
 from stylecli.errors import InputError
 from stylecli.images.formats import HEIF_SUFFIXES, readable_suffixes
-from stylecli.messages import escaped, reason
+from stylecli.messages import escaped, ignore, reason
 
 STREAM: Final = Path("-")  # standard input or standard output
 _MOST_NAMES: Final = 5  # in a note
@@ -19,12 +19,8 @@ Found = Sequence[tuple[Path, Path | None]]
 OnNote = Callable[[str], None]
 
 
-def ignore_note(_: str) -> None:
-    """Callback that does nothing."""
-
-
 def find_pictures(
-    names: Iterable[str], *, recursive: bool, on_note: OnNote = ignore_note
+    names: Iterable[str], *, recursive: bool, on_note: OnNote = ignore
 ) -> dict[Path, Path | None]:
     """Find the pictures that names stand for, in order, each once, with their subfolders.
 

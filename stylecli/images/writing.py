@@ -51,12 +51,7 @@ def write_picture(
     pixels = pixels.detach().to("cpu", torch.float32)
     alpha = None if alpha is None else alpha.detach().to("cpu", torch.float32)
     _check(pixels, alpha, kind, where)
-    bits = options.bits if kind in DEEP else 8
-    notes = [f"{kind} holds 8 bits a channel, not 16"] if bits != options.bits else []
-    if kind in DEEP and bits < meta.bits:
-        notes.append("written with 8 bits a channel, and the content has 16: --bits 16 keeps them")
-    if kind in DEEP and options.quality != OutputOptions().quality:
-        notes.append(f"{kind} is lossless: --jpeg-quality changes nothing")
+    notes = _notes_on_format(kind, options, meta)
     if recipe is not None and not storable(recipe):
         notes.append("the recipe is too long for a file and was left out")
         recipe = None
@@ -64,7 +59,7 @@ def write_picture(
         if float(alpha.min()) < 1.0:
             notes.append("JPEG has no transparency: the picture was laid on white")
         pixels, alpha = on_white(pixels.clamp(0.0, 1.0), alpha), None
-    samples = _quantized(pixels, alpha, bits)
+    samples = _quantized(pixels, alpha, options.bits if kind in DEEP else 8)
 
     def encode(file: BinaryIO) -> None:
         notes.extend(_encode(file, samples, kind, meta, options, recipe))
@@ -99,6 +94,18 @@ def _check(pixels: torch.Tensor, alpha: torch.Tensor | None, kind: str, where: s
     if not all(bool(torch.isfinite(part).all()) for part in (pixels, alpha) if part is not None):
         raise OutputError(f"cannot write {where}: the picture holds values that are no numbers.")
     check_longest_side(kind, max(shape), where)
+
+
+def _notes_on_format(kind: str, options: OutputOptions, meta: Metadata) -> list[str]:
+    """Notes on options that the format does not follow, and on depth that is lost."""
+    if kind not in DEEP:
+        return [f"{kind} holds 8 bits a channel, not 16"] if options.bits != 8 else []
+    notes = []
+    if options.bits < meta.bits:
+        notes.append("written with 8 bits a channel, and the content has 16: --bits 16 keeps them")
+    if options.quality != OutputOptions().quality:
+        notes.append(f"{kind} is lossless: --jpeg-quality changes nothing")
+    return notes
 
 
 def _quantized(pixels: torch.Tensor, alpha: torch.Tensor | None, bits: int) -> NDArray[Any]:

@@ -11,7 +11,8 @@ from stylecli.encoder.vgg import Encoder
 from stylecli.errors import InputError
 from stylecli.images.formats import OutputOptions
 from stylecli.job import NAMED_STARTS, Job
-from stylecli.pipeline.session import Session, recipe_of
+from stylecli.pipeline.delivery import recipe_of
+from stylecli.pipeline.session import Session
 from stylecli.pipeline.sources import Source, SourceReader
 from stylecli.provenance.recipe import Recipe
 from stylecli.settings import (

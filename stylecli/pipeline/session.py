@@ -1,36 +1,26 @@
 """Session: encoders and style pictures cached from one job to the next."""
 
-import sys
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
-
-import torch
+from typing import Any
 
 from stylecli import transfer
 from stylecli.bounded_cache import BoundedCache
 from stylecli.encoder import loading
 from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.encoder.vgg import Encoder
-from stylecli.errors import OutputError, is_device_failure, is_out_of_memory
-from stylecli.file_names import spare_name
-from stylecli.images import writing
-from stylecli.images.discovery import STREAM
-from stylecli.images.formats import format_of
-from stylecli.images.picture import Metadata
+from stylecli.errors import is_device_failure, is_out_of_memory
 from stylecli.job import Job
-from stylecli.messages import reason
-from stylecli.output_guard import follow_link
+from stylecli.messages import ignore
+from stylecli.pipeline.delivery import recipe_of, write_result
 from stylecli.pipeline.device_check import Approval, approve, maker
 from stylecli.pipeline.finishing import Finishing, finished_progress, finishing_of
 from stylecli.pipeline.inputs import Inputs, Reader
 from stylecli.pipeline.measure import Meter
 from stylecli.pipeline.out_of_memory import memory_guard
-from stylecli.pipeline.preflight import guard_of
 from stylecli.pipeline.request_builder import Masks, compose
 from stylecli.provenance.hashing import Digests
-from stylecli.provenance.recipe import Ingredient, Recipe, finite, named_settings
 from stylecli.settings import WARM_START_ENCODER, Compute, Settings
 from stylecli.transfer import Request
 from stylecli.transfer.objective.targets import Targets
@@ -75,7 +65,7 @@ class Session:
         on_download: DownloadCallback | None = None,
         reader: Reader | None = None,
     ) -> None:
-        self.say = on_message or _ignore
+        self.say = on_message or ignore
         self.on_download = on_download
         self.reader = reader or Reader()
         self.digests = Digests()
@@ -175,7 +165,7 @@ class Session:
         """Write a picture with its recipe inside, complete or not at all. Raises `OutputError`."""
         job, inputs = prepared.job, prepared.inputs
         recipe = recipe_of(job, inputs, result)
-        written = _write(job, inputs.content.meta, result, recipe)
+        written = write_result(job, inputs.content.meta, result, recipe)
         notes = (*inputs.notes, *result.notes, *(f"{job.output.name}: {note}" for note in written))
         smallest = min(max(style.width, style.height) for style in inputs.styles)
         return JobResult(job.output, result, recipe.to_dict(), notes, smallest)
@@ -198,87 +188,3 @@ class Session:
         return self._targets.get_or_make(
             key, lambda: transfer.make_targets(encoder, settings, compute)
         )
-
-
-def recipe_of(job: Job, inputs: Inputs, result: Result) -> Recipe:
-    """The recipe of a result: settings, hashes of the inputs, losses."""
-    height, width = result.image.shape[-2:]
-
-    def ingredient(path: Path) -> Ingredient:
-        return Ingredient(path.name, inputs.hashes[path])
-
-    return Recipe(
-        settings=named_settings(job),
-        content=ingredient(job.content),
-        styles=tuple(map(ingredient, job.styles)),
-        encoder=Ingredient(Path(job.settings.encoder_name).name, result.encoder_sha256),
-        init=ingredient(job.init_path) if job.init_path else None,
-        mask=ingredient(job.mask) if job.mask else None,
-        style_masks=tuple(map(ingredient, job.style_masks)),
-        output=job.output_options,
-        size=(int(width), int(height)),
-        iterations=result.iterations,
-        losses={name: finite(value) for name, value in asdict(result.losses).items()},
-        pyramid=tuple((finite(content), finite(style)) for content, style in result.pyramid),
-        device=result.device,
-        precision=result.precision,
-        torch=str(torch.__version__),
-    )
-
-
-def _write(job: Job, meta: Metadata, result: Result, recipe: Recipe) -> tuple[str, ...]:
-    """Write a picture; returns notes on what the format could not hold."""
-    stream = sys.stdout.buffer if job.output == STREAM else None
-    kind = None if stream else format_of(job.output)  # a link's own suffix counts
-
-    def write_to(target: Path | BinaryIO) -> tuple[str, ...]:
-        return writing.write_picture(
-            target,
-            result.image,
-            alpha=result.alpha,
-            meta=meta,
-            options=job.output_options,
-            recipe=recipe.to_json(),
-            kind=kind,
-            guard=guard_of(job),
-        )
-
-    if stream is not None:
-        notes = write_to(stream)
-        _flush(stream)
-        return notes
-    target = follow_link(job.output)
-    try:
-        return write_to(target)
-    except OutputError as error:
-        raise _kept_elsewhere(error, target, write_to) from error
-
-
-def _kept_elsewhere(
-    error: OutputError, target: Path, write_to: Callable[[Path], object]
-) -> OutputError:
-    """The error for a finished picture whose name the system refused: kept under another one.
-
-    Another program may have the file open (Windows), or the file system may not know such names.
-    """
-    cause = error.__cause__
-    if not isinstance(cause, OSError) or isinstance(cause, FileExistsError):
-        return error
-    other = spare_name(target)
-    try:
-        write_to(other)
-    except OutputError:  # the disk is full, or the folder is gone
-        return error
-    return OutputError(f"{str(error).rstrip('.')}; the finished picture is kept as {other}.")
-
-
-def _flush(stream: BinaryIO) -> None:
-    """Flush standard output here, not at the end of the program, since that may fail."""
-    try:
-        stream.flush()
-    except OSError as error:
-        raise OutputError(f"cannot write standard output: {reason(error)}.") from error
-
-
-def _ignore(_: str) -> None:
-    """Message callback that does nothing."""

@@ -1,7 +1,7 @@
 """Replay: the job that a picture's embedded recipe describes."""
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
@@ -73,82 +73,104 @@ def replay_of(
     in the current folder. One of `moved` is taken by its name as well, with a note, since it was
     given by hand. Raises `InputError` for one that is not found.
     """
-    recipe, digests = recipe_in(picture), Digests()
-    folders = (picture.absolute().parent, Path.cwd())
-    notes: list[str] = []
-
-    def find(ingredient: Ingredient, role: str) -> Path:
-        path, same = _find(ingredient, moved, folders, digests)
-        if path is None:
-            raise InputError(
-                f"cannot find {role} {escaped(ingredient.name)} of {escaped(picture)}: "
-                "add --input PATH."
-            )
-        if not same and path not in moved:
-            raise InputError(
-                f"{role} {escaped(path)} is not the file that {escaped(picture)} was made from: "
-                "add --input PATH of the right one, or of this one to take it all the same."
-            )
-        if not same:
-            notes.append(f"{role} {escaped(path)} has changed since the picture was made")
-        return path
-
-    encoder = _encoder(picture, recipe, moved, folders, notes, digests)
-    settings = replace(recipe.settings, encoder=encoder)
+    recipe = recipe_in(picture)
+    search = _Search(picture, moved)
+    settings = replace(recipe.settings, encoder=search.encoder(recipe.encoder))
     if recipe.init is not None and settings.init not in NAMED_STARTS:
-        settings = replace(settings, init=str(find(recipe.init, "the start")))
+        settings = replace(settings, init=str(search.input(recipe.init, "the start")))
+    notes = search.notes
     if recipe.version != __version__:
         notes.append(f"the picture was made by version {recipe.version}, this is {__version__}")
     compute = compute or Compute(precision=_precision(recipe))
     if compute.precision == "bf16" and not has_native_bf16(resolve_device(compute.device)):
         notes.append("the picture was made in bf16, which this machine only emulates, slowly")
     job = Job(
-        content=find(recipe.content, "the content"),
-        styles=tuple(find(style, "the style") for style in recipe.styles),
+        content=search.input(recipe.content, "the content"),
+        styles=tuple(search.input(style, "the style") for style in recipe.styles),
         output=output,
         settings=settings,
         compute=compute,
         output_options=recipe.output,
         existing=existing,
-        mask=None if recipe.mask is None else find(recipe.mask, "the mask"),
-        style_masks=tuple(find(mask, "the style mask") for mask in recipe.style_masks),
+        mask=None if recipe.mask is None else search.input(recipe.mask, "the mask"),
+        style_masks=tuple(search.input(mask, "the style mask") for mask in recipe.style_masks),
         accept_damaged=True,  # as it was then: the hash says that it is the same file
     )
     return Replay(job, tuple(notes))
 
 
-def _encoder(
-    picture: Path,
-    recipe: Recipe,
-    moved: Iterable[Path],
-    folders: Iterable[Path],
-    notes: list[str],
-    digests: Digests,
-) -> str:
-    """The name or file of the very encoder that a recipe records.
+class _Search:
+    """The files that a picture was made from, by their recorded hashes; `notes` of what differs."""
 
-    A named one is known by its hash, since names have changed: `vgg19` was torchvision's. Raises
-    `WeightsError` where it is not here; nothing is downloaded, and no other network is taken.
-    """
-    recorded = recipe.encoder
-    spec = spec_of_hash(recorded.sha256)
-    current = spec is not None and ENCODERS.get(spec.name) == spec
-    if spec is not None and current and not is_path(recorded.name):
-        if not status_of(spec).present:
-            raise missing(spec)
-        if spec.name != recorded.name:
-            notes.append(f"the encoder {escaped(recorded.name)} is called {spec.name} now")
-        return spec.name
-    named = replace(recorded, name=spec.file_name) if spec and not current else recorded
-    path, same = _find(named, moved, folders, digests)
-    if path is not None and same:
-        return str(path)
-    former = "a former version of " if recorded.name in ENCODERS else ""
-    raise WeightsError(
-        f"{escaped(picture)} was made with {former}the encoder {escaped(recorded.name)} (SHA-256 "
-        f"{recorded.sha256[:16]}...), which is not here: add --input PATH of "
-        f"{escaped(named.name)}, or make a new picture with --like {escaped(picture)}."
-    )
+    def __init__(self, picture: Path, moved: Sequence[Path]) -> None:
+        self.picture, self.moved = picture, moved
+        self.folders = picture.absolute().parent, Path.cwd()
+        self.digests = Digests()
+        self.notes: list[str] = []
+
+    def input(self, ingredient: Ingredient, role: str) -> Path:
+        """The file of an input. Raises `InputError`."""
+        path, same = self._find(ingredient)
+        if path is None:
+            raise InputError(
+                f"cannot find {role} {escaped(ingredient.name)} of {escaped(self.picture)}: "
+                "add --input PATH."
+            )
+        if not same and path not in self.moved:
+            raise InputError(
+                f"{role} {escaped(path)} is not the file that {escaped(self.picture)} was made "
+                "from: add --input PATH of the right one, or of this one to take it all the same."
+            )
+        if not same:
+            self.notes.append(f"{role} {escaped(path)} has changed since the picture was made")
+        return path
+
+    def encoder(self, recorded: Ingredient) -> str:
+        """The name or file of the very encoder that a recipe records.
+
+        A named one is known by its hash, since names have changed: `vgg19` was torchvision's.
+        Raises `WeightsError` where it is not here; nothing is downloaded, and no other network
+        is taken.
+        """
+        spec = spec_of_hash(recorded.sha256)
+        current = spec is not None and ENCODERS.get(spec.name) == spec
+        if spec is not None and current and not is_path(recorded.name):
+            if not status_of(spec).present:
+                raise missing(spec)
+            if spec.name != recorded.name:
+                self.notes.append(f"the encoder {escaped(recorded.name)} is called {spec.name} now")
+            return spec.name
+        named = replace(recorded, name=spec.file_name) if spec and not current else recorded
+        path, same = self._find(named)
+        if path is not None and same:
+            return str(path)
+        former = "a former version of " if recorded.name in ENCODERS else ""
+        raise WeightsError(
+            f"{escaped(self.picture)} was made with {former}the encoder {escaped(recorded.name)} "
+            f"(SHA-256 {recorded.sha256[:16]}...), which is not here: add --input PATH of "
+            f"{escaped(named.name)}, or make a new picture with --like {escaped(self.picture)}."
+        )
+
+    def _find(self, ingredient: Ingredient) -> tuple[Path | None, bool]:
+        """A file for an ingredient, and whether it is the very one."""
+        name = Path(ingredient.name).name  # a forged recipe must not lead anywhere else
+        # macOS writes accents as letters of their own (NFD); elsewhere that is another name.
+        forms = (unicodedata.normalize(form, name) for form in ("NFC", "NFD"))
+        names = dict.fromkeys((name, *forms))
+        places = [*self.moved, *(folder / one for folder in self.folders for one in names)]
+        files = [path for path in places if _is_file(path)]
+        for path in files:
+            if self._digest(path) == ingredient.sha256:
+                return path, True
+        named = [path for path in files if path.name in names]
+        return (named[0], False) if named else (None, False)
+
+    def _digest(self, path: Path) -> str:
+        """SHA-256 of a file, read once however many inputs a recipe lists."""
+        try:
+            return self.digests.of(path)
+        except InputError:
+            return ""
 
 
 def _precision(recipe: Recipe) -> Precision:
@@ -157,33 +179,9 @@ def _precision(recipe: Recipe) -> Precision:
     return next((name for name in known if name == recipe.precision), "auto")
 
 
-def _find(
-    ingredient: Ingredient, moved: Iterable[Path], folders: Iterable[Path], digests: Digests
-) -> tuple[Path | None, bool]:
-    """A file for an ingredient, and whether it is the very one."""
-    name = Path(ingredient.name).name  # a forged recipe must not lead anywhere else
-    # macOS writes accents as letters of their own (NFD); elsewhere that is another name.
-    names = dict.fromkeys((name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))))
-    places = [*moved, *(folder / one for folder in folders for one in names)]
-    files = [path for path in places if _is_file(path)]
-    for path in files:
-        if _digest(path, digests) == ingredient.sha256:
-            return path, True
-    named = [path for path in files if path.name in names]
-    return (named[0], False) if named else (None, False)
-
-
 def _is_file(path: Path) -> bool:
     """Whether there is a file; false, too, for an invalid name or without permission."""
     try:
         return path.is_file()
     except OSError:
         return False
-
-
-def _digest(path: Path, digests: Digests) -> str:
-    """SHA-256 of a file, read once however many inputs a recipe lists."""
-    try:
-        return digests.of(path)
-    except InputError:
-        return ""

@@ -12,10 +12,10 @@ from stylecli.encoder.loading import load_encoder
 from stylecli.encoder.vgg import Encoder
 from stylecli.errors import InputError, UsageError
 from stylecli.images.alpha import without_hidden_colors
-from stylecli.images.discovery import OnNote, find_pictures, ignore_note
+from stylecli.images.discovery import OnNote, find_pictures
 from stylecli.images.picture import Picture
 from stylecli.images.reading import read_picture
-from stylecli.messages import escaped
+from stylecli.messages import escaped, ignore
 from stylecli.recognition.embedding import fit_embedding
 from stylecli.recognition.gallery import SUFFIX, Gallery, Match, load_gallery
 from stylecli.recognition.metric import LONG_SIDE, Distances, PerceptualMetric
@@ -55,7 +55,7 @@ def compare_files(
     return metric.distances(_planes(a), _planes(b), long_side)
 
 
-def pictures_in(gallery: Path, on_note: OnNote = ignore_note) -> Labeled:
+def pictures_in(gallery: Path, on_note: OnNote = ignore) -> Labeled:
     """The pictures of a folder with the names of their styles.
 
     A picture in the folder is a style of its own, a folder in it a style with several pictures.
@@ -75,7 +75,7 @@ def build_gallery(
     metric: PerceptualMetric,
     encoder: Encoder,
     on_fraction: OnFraction,
-    on_note: OnNote = ignore_note,
+    on_note: OnNote = ignore,
 ) -> Gallery:
     """A gallery of whole pictures; `on_note` is told which cannot be read and are left out.
 
@@ -99,7 +99,7 @@ def train_gallery(
     metric: PerceptualMetric,
     encoder: Encoder,
     on_fraction: OnFraction,
-    on_note: OnNote = ignore_note,
+    on_note: OnNote = ignore,
     *,
     seed: int = 0,
 ) -> Gallery:
@@ -189,7 +189,7 @@ def match_picture(
     gallery: Path,
     metric: PerceptualMetric,
     encoder: Encoder,
-    on_note: OnNote = ignore_note,
+    on_note: OnNote = ignore,
 ) -> tuple[Gallery, list[Match]]:
     """A gallery, from its file or a folder of pictures, and its styles by distance.
 
@@ -204,7 +204,7 @@ def match_picture(
             )
     else:
         pictures = pictures_in(gallery, on_note)
-        known = build_gallery(pictures, metric, encoder, lambda _: None, on_note)
+        known = build_gallery(pictures, metric, encoder, ignore, on_note)
     descriptor = metric.descriptor(_planes(picture))
     if descriptor.shape[0] != known.descriptors.shape[1]:
         raise InputError(

@@ -17,9 +17,9 @@ from stylecli.settings import Settings
 from stylecli.settings.parsing import LayerWeights
 from stylecli.transfer.compute.device import wide_device
 from stylecli.transfer.objective.gram_loss import guides_of
+from stylecli.transfer.objective.loss_weights import weights_of
 from stylecli.transfer.objective.losses import gram, gram_sum
 from stylecli.transfer.objective.octaves import SMALLEST_OCTAVE
-from stylecli.transfer.objective.targets import weights_of
 from stylecli.transfer.resample import Size, fit, halve, reductions, resize_mask, resize_visible
 
 LONG_SIDE: Final = 512  # pixels at which pictures are compared, at most

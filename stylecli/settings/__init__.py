@@ -14,17 +14,16 @@ from stylecli.settings.model import (
     QUALITY_ENCODERS,
     WARM_START_ENCODER,
     Color,
-    Compute,
     LossKind,
     OptimizerName,
     Padding,
     Pooling,
-    Precision,
     Quality,
     Settings,
     WarmStart,
     weights_of_strength,
 )
+from stylecli.settings.resources import Compute, Precision
 
 __all__ = [
     "BALANCED_RATIO",

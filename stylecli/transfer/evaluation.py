@@ -10,7 +10,8 @@ from stylecli.encoder.vgg import Encoder
 from stylecli.errors import MemoryLimitError
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.compute.device import resolve
-from stylecli.transfer.memory_plan import InputMemory, memory_limit, plans
+from stylecli.transfer.memory_model import InputMemory
+from stylecli.transfer.memory_plan import memory_limit, plans
 from stylecli.transfer.objective.targets import Targets
 from stylecli.transfer.objective.tiles import StyleTiling
 from stylecli.transfer.request import Request, Style, tensor_bytes

@@ -59,11 +59,7 @@ def progress_reporter(
         return {
             "scale": index,
             "iteration": iteration,
-            "plan": {
-                "history": plan.history,
-                "tile": plan.tile,
-                "style_tile": plan.style_tile,
-            },
+            "plan": {name: getattr(plan, name) for name in ("history", "tile", "style_tile")},
             "recoveries": recoveries.clone(),
             "descent": descent.state_dict(),
         }

@@ -1,4 +1,4 @@
-"""Requests: a content picture, the styles of its regions, and loss weights."""
+"""Requests: a content picture, the styles of its regions, and settings."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -7,8 +7,7 @@ from typing import Any, Final
 import torch
 
 from stylecli.errors import InputError
-from stylecli.settings import LossKind, Settings
-from stylecli.settings.parsing import LayerWeights
+from stylecli.settings import Settings
 from stylecli.transfer.resample import Size, fit, resize_mask, resize_visible
 from stylecli.transfer.temporal_target import Continuation, TemporalTarget
 
@@ -16,38 +15,9 @@ from stylecli.transfer.temporal_target import Continuation, TemporalTarget
 # 4:1. A style has the picture's long side, and beside a strip of 16500x20 it would have 800 times
 # its pixels. Past the bound its strokes are smaller than its scale says.
 MOST_STYLE_PIXELS: Final = 4
-COARSE_SIDE: Final = 250  # pixels of the short side, under which a scale counts as small
 
 # Pictures on a device by the id of the original, which is kept alive so that its id is not reused.
 Copies = dict[int, tuple[torch.Tensor, torch.Tensor]]
-
-
-@dataclass(frozen=True)
-class Weights:
-    """Loss weights of one picture; a style layer's weight is its share of 1.
-
-    `coarse_content` are the content layers of small scales: see `content_at`.
-    """
-
-    alpha: float
-    beta: float
-    tv: float
-    chroma_tv: float
-    content: LayerWeights
-    style: LayerWeights
-    kind: LossKind = "relative"
-    coarse_content: LayerWeights | None = None
-
-    def content_at(self, size: Size) -> LayerWeights:
-        """The content layers of a scale of `size`.
-
-        The receptive field of relu4_2 is 92 pixels, half of a picture of 192 rows: places are
-        hardly fixed, and edges run on to the picture's border as straight bands. A shallower
-        layer beside it at small scales fixes them (benchmarks/README.md, The encoder).
-        """
-        if self.coarse_content is None or min(size) >= COARSE_SIDE:
-            return self.content
-        return self.coarse_content
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from typing import Final
 import torch
 
 from stylecli.settings import Compute
-from stylecli.transfer.memory_plan import InputMemory, ScalePlan, memory_limit, plans
+from stylecli.transfer.memory_model import InputMemory
+from stylecli.transfer.memory_plan import ScalePlan, memory_limit, plans
 from stylecli.transfer.objective.targets import Targets
 from stylecli.transfer.request import Request, Style, tensor_bytes
 from stylecli.transfer.results import PreparationCallback, ProgressCallback

@@ -1,5 +1,7 @@
 """Jobs in this room's tests, and the fakes of the pipeline's."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,3 +19,11 @@ def jobs(tmp_path: Path, content_path: Path, style_path: Path) -> list[Job]:
         Job(content=content_path, styles=(style_path,), output=tmp_path / f"out/{i}.png")
         for i in range(3)
     ]
+
+
+def wait_until(comes: Callable[[], bool]) -> None:
+    for _ in range(1200):
+        if comes():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it does not come")

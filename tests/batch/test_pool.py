@@ -1,14 +1,12 @@
 """Engines on this machine: workers that work, that die, and that are left alone."""
 
 import functools
-import importlib.util
 import json
 import multiprocessing
 import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +20,9 @@ from stylecli.batch.planning import BatchRequest, plan_batch
 from stylecli.batch.pool import PoolEngine, SerialEngine
 from stylecli.batch.runner import Summary, run_batch
 from stylecli.pipeline.session import Session
+
+from ..cli.fake_program import install
+from .conftest import wait_until
 
 # What a worker runs first: a core that computes nothing, and a write that a test can change.
 WORKER = """
@@ -164,11 +165,7 @@ def test_no_worker_can_be_started(run: Any, monkeypatch: pytest.MonkeyPatch, sta
         left.pop()
         start(worker, threads, device)
 
-    spec = importlib.util.spec_from_file_location("fake_program", FAKE)
-    assert spec is not None and spec.loader is not None
-    fake = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(fake)
-    fake.install(lambda owner, name, value: monkeypatch.setattr(owner, name, value, False))
+    install(lambda owner, name, value: monkeypatch.setattr(owner, name, value, False))
     monkeypatch.setattr(pool._Worker, "__init__", refuse)
     monkeypatch.setattr(pool, "Session", functools.partial(Session, on_message=told.append))
     summary = run("3", DIES_ONCE)
@@ -251,11 +248,3 @@ def is_alive(process: int) -> bool:
     except (ProcessLookupError, FileNotFoundError):
         return False
     return state != "Z"  # ended, though nobody has asked for it yet
-
-
-def wait_until(comes: Callable[[], bool]) -> None:
-    for _ in range(1200):
-        if comes():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it does not come")

@@ -2,8 +2,6 @@
 
 import os
 import sys
-import time
-from collections.abc import Callable
 from functools import partial
 from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
@@ -12,6 +10,8 @@ from typing import Any
 import pytest
 
 from stylecli.batch.processes import start_forkserver, worker_context
+
+from .conftest import wait_until
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="there is no such process elsewhere")
@@ -75,10 +75,3 @@ def started(process: int) -> bool:
 
 def command_of(process: int | None) -> list[bytes]:
     return Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
-
-
-def wait_until(there: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
-    while not there():
-        assert time.monotonic() < end
-        time.sleep(0.01)

@@ -7,53 +7,16 @@ from typing import Any
 import pytest
 import torch
 
-from stylecli import transfer
 from stylecli.batch.grouping import Group
 from stylecli.batch.outcome import Outcome
 from stylecli.batch.worker import work
 from stylecli.errors import InputError, MemoryLimitError
 from stylecli.job import Existing, Job
-from stylecli.pipeline.measure import Meter
 from stylecli.pipeline.session import Session
 from stylecli.provenance import up_to_date
-from stylecli.provenance.hashing import Digests
 from stylecli.settings import Settings
-from stylecli.transfer.results import Losses, Progress, Result
 
-SHA = "e" * 64
-
-
-class Core:
-    """Gives back each content; raises what `raises` holds for a number of requests."""
-
-    def __init__(self) -> None:
-        self.together: list[int] = []
-        self.raises: dict[int, Exception] = {}
-
-    def __call__(self, requests: Any, *, on_progress: Any, **_: Any) -> list[Result]:
-        self.together.append(len(requests))
-        if len(requests) in self.raises:
-            raise self.raises[len(requests)]
-        losses = Losses(1.0, 0.5, 0.05)
-        on_progress(Progress(1, 1, 8, 6, 1, 2, 0.5, losses, lambda: requests[0].content))
-        more: dict[str, Any] = {
-            "pyramid": (),
-            "encoder_sha256": SHA,
-            "device": "cpu",
-            "precision": "fp32",
-        }
-        more |= {"iterations": 4, "seconds": 1.25, "notes": ("It was easy.",)}
-        return [Result(each.content, losses, settings=each.settings, **more) for each in requests]
-
-
-@pytest.fixture
-def core(loaded: Any, monkeypatch: pytest.MonkeyPatch) -> Core:
-    core = Core()
-    monkeypatch.setattr(transfer, "stylize_batch", core)
-    monkeypatch.setattr(transfer, "make_targets", lambda *_: "the targets")
-    monkeypatch.setattr(Digests, "of_encoder", lambda *_: SHA)
-    monkeypatch.setattr(Meter, "measure", lambda *_: {"style_distance": 0.25})
-    return core
+from ..cli.fake_program import FakeCore
 
 
 def group(jobs: list[Job]) -> Group:
@@ -66,19 +29,20 @@ def run(jobs: list[Job], existing: Existing = "refuse", **more: Any) -> list[Out
     return work(Session(), group(jobs), **more)
 
 
-def test_made_together(core: Core, jobs: list[Job]) -> None:
+def test_made_together(core: FakeCore, jobs: list[Job]) -> None:
     heard: list[float] = []
     outcomes = run(jobs, on_fraction=heard.append)
-    assert core.together == [3] and heard == [0.5]
+    assert core.together == [3] and heard == [0.25, 0.5, 0.75, 1.0]
     assert [outcome.output for outcome in outcomes] == [str(job.output) for job in jobs]
     for outcome, job in zip(outcomes, jobs, strict=True):
         assert (outcome.status, outcome.seconds, outcome.code) == ("done", 1.25, 0)
-        assert (outcome.notes, outcome.distances) == (("It was easy.",), {"style_distance": 0.25})
+        assert outcome.notes == ("The fake core recovered from nothing.",)
+        assert outcome.distances == {"content_distance": 0.5, "style_distance": 0.1}
         recipe = up_to_date.recipe_at(job.output)
         assert recipe is not None and outcome.recipe == recipe.to_dict()
 
 
-def test_a_failure_before_stops_no_other(core: Core, jobs: list[Job], tmp_path: Path) -> None:
+def test_a_failure_before_stops_no_other(core: FakeCore, jobs: list[Job], tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("no picture")
     (tmp_path / "file").touch()
     bad = [
@@ -94,7 +58,9 @@ def test_a_failure_before_stops_no_other(core: Core, jobs: list[Job], tmp_path: 
     assert core.together == [2]
 
 
-def test_an_output_that_fails_stops_no_other(core: Core, jobs: list[Job], monkeypatch: Any) -> None:
+def test_an_output_that_fails_stops_no_other(
+    core: FakeCore, jobs: list[Job], monkeypatch: Any
+) -> None:
     deliver = Session.deliver
 
     def fail(self: Session, prepared: Any, result: Any) -> Any:
@@ -109,7 +75,9 @@ def test_an_output_that_fails_stops_no_other(core: Core, jobs: list[Job], monkey
 
 
 @pytest.mark.parametrize("error", [MemoryError(), MemoryLimitError("no."), InputError("no.")])
-def test_too_much_at_once_is_made_one_by_one(core: Core, jobs: list[Job], error: Exception) -> None:
+def test_too_much_at_once_is_made_one_by_one(
+    core: FakeCore, jobs: list[Job], error: Exception
+) -> None:
     core.raises = {3: error}
     assert [outcome.status for outcome in run(jobs)] == ["done"] * 3
     assert core.together == [3, 1, 1, 1]
@@ -126,7 +94,7 @@ def test_too_much_at_once_is_made_one_by_one(core: Core, jobs: list[Job], error:
     ],
 )
 def test_what_the_core_raises(
-    core: Core, jobs: list[Job], error: Exception, code: int, words: str
+    core: FakeCore, jobs: list[Job], error: Exception, code: int, words: str
 ) -> None:
     core.raises = {1: error, 3: error}
     for outcome in run(jobs):
@@ -138,7 +106,7 @@ def test_what_the_core_raises(
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("std::bad_alloc")])
 @pytest.mark.parametrize("step", ["prepare", "deliver"])
 def test_a_picture_too_large_to_read_or_write(
-    core: Core, jobs: list[Job], monkeypatch: Any, step: str, error: Exception
+    core: FakeCore, jobs: list[Job], monkeypatch: Any, step: str, error: Exception
 ) -> None:
     def fail(*_: object) -> None:
         raise error
@@ -148,7 +116,7 @@ def test_a_picture_too_large_to_read_or_write(
     assert outcome.code == 7 and "try a smaller --size" in str(outcome.error)
 
 
-def test_outputs_that_exist_are_refused(core: Core, jobs: list[Job]) -> None:
+def test_outputs_that_exist_are_refused(core: FakeCore, jobs: list[Job]) -> None:
     jobs[0].output.parent.mkdir()
     jobs[0].output.write_bytes(b"mine")
     outcomes = run(jobs[:2])
@@ -157,7 +125,7 @@ def test_outputs_that_exist_are_refused(core: Core, jobs: list[Job]) -> None:
     assert jobs[0].output.read_bytes() == b"mine"
 
 
-def test_complete_ones_are_kept(core: Core, jobs: list[Job]) -> None:
+def test_complete_ones_are_kept(core: FakeCore, jobs: list[Job]) -> None:
     made = run(jobs[:2])
     before = [job.output.stat().st_mtime_ns for job in jobs[:2]]
     outcomes = run(jobs, existing="skip")
@@ -167,7 +135,7 @@ def test_complete_ones_are_kept(core: Core, jobs: list[Job]) -> None:
     assert core.together == [2, 1]
 
 
-def test_another_recipe_is_not_replaced(core: Core, jobs: list[Job]) -> None:
+def test_another_recipe_is_not_replaced(core: FakeCore, jobs: list[Job]) -> None:
     run(jobs)
     before = jobs[0].output.read_bytes()
     other = replace(jobs[0], settings=Settings(seed=1))
@@ -178,7 +146,7 @@ def test_another_recipe_is_not_replaced(core: Core, jobs: list[Job]) -> None:
     assert jobs[0].output.read_bytes() == before and jobs[1].output.read_text() == "mine"
 
 
-def test_a_torn_one_is_made_again(core: Core, jobs: list[Job]) -> None:
+def test_a_torn_one_is_made_again(core: FakeCore, jobs: list[Job]) -> None:
     run(jobs)
     whole = jobs[1].output.read_bytes()
     jobs[1].output.write_bytes(whole[:-200])
@@ -186,7 +154,7 @@ def test_a_torn_one_is_made_again(core: Core, jobs: list[Job]) -> None:
     assert jobs[1].output.read_bytes() == whole
 
 
-def test_overwriting(core: Core, jobs: list[Job]) -> None:
+def test_overwriting(core: FakeCore, jobs: list[Job]) -> None:
     jobs[0].output.parent.mkdir()
     jobs[0].output.write_text("mine")
     assert [each.status for each in run(jobs, existing="overwrite")] == ["done"] * 3
@@ -198,7 +166,7 @@ def test_overwriting(core: Core, jobs: list[Job]) -> None:
 @pytest.mark.parametrize("same", [True, False])
 @pytest.mark.parametrize("existing", ["refuse", "skip"])
 def test_a_picture_that_appears_meanwhile(
-    core: Core, jobs: list[Job], monkeypatch: Any, existing: Any, same: bool
+    core: FakeCore, jobs: list[Job], monkeypatch: Any, existing: Any, same: bool
 ) -> None:
     """The very same is as good as the job's own; any other file stays."""
     run(jobs[:1])

@@ -11,7 +11,7 @@ from PIL import Image
 from stylecli.batch import pool, worker_count
 from stylecli.batch.grouping import Group, group_jobs
 from stylecli.batch.pool import LocalEngine, PoolEngine, SerialEngine
-from stylecli.batch.runner import Queue
+from stylecli.batch.task_queue import Queue
 from stylecli.batch.worker_count import (
     WORTH_IT,
     count_workers,
@@ -21,7 +21,7 @@ from stylecli.batch.worker_count import (
 )
 from stylecli.job import Job
 from stylecli.settings import Compute, Settings
-from stylecli.transfer.memory_plan import PROCESS
+from stylecli.transfer.memory_model import PROCESS
 
 MUCH = int(WORTH_IT)
 

@@ -15,7 +15,7 @@ from stylecli.batch.manifest import read_manifest
 from stylecli.batch.pool import LocalEngine
 from stylecli.batch.scheduling import ClusterOptions
 from stylecli.cli import batch as batch_module
-from stylecli.cli.batch import choose_engine
+from stylecli.cli.batch_run import choose_engine
 from stylecli.cli.progress import Screen
 
 Run = Callable[..., Any]

@@ -7,9 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from stylecli.errors import SettingsError
-from stylecli.settings import Compute
-
 
 def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "stylecli", *map(str, arguments)]
@@ -50,13 +47,3 @@ def test_nonsense_is_usage(
     done = run(content_path, style_path, "-o", tmp_path / "o.png", *option)
     assert done.returncode == 2
     assert option[1] in done.stderr and "Traceback" not in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("text", "count"),
-    [("2G", 2 * 2**30), ("1.5GiB", 3 * 2**29), ("800m", 800 * 2**20), ("4096", 4096)],
-)
-def test_sizes_of_memory(text: str, count: int) -> None:
-    assert Compute(max_memory=text).max_bytes == count
-    with pytest.raises(SettingsError, match="such as 800M"):
-        Compute(max_memory=f"-{text}")

@@ -93,7 +93,7 @@ def test_quiet_is_silent() -> None:
     screen.step(step(1, 1, 0.5))
     screen.download(1, 2)
     assert stream.getvalue() == ""
-    screen.announce("c")
+    screen.say("c", always=True)
     assert stream.getvalue() == "c\n"
 
 

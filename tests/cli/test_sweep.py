@@ -106,7 +106,8 @@ def test_refused(
 def test_dry_run_lists_the_outputs(stylize: Any, content_path: Path, style_path: Path) -> None:
     found = stylize("sweep", content_path, style_path, "-o", "s", "--seed", "1,2", "--dry-run")
     assert found.code == 0
-    assert found.err.split() == ["s/seed-1.png", "s/seed-2.png"]
+    outputs = [line.rpartition(" -> ")[2] for line in found.err.splitlines()]
+    assert outputs == ["s/seed-1.png", "s/seed-2.png"]
 
 
 def test_the_command_of_a_cell_gives_its_settings(

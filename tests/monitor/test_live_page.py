@@ -17,7 +17,8 @@ from PIL import Image
 from stylecli.errors import OutputError
 from stylecli.images.writing import to_pil
 from stylecli.monitor import live_page
-from stylecli.monitor.live_page import ADDRESS, LONGEST, POINTS, Watch, local_hosts
+from stylecli.monitor.live_page import LONGEST, POINTS, Watch
+from stylecli.monitor.loopback_server import ADDRESS, local_hosts
 from stylecli.settings import Settings
 from stylecli.transfer import stylize
 from stylecli.transfer.results import Losses, Progress
@@ -57,7 +58,7 @@ def ask(page: Watch, path: str = "/", method: str = "GET", **headers: str) -> An
     """The status, the headers and the body of an answer."""
     connection = http.client.HTTPConnection(ADDRESS, page.server.server_port, timeout=30)
     try:
-        connection.request(method, f"/{page.token}{path}", headers=headers)
+        connection.request(method, f"/{page.server.token}{path}", headers=headers)
         answer = connection.getresponse()
         return answer.status, answer.headers, answer.read()
     finally:
@@ -135,7 +136,7 @@ def test_who_does_not_know_the_address(page: Watch, token: str) -> None:
     """Every user of this machine can reach the port, and is given nothing."""
     host = f"Host: {ADDRESS}:{page.server.server_port}\r\n\r\n"
     for path in KNOWN:
-        line = f"GET {token.format(page.token)}{path} HTTP/1.1\r\n{host}"
+        line = f"GET {token.format(page.server.token)}{path} HTTP/1.1\r\n{host}"
         answer = send(page, line.encode("latin-1"))
         assert answer.startswith((b"HTTP/1.0 403 ", b"HTTP/1.0 404 "))
         assert answer.endswith(b"\r\n\r\n")
@@ -181,13 +182,13 @@ def test_own_hosts(page: Watch) -> None:
         assert ask(page, Host=f"{name}:{page.server.server_port}")[0] == 200
     own = f"Host: {ADDRESS}:{page.server.server_port}\r\n"
     for hosts in ("", "Host:\r\n", own + own, own + "Host: evil.example\r\n"):
-        answer = send(page, f"GET /{page.token}/ HTTP/1.1\r\n{hosts}\r\n".encode())
+        answer = send(page, f"GET /{page.server.token}/ HTTP/1.1\r\n{hosts}\r\n".encode())
         assert answer.startswith(b"HTTP/1.0 403 ")
 
 
 def test_only_this_machine_is_answered(page: Watch) -> None:
     assert page.server.server_address[0] == ADDRESS
-    assert page.url == f"http://127.0.0.1:{page.server.server_port}/{page.token}/"
+    assert page.url == f"http://127.0.0.1:{page.server.server_port}/{page.server.token}/"
     with pytest.raises(OSError), socket.socket() as other:
         other.settimeout(2)
         other.connect(("127.0.0.2", page.server.server_port))
@@ -283,4 +284,4 @@ def test_it_ends_with_the_run() -> None:
         ask(page)
     with Watch(page.server.server_port) as again:  # the port is free
         assert again.server.server_port == page.server.server_port
-        assert again.token != page.token
+        assert again.server.token != page.server.token

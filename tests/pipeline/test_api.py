@@ -101,7 +101,7 @@ def test_unknown_setting(core: Any, loaded: Any, content: torch.Tensor) -> None:
 
 
 def test_memory(core: Any, loaded: Any, content: torch.Tensor) -> None:
-    core.error = MemoryError()
+    core.raises[1] = MemoryError()
     with pytest.raises(MemoryLimitError, match="64 pixels: try size 32"):
         stylize(content, content)
 

@@ -264,7 +264,7 @@ def test_states_that_do_not_fit(make: MakeJob) -> None:
 
 def test_other_failures_stay_what_they_are(core: Any, make: MakeJob, loaded: Any) -> None:
     for error, kind in ((MemoryError(), MemoryLimitError), (ZeroDivisionError(), Exception)):
-        core.error = error
+        core.raises[1] = error
         with pytest.raises(kind) as caught:
             run_job(make())
         assert not isinstance(caught.value, InputError)

@@ -85,7 +85,7 @@ def clear(content: torch.Tensor, tmp_path: Path) -> Path:
 
 def done_with(job: Job, core: Any, image: torch.Tensor, folder: Path) -> Session:
     """A run that reports one iteration, whose image is the result's, to a folder of frames."""
-    core.image = image
+    core.image, core.iterations = image, 0
     session = Session()
     prepared = session.prepare(job)
     frames = FrameFolder(folder, 1)

@@ -13,7 +13,6 @@ from stylecli.settings import (
     MAX_ITERATIONS,
     MAX_SEED,
     MAX_SIZE,
-    Compute,
     Settings,
     weights_of_strength,
 )
@@ -24,9 +23,9 @@ def make(name: str, value: object) -> Settings:
     return Settings(**values)
 
 
-def refused(kind: type[Settings] | type[Compute], **values: Any) -> str:
+def refused(**values: Any) -> str:
     with pytest.raises(SettingsError) as caught:
-        kind(**values)
+        Settings(**values)
     return str(caught.value)
 
 
@@ -64,12 +63,12 @@ def test_loss_weights(given: dict[str, Any], expected: tuple[float, float]) -> N
 
 @pytest.mark.parametrize("name", ["alpha", "beta"])
 def test_strength_excludes_what_it_stands_for(name: str) -> None:
-    message = refused(Settings, strength=0.5, **{name: 1.0})
+    message = refused(strength=0.5, **{name: 1.0})
     assert message.startswith("strength cannot be combined with alpha or beta")
 
 
 def test_nothing_to_optimize() -> None:
-    message = refused(Settings, alpha=0.0, beta=0.0)
+    message = refused(alpha=0.0, beta=0.0)
     assert message == "alpha and beta are both 0: there is nothing to optimize."
 
 
@@ -88,7 +87,7 @@ def test_numbers_in_their_range(name: str, low: float, high: float) -> None:
     for value in (low, high):
         assert getattr(make(name, value), name) == value
     for bad in (math.nextafter(low, -1), high * 1.001, math.nan, math.inf, "1", True):
-        assert refused(Settings, **{name: bad}) == (
+        assert refused(**{name: bad}) == (
             f"{name} must be a number from {low:g} to {high:g}, got {bad!r}."
         )
 
@@ -107,7 +106,7 @@ def test_whole_numbers_in_their_range(name: str, low: int, high: int) -> None:
     for value in (low, high):
         assert getattr(make(name, value), name) == value
     for bad in (low - 1, high + 1, 1.0, "3", True):
-        assert refused(Settings, **{name: bad}) == (
+        assert refused(**{name: bad}) == (
             f"{name} must be a whole number from {low} to {high}, got {bad!r}."
         )
 
@@ -124,7 +123,7 @@ def test_whole_numbers_in_their_range(name: str, low: int, high: int) -> None:
     ],
 )
 def test_choices(name: str, value: Any, near: str) -> None:
-    message = refused(Settings, **{name: value})
+    message = refused(**{name: value})
     assert message.startswith(f"{name} must be one of ")
     assert message.endswith(f", got {value!r}{near}")
 
@@ -134,7 +133,7 @@ def test_choices(name: str, value: Any, near: str) -> None:
 def test_names_and_paths(name: str, value: Any) -> None:
     if (name, value) == ("encoder", None):
         return  # the one that goes with the quality
-    message = refused(Settings, **{name: value})
+    message = refused(**{name: value})
     assert message == f"{name} must be a name or a path, got {value!r}."
 
 
@@ -142,16 +141,16 @@ def test_names_and_paths(name: str, value: Any) -> None:
 def test_numbers_of_several_styles(name: str) -> None:
     assert getattr(make(name, (1.0, 0.5)), name) == (1.0, 0.5)
     for values in ((), [1.0]):
-        message = refused(Settings, **{name: values})
+        message = refused(**{name: values})
         assert message == f"{name} must be at least one number, got {values!r}."
-    assert refused(Settings, **{name: (1.0, None)}).startswith(f"{name} must be numbers, got ")
-    assert refused(Settings, **{name: (1.0, -1.0)}).startswith(f"{name} must be a number from ")
+    assert refused(**{name: (1.0, None)}).startswith(f"{name} must be numbers, got ")
+    assert refused(**{name: (1.0, -1.0)}).startswith(f"{name} must be a number from ")
 
 
 def test_style_weights_may_be_0_but_not_all_of_them() -> None:
     assert Settings(style_weights=(0.0, 2.0)).style_weights == (0.0, 2.0)
-    assert refused(Settings, style_weights=(0.0, 0.0)) == "style_weights is 0 everywhere."
-    assert "from 0.0625 to 16" in refused(Settings, style_scale=(0.0, 1.0))
+    assert refused(style_weights=(0.0, 0.0)) == "style_weights is 0 everywhere."
+    assert "from 0.0625 to 16" in refused(style_scale=(0.0, 1.0))
 
 
 EVERYTHING = Settings(
@@ -197,57 +196,6 @@ def test_unknown_settings() -> None:
         Settings.from_dict({"octave": 3})
     with pytest.raises(SettingsError, match=r"^unknown setting 'xyz'\.$"):
         Settings.from_dict({"xyz": 3})
-
-
-@pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:0", "cuda:12", "mps"])
-def test_devices(device: str) -> None:
-    assert Compute(device=device).device == device
-
-
-@pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:a", "CPU", "", "cuda:1234", None])
-def test_no_devices(device: Any) -> None:
-    assert refused(Compute, device=device) == (
-        f"device must be auto, cpu, cuda, cuda:N or mps, got {device!r}."
-    )
-
-
-@pytest.mark.parametrize(
-    ("tile", "expected"), [("auto", "auto"), ("off", "off"), ("64", 64), ("32768", 32768)]
-)
-def test_tiles(tile: str, expected: object) -> None:
-    assert Compute(tile=tile).tile_side == expected
-
-
-@pytest.mark.parametrize("tile", ["63", "32769", "999999", "-64", "64px", "", "0x40", None])
-def test_no_tiles(tile: Any) -> None:
-    assert refused(Compute, tile=tile) == (
-        f"tile must be auto, off or 64 to {MAX_SIZE} pixels, got {tile!r}."
-    )
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (None, None),
-        ("1000", 1000),
-        ("2G", 2 * 1024**3),
-        ("1.5g", 3 * 2**29),
-        ("800MiB", 800 * 2**20),
-        ("10kB", 10240),
-        ("1T", 2**40),
-        ("7B", 7),
-    ],
-)
-def test_memory(text: str | None, expected: int | None) -> None:
-    assert Compute(max_memory=text).max_bytes == expected
-
-
-@pytest.mark.parametrize("text", ["0", "0.0G", "-1G", "G", "2GG", "two", "", "1e9", "nan"])
-def test_no_memory(text: str) -> None:
-    assert refused(Compute, max_memory=text) == (
-        f"max_memory must be a size such as 800M or 2G, got {text!r}."
-    )
-    assert "precision must be one of" in refused(Compute, precision="fp16")
 
 
 @pytest.mark.parametrize(

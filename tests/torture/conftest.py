@@ -9,7 +9,7 @@ import pytest
 from stylecli.encoder import loading
 from stylecli.encoder.loading import load_encoder
 
-from ..cli.conftest import _child_finds_the_package, child, fake_core, stylize
+from ..cli.conftest import _child_finds_the_package, child, fake_core, run, stylize
 from ..encoder.conftest import narrow_plan, published, server, state
 from ..images.conftest import cmyk_profile, encode, make_profile, png16, tiff16
 from .nursery import Nursery
@@ -24,6 +24,7 @@ __all__ = [
     "narrow_plan",
     "png16",
     "published",
+    "run",
     "server",
     "state",
     "stylize",

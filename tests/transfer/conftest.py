@@ -20,6 +20,20 @@ FP32 = Compute(device="cpu", precision="fp32")
 FAST = Settings(iterations=4)
 
 
+def random(*shape: int, seed: int = 0) -> torch.Tensor:
+    """Uniform in [0, 1), float64."""
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def same(a: Result, b: Result) -> bool:
+    return a.image.numpy().tobytes() == b.image.numpy().tobytes()
+
+
+def looks_sound(image: torch.Tensor) -> bool:
+    """No NaN, and inside the box."""
+    return bool(((image >= 0.0) & (image <= 1.0)).all())
+
+
 def small_encoder(pooling: Pooling = "max", padding: Padding = "replicate") -> Encoder:
     """A random network with the default layers relu3_3 and relu1_1, relu2_1, relu3_1."""
     generator = torch.Generator().manual_seed(3)

@@ -12,6 +12,7 @@ from stylecli.transfer.objective.targets import Targets
 from stylecli.transfer.request import Request, Style
 from stylecli.transfer.resample import fit, halve, resize
 
+from .conftest import random
 from .naive import continued, counted
 
 Build = Callable[..., Encoder]
@@ -24,10 +25,6 @@ SETTINGS = Settings(style_layers=tuple(SHARES.items()))
 @pytest.fixture(autouse=True)
 def _all_layers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stylecli.transfer.objective.octaves.FEWEST_POSITIONS", 1)
-
-
-def random(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 IMAGE, CONTENT, STYLE = random(1, 3, 64, 80), random(1, 3, 70, 88, seed=1), random(1, 3, 30, 40)

@@ -8,14 +8,13 @@ from stylecli.encoder.feature_extractor import FeatureExtractor
 from stylecli.encoder.vgg import Encoder
 from stylecli.errors import MemoryLimitError
 from stylecli.transfer import memory_plan
+from stylecli.transfer.memory_model import PROCESS, predict_bytes
 from stylecli.transfer.memory_plan import (
     CANDIDATES,
     HISTORY,
-    PROCESS,
     largest_side,
     memory_limit,
     plans,
-    predict_bytes,
     readable,
 )
 from stylecli.transfer.resample import fit

@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,20 +7,17 @@ import torch
 from stylecli.encoder.vgg import Encoder
 from stylecli.errors import InputError
 from stylecli.settings import Compute, Settings
-from stylecli.transfer.objective.targets import weights_of
+from stylecli.transfer.objective.loss_weights import COARSE_SIDE
 from stylecli.transfer.request import (
-    COARSE_SIDE,
     Copies,
     Request,
     Style,
-    Weights,
     common_settings,
 )
 from stylecli.transfer.resample import resize
 from stylecli.transfer.stylization import make_targets
 
 CPU = torch.device("cpu")
-WEIGHTS = Weights(1.0, 1.0, 0.0, 0.0, (), ())
 
 
 def on_device(
@@ -191,28 +187,6 @@ def test_weights_are_those_of_each_request(
     requests = [Request(content, [Style(style)], Settings(alpha=alpha)) for alpha in (2.0, 3.0)]
     objective = targets.objective([request.to(CPU) for request in requests], (48, 64))
     assert objective.alpha.tolist() == [2.0, 3.0]
-
-
-def test_content_layers_of_small_scales() -> None:
-    fine, coarse = (("relu4_2", 1.0),), (("relu3_3", 1.0), ("relu4_2", 1.0))
-    weights = replace(WEIGHTS, content=fine, coarse_content=coarse)
-    assert weights.content_at((COARSE_SIDE - 1, 900)) == coarse
-    assert weights.content_at((900, COARSE_SIDE)) == fine
-    assert replace(weights, coarse_content=None).content_at((32, 32)) == fine
-
-
-@pytest.mark.parametrize(
-    ("settings", "coarse"),
-    [
-        (Settings(), (("relu3_3", 1.0), ("relu4_2", 1.0))),
-        (Settings(content_layers=(("relu4_1", 2.0),)), None),  # as given, at every scale
-        (Settings(losses="gatys"), None),  # the paper's, to the letter
-    ],
-)
-def test_only_default_layers_change_with_the_scale(
-    compact: Encoder, settings: Settings, coarse: object
-) -> None:
-    assert weights_of(compact, settings).coarse_content == coarse
 
 
 def test_small_and_large_scales_have_their_own_content_targets(compact: Encoder) -> None:

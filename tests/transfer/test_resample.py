@@ -18,6 +18,7 @@ from stylecli.transfer.resample import (
     resize_visible,
 )
 
+from .conftest import random
 from .naive import continued
 
 PAIRS = [
@@ -31,10 +32,6 @@ PAIRS = [
     ((4, 6), (4, 6)),
 ]
 HALVED = [(8, 8), (9, 13), (10, 7), (1, 1), (1, 6), (5, 2), (2, 2), (3, 3)]
-
-
-def random(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def inner(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

@@ -7,20 +7,10 @@ import torch
 from torch.nn.functional import avg_pool2d
 
 from stylecli.errors import InputError
-from stylecli.settings import Compute, Settings
-from stylecli.transfer import Progress, Result
+from stylecli.settings import Compute
+from stylecli.transfer import Progress
 
-FP32 = Compute(device="cpu", precision="fp32")
-FAST = Settings(iterations=4)
-
-
-def same(a: Result, b: Result) -> bool:
-    return a.image.numpy().tobytes() == b.image.numpy().tobytes()
-
-
-def looks_sound(image: torch.Tensor) -> bool:
-    """No NaN, and inside the box."""
-    return bool(((image >= 0.0) & (image <= 1.0)).all())
+from .conftest import FAST, FP32, looks_sound, same
 
 
 def test_a_picture_and_how_it_came_about(paint: Any, content: torch.Tensor) -> None:

@@ -8,20 +8,10 @@ import pytest
 import torch
 
 from stylecli.errors import InputError, UsageError
-from stylecli.settings import Compute, Settings
-from stylecli.transfer import Result, stylize
+from stylecli.settings import Settings
+from stylecli.transfer import stylize
 
-FP32 = Compute(device="cpu", precision="fp32")
-FAST = Settings(iterations=4)
-
-
-def same(a: Result, b: Result) -> bool:
-    return a.image.numpy().tobytes() == b.image.numpy().tobytes()
-
-
-def looks_sound(image: torch.Tensor) -> bool:
-    """No NaN, and inside the box."""
-    return bool(((image >= 0.0) & (image <= 1.0)).all())
+from .conftest import FAST, FP32, looks_sound, same
 
 
 @pytest.mark.parametrize(

@@ -9,20 +9,10 @@ import torch
 
 from stylecli.errors import InputError, MemoryLimitError, SettingsError
 from stylecli.settings import Compute, Settings
-from stylecli.transfer import Result
 from stylecli.transfer.objective import losses
 from stylecli.transfer.optim.loop import Descent
 
-FP32 = Compute(device="cpu", precision="fp32")
-
-
-def same(a: Result, b: Result) -> bool:
-    return a.image.numpy().tobytes() == b.image.numpy().tobytes()
-
-
-def looks_sound(image: torch.Tensor) -> bool:
-    """No NaN, and inside the box."""
-    return bool(((image >= 0.0) & (image <= 1.0)).all())
+from .conftest import FP32, looks_sound, same
 
 
 @pytest.mark.parametrize("content_value", [0.0, 1.0])

@@ -29,9 +29,7 @@ def test_it_is_one_run_and_then_another_from_its_picture(
     one = replace(WARM, warm_start="none", iterations=first)
     start = stylize(content, style, settings=one, compute=FP32, encoder=compact).image
     two = replace(one, iterations=last)
-    expected = stylize(
-        content, style, settings=two, compute=FP32, encoder=other, init_image=start
-    )
+    expected = stylize(content, style, settings=two, compute=FP32, encoder=other, init_image=start)
     seen: list[Progress] = []
     found = stylize(
         content, style, settings=WARM, compute=FP32, encoder=other, on_progress=seen.append

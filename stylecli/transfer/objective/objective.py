@@ -18,13 +18,13 @@ from stylecli.settings.parsing import LayerWeights
 from stylecli.transfer.compute.malloc import release_free_memory
 from stylecli.transfer.objective import losses
 from stylecli.transfer.objective.gram_loss import Key, StyleTerm
+from stylecli.transfer.objective.loss_weights import Weights
 from stylecli.transfer.objective.temporal_loss import TemporalTerm
 from stylecli.transfer.objective.tiles import Tile, strides, tiles_of
 from stylecli.transfer.objective.types import Octave, Target
 from stylecli.transfer.optim.deterministic import each_alone
 from stylecli.transfer.optim.loop import Terms
 from stylecli.transfer.optim.preconditioner import color_basis, mix
-from stylecli.transfer.request import Weights
 from stylecli.transfer.resample import halve, halve_transposed, mirror, mirror_transposed
 
 _STRIP: Final = 2**20  # pixels whose total variation is computed at a time

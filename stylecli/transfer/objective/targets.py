@@ -9,11 +9,9 @@ import torch
 
 from stylecli.bounded_cache import BoundedCache
 from stylecli.encoder.feature_extractor import FeatureExtractor
-from stylecli.encoder.registry import coarse_content_layers, content_layers, style_layers
 from stylecli.encoder.vgg import Encoder
 from stylecli.errors import InputError
 from stylecli.settings import Settings
-from stylecli.settings.parsing import LayerWeights
 from stylecli.transfer.objective.gram_loss import (
     Features,
     Key,
@@ -22,12 +20,13 @@ from stylecli.transfer.objective.gram_loss import (
     guides_of,
     positions_of,
 )
+from stylecli.transfer.objective.loss_weights import Weights, weights_of
 from stylecli.transfer.objective.objective import Objective
 from stylecli.transfer.objective.octaves import Level, level_at, levels, octave_weights
 from stylecli.transfer.objective.tiles import StyleTiling, strides, tiles_of
 from stylecli.transfer.objective.types import Octave, Region, target_of
 from stylecli.transfer.objective.whole_picture import content_targets
-from stylecli.transfer.request import Part, Request, Style, Weights
+from stylecli.transfer.request import Part, Request, Style
 from stylecli.transfer.resample import Size, fit, halve, mirror, resize, resize_mask
 
 REMEMBERED: Final = 64  # styles, at a size each, whose Gram matrices are kept: about 2 MB each
@@ -237,23 +236,6 @@ class Targets:
     ) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
         names = [name for name, _ in self.style_layers]
         return guides_of(mask, names, self.style_extractor.steps, margin)
-
-
-def weights_of(encoder: Encoder, settings: Settings) -> Weights:
-    """Loss weights of the settings and an encoder, style layers as shares of 1.
-
-    Raises `UsageError` for a layer it does not have.
-    """
-    content: LayerWeights = content_layers(encoder.spec, settings.content_layers)
-    style: LayerWeights = style_layers(encoder.spec, settings.style_layers)
-    alpha, beta = settings.loss_weights(encoder.spec.gatys_ratio)
-    total = sum(weight for _, weight in style)
-    shares = tuple((name, weight / total) for name, weight in style)
-    plain = settings.content_layers is not None or settings.losses == "gatys"
-    coarse = None if plain else coarse_content_layers(encoder.spec)
-    return Weights(
-        alpha, beta, settings.tv, settings.chroma_tv, content, shares, settings.losses, coarse
-    )
 
 
 def check_smallest_size(size: Size, needed: int, what: str) -> None:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import torch
 
 from stylecli.encoder.vgg import Step
+from stylecli.messages import ignore
 from stylecli.transfer.resample import Size
 
 
@@ -28,10 +29,6 @@ class Span(NamedTuple):
     last: bool
 
 
-def ignore_pixels(_: int) -> None:
-    """Callback of `StyleTiling` that does nothing."""
-
-
 class StyleTiling(NamedTuple):
     """Tile side for the Gram matrices of styles, which add over tiles; `None` is one for all.
 
@@ -39,7 +36,7 @@ class StyleTiling(NamedTuple):
     """
 
     tile: int | None = None
-    on_pixels: Callable[[int], None] = ignore_pixels
+    on_pixels: Callable[[int], None] = ignore
 
 
 @dataclass(frozen=True)

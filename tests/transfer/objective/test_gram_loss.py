@@ -12,6 +12,8 @@ from stylecli.transfer.objective.tiles import Tile, tiles_of
 from stylecli.transfer.objective.types import Octave, Region, target_of
 from stylecli.transfer.resample import Size
 
+from ..conftest import random
+
 SIZE: Size = (24, 20)
 BETA = torch.tensor([2.0, 0.5], dtype=torch.float64)
 LAYERS = (("fine", 0.75), ("coarse", 0.25))
@@ -19,10 +21,6 @@ STRIDE = {"fine": 1, "coarse": 2}
 CHANNELS = {"fine": 3, "coarse": 5}
 STEPS = (Step("conv", "fine"), Step("pool", "pool"), Step("conv", "coarse"))
 (WHOLE,) = tiles_of(SIZE, None, STEPS)
-
-
-def random(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def features(seed: int = 0) -> dict[str, torch.Tensor]:

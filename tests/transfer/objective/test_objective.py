@@ -10,24 +10,21 @@ from stylecli.encoder.vgg import Encoder
 from stylecli.settings import LossKind
 from stylecli.transfer.objective import losses
 from stylecli.transfer.objective.gram_loss import multiply_channels
+from stylecli.transfer.objective.loss_weights import Weights
 from stylecli.transfer.objective.objective import Objective, chroma_matrix
 from stylecli.transfer.objective.octaves import Level
 from stylecli.transfer.objective.types import Octave, Region, target_of
 from stylecli.transfer.optim.loop import Terms
 from stylecli.transfer.optim.preconditioner import color_basis
-from stylecli.transfer.request import Weights
 from stylecli.transfer.resample import Size, resize
 
+from ..conftest import random
 from ..naive import continued, counted, halved
 
 CPU = torch.device("cpu")
 STYLE = (("relu1_1", 0.5), ("relu2_1", 0.3), ("relu3_1", 0.2))
 STRIDE = {"relu1_1": 1, "relu2_1": 2, "relu3_1": 4}
 OCTAVES: tuple[tuple[Size, float], ...] = (((25, 31), 0.5), ((13, 16), 0.3), ((7, 8), 0.2))
-
-
-def random(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 @dataclass

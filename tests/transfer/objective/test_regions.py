@@ -13,6 +13,7 @@ from stylecli.transfer.objective.targets import Targets
 from stylecli.transfer.request import Part, Request, Style
 from stylecli.transfer.resample import Size, fit, resize, resize_mask
 
+from ..conftest import random
 from ..naive import continued, counted, halved
 
 Build = Callable[..., Encoder]
@@ -26,10 +27,6 @@ PLAIN = Settings(alpha=1.5, beta=7.0, tv=0.3, chroma_tv=0.8)
 def _small_octaves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stylecli.transfer.objective.octaves.SMALLEST_OCTAVE", 8)
     monkeypatch.setattr("stylecli.transfer.objective.octaves.FEWEST_POSITIONS", 1)
-
-
-def random(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def soft_mask(height: int, width: int) -> torch.Tensor:

@@ -9,17 +9,15 @@ from stylecli.settings import Settings
 from stylecli.transfer.objective import losses
 from stylecli.transfer.objective.objective import Objective
 from stylecli.transfer.objective.octaves import SMALLEST_OCTAVE
-from stylecli.transfer.objective.targets import Targets, check_smallest_size, weights_of
+from stylecli.transfer.objective.targets import Targets, check_smallest_size
 from stylecli.transfer.objective.types import Target
 from stylecli.transfer.request import Request, Style
 from stylecli.transfer.resample import Size, resize
 
+from ..conftest import random
+
 CPU = torch.device("cpu")
 PLAIN = Settings()
-
-
-def random(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def targets_of(encoder: Encoder, settings: Settings) -> Targets:
@@ -110,23 +108,6 @@ def test_any_style_picture_will_do(build: Callable[..., Encoder], size: Size) ->
     objective = objective_of(targets, random(1, 3, 40, 40), [random(1, 3, *size)], (40, 40))
     terms, gradient = objective(random(1, 3, 40, 40, seed=5))
     assert bool(torch.isfinite(terms.total).all() & torch.isfinite(gradient).all())
-
-
-def test_style_weights_become_shares_and_the_rest_stays(build: Callable[..., Encoder]) -> None:
-    settings = Settings(
-        alpha=2.0,
-        beta=30.0,
-        tv=0.5,
-        chroma_tv=0.25,
-        losses="gatys",
-        content_layers=(("relu3_3", 3.0),),
-        style_layers=(("relu1_1", 5.0), ("relu2_1", 3.0)),
-    )
-    weights = weights_of(build(), settings)
-    assert (weights.alpha, weights.beta, weights.tv, weights.chroma_tv) == (2.0, 30.0, 0.5, 0.25)
-    assert weights.content == (("relu3_3", 3.0),)
-    assert weights.style == (("relu1_1", 0.625), ("relu2_1", 0.375))
-    assert weights.kind == "gatys"
 
 
 def test_size_needed_is_the_deepest_layers(build: Callable[..., Encoder]) -> None:

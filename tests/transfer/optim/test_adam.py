@@ -7,12 +7,10 @@ import torch
 from stylecli.transfer.optim.adam import BETA1, BETA2, DEFAULT_RATE, Adam
 from stylecli.transfer.optim.preconditioner import analyze, level_sizes, synthesize
 
+from ..conftest import random
+
 SIZE = (17, 20)  # three levels
 Function = Callable[[torch.Tensor], torch.Tensor]
-
-
-def random(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def bowl(center: float = 0.5) -> Function:

@@ -7,13 +7,11 @@ import torch
 from stylecli.transfer.optim.lbfgs import FIRST_STEP, LBFGS, LONGEST_STEP, project_gradient
 from stylecli.transfer.optim.preconditioner import apply_preconditioner
 
+from ..conftest import random
+
 SHAPE = (1, 3, 9, 8)  # large enough for two levels of the preconditioner
 N = 216
 Function = Callable[[torch.Tensor], torch.Tensor]
-
-
-def random(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def rms(x: torch.Tensor) -> float:

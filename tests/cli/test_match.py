@@ -1,4 +1,4 @@
-"""`stylize compare` and `stylize match`, with the real encoder."""
+"""`stylize match`, with the real encoder."""
 
 import json
 from pathlib import Path
@@ -8,22 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from stylecli.cli.app import main
 from stylecli.encoder.registry import get_spec
 from stylecli.recognition import matching
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: Any) -> Any:
-    monkeypatch.chdir(tmp_path)
-
-    def command(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return command
 
 
 @pytest.fixture
@@ -42,35 +28,9 @@ def works(tmp_path: Path) -> Path:
     return folder
 
 
-def test_compare_tells_distances_and_decides(
-    run: Any, content_path: Path, style_path: Path
-) -> None:
-    code, out, _ = run("compare", content_path, content_path, "--check")
-    assert (code, out.splitlines()[0]) == (0, "content 0")
-    code, out, _ = run("compare", content_path, style_path, "--check")
-    assert code == 8
-    assert [line.split()[0] for line in out.splitlines()] == ["content", "style", "different"]
-    assert run("compare", content_path, style_path)[0] == 0
-    assert run("compare", content_path, style_path, "--check", "--threshold", 2)[0] == 0
-
-
-def test_compare_as_json_is_symmetric(run: Any, content_path: Path, style_path: Path) -> None:
-    one = json.loads(run("compare", content_path, style_path, "--json")[1])
-    two = json.loads(run("compare", style_path, content_path, "--json", "--by", "content")[1])
-    for name in ("content", "style", "layers"):
-        assert one[name] == two[name]
-    assert (one["by"], two["by"]) == ("style", "content")
-    assert two["same"] == (two["content"] <= two["threshold"])
-    assert set(one["layers"]) == {f"relu{n}_1" for n in range(1, 6)}
-
-
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("compare", "none.png", "none.png"), 4, "no such file"),
-        (("compare", "-", "none.png"), 2, "reads its pictures from files"),
-        (("compare", "a.png", "b.png", "--threshold", "-1"), 2, "threshold must be a number"),
-        (("compare", "a.png", "b.png", "--threshold", "nan"), 2, "threshold must be a number"),
         (("match",), 2, "say which PICTURE to match"),
         (("match", "a.png"), 2, "say which PICTURE to match"),
         (("match", "--build", "works"), 2, "say where to write the gallery"),

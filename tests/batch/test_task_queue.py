@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from stylecli.batch import runner
+from stylecli.batch import task_queue
 from stylecli.batch.grouping import Group, located, with_paths_of
 from stylecli.batch.outcome import Outcome
-from stylecli.batch.runner import Queue
+from stylecli.batch.task_queue import Queue
 from stylecli.errors import MemoryLimitError
 from stylecli.job import Job
 from stylecli.settings import Settings
@@ -35,7 +35,7 @@ def complete(monkeypatch: pytest.MonkeyPatch) -> set[Path]:
     def look(job: Job, _: object) -> Recipe | None:
         return Recipe() if job.output in found else None
 
-    monkeypatch.setattr(runner, "complete_recipe", look)
+    monkeypatch.setattr(task_queue, "complete_recipe", look)
     return found
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import torch
 
-from stylecli.monitor.live_page import ADDRESS, CONNECTIONS, PATIENCE, Watch, _Handler
+from stylecli.monitor.live_page import Watch
+from stylecli.monitor.loopback_server import ADDRESS, CONNECTIONS, PATIENCE, _Handler
 from stylecli.transfer.results import Losses, Progress
 
 PATHS = (b"/", b"/state.json", b"/picture.jpg", b"/watch.js", b"/../../etc/passwd", b"*", b"")
@@ -49,7 +50,7 @@ def send(page: Watch, data: bytes, *, waits: bool = True) -> bytes:
 def status(page: Watch, path: str = "/") -> int:
     connection = http.client.HTTPConnection(ADDRESS, page.server.server_port, timeout=30)
     try:
-        connection.request("GET", f"/{page.token}{path}")
+        connection.request("GET", f"/{page.server.token}{path}")
         answer = connection.getresponse()
         answer.read()
         return answer.status
@@ -66,7 +67,7 @@ def frozen(page: Watch) -> Any:
 
 def junk(chance: random.Random, page: Watch) -> tuple[bytes, bool]:
     """Bytes to send, and whether to wait for an answer."""
-    token = chance.choice((b"", f"/{page.token}".encode()))
+    token = chance.choice((b"", f"/{page.server.token}".encode()))
     path, line = token + chance.choice(PATHS), chance.randbytes(chance.randint(0, 60))
     host = b"Host: 127.0.0.1:%d\r\n" % page.server.server_port
     kinds = (
@@ -139,7 +140,7 @@ def test_the_oldest_http_gets_nothing_without_a_host(page: Watch) -> None:
 
 def test_one_request_a_connection(page: Watch) -> None:
     host = f"Host: {ADDRESS}:{page.server.server_port}\r\nConnection: keep-alive\r\n\r\n".encode()
-    answer = send(page, (f"GET /{page.token}/watch.css HTTP/1.1\r\n".encode() + host) * 3)
+    answer = send(page, (f"GET /{page.server.token}/watch.css HTTP/1.1\r\n".encode() + host) * 3)
     assert answer.count(b"HTTP/1.0 200") == 1
     assert b"Connection: close" in answer
 
@@ -157,7 +158,7 @@ def test_bytes_now_and_then_do_not_prolong_a_request(
     page: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One deadline for all of it, while each byte comes well within the socket's own timeout."""
-    monkeypatch.setattr("stylecli.monitor.live_page.PATIENCE", 0.3)
+    monkeypatch.setattr("stylecli.monitor.loopback_server.PATIENCE", 0.3)
     with connect(page) as connection:
         connection.settimeout(0.02)
         for _ in range(1500):
