@@ -27,40 +27,45 @@ from stylecli.settings.validation import check_range
 if TYPE_CHECKING:
     from stylecli.recognition.gallery import Gallery, Match
 
-Folder = Path | None
+Picture = Annotated[Path | None, typer.Argument(metavar="PICTURE", help="A picture.")]
+KnownStyles = Annotated[
+    Path | None, typer.Argument(metavar="GALLERY", help="A folder of styles, or a gallery file.")
+]
+Build = Annotated[
+    Path | None,
+    typer.Option("--build", metavar="FOLDER", help="Encode a folder of styles once."),
+]
+Train = Annotated[
+    Path | None,
+    typer.Option(
+        "--train",
+        metavar="FOLDER",
+        help="As --build, and fit the code to these styles by the triplet loss.",
+    ),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="The gallery file of --build, --train."),
+]
+Top = Annotated[int, typer.Option("--top", min=1, help="How many styles to tell.")]
+Check = Annotated[
+    bool, typer.Option("--check", help=f"End with exit code {DIFFERENT} where it is unknown.")
+]
+Force = Annotated[bool, typer.Option("--force", "-f", help="Replace a file that exists.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=MAX_SEED, help="Of --train.")]
 
 
 def match_style(
-    picture: Annotated[Folder, typer.Argument(metavar="PICTURE", help="A picture.")] = None,
-    gallery: Annotated[
-        Folder, typer.Argument(metavar="GALLERY", help="A folder of styles, or a gallery file.")
-    ] = None,
-    build: Annotated[
-        Folder, typer.Option("--build", metavar="FOLDER", help="Encode a folder of styles once.")
-    ] = None,
-    train: Annotated[
-        Folder,
-        typer.Option(
-            "--train",
-            metavar="FOLDER",
-            help="As --build, and fit the code to these styles by the triplet loss.",
-        ),
-    ] = None,
-    output: Annotated[
-        Folder,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="The gallery file of --build, --train."
-        ),
-    ] = None,
-    top: Annotated[int, typer.Option("--top", min=1, help="How many styles to tell.")] = 5,
+    picture: Picture = None,
+    gallery: KnownStyles = None,
+    build: Build = None,
+    train: Train = None,
+    output: Output = None,
+    top: Top = 5,
     threshold: Threshold = None,
-    check: Annotated[
-        bool, typer.Option("--check", help=f"End with exit code {DIFFERENT} where it is unknown.")
-    ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", "-f", help="Replace a file that exists.")
-    ] = False,
-    seed: Annotated[int, typer.Option("--seed", min=0, max=MAX_SEED, help="Of --train.")] = 0,
+    check: Check = False,
+    force: Force = False,
+    seed: Seed = 0,
     encoder: Encoder = DEFAULT_ENCODER,
     device: Device = DEFAULT_DEVICE,
     json: Json = False,

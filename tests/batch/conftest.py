@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from stylecli.batch.outcome import Outcome
 from stylecli.job import Job
 
 from ..pipeline.conftest import core as core
@@ -27,3 +28,12 @@ def wait_until(comes: Callable[[], bool]) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("it does not come")
+
+
+def outcome(name: str = "a.png", status: str = "done") -> Outcome:
+    job = Job(content=Path("c.png"), styles=(Path("s.png"),), output=Path(name))
+    return Outcome.of(job, status, recipe={"seed": 1})  # type: ignore[arg-type]
+
+
+def failed(error: Exception) -> Outcome:
+    return Outcome.failed(Path("c.png"), [Path("s.png")], Path("o.png"), error)

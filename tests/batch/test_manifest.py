@@ -9,48 +9,9 @@ from pathlib import Path
 import pytest
 
 from stylecli.batch.manifest import NAME, Manifest, read_manifest
-from stylecli.batch.outcome import Outcome
-from stylecli.errors import InputError, MemoryLimitError, OutputError
-from stylecli.job import Job
+from stylecli.errors import OutputError
 
-
-def outcome(name: str = "a.png", status: str = "done") -> Outcome:
-    job = Job(content=Path("c.png"), styles=(Path("s.png"),), output=Path(name))
-    return Outcome.of(job, status, recipe={"seed": 1})  # type: ignore[arg-type]
-
-
-def failed(error: Exception) -> Outcome:
-    return Outcome.failed(Path("c.png"), [Path("s.png")], Path("o.png"), error)
-
-
-def test_plain_values() -> None:
-    assert outcome().to_dict() == {
-        "status": "done",
-        "content": "c.png",
-        "styles": ["s.png"],
-        "output": "a.png",
-        "recipe": {"seed": 1},
-    }
-    assert failed(InputError("cannot\nread it.")).to_dict() == {
-        "status": "failed",
-        "content": "c.png",
-        "styles": ["s.png"],
-        "output": "o.png",
-        "code": 4,
-        "error": "cannot read it.",
-    }
-    assert Outcome.failed(None, (), None, MemoryLimitError("no.")).to_dict() == {
-        "status": "failed",
-        "styles": [],
-        "code": 7,
-        "error": "no.",
-    }
-
-
-def test_what_is_no_error_of_ours_is_told_as_a_bug() -> None:
-    assert failed(ValueError("two\nlines")).error == "unexpected failure (ValueError: two lines)"
-    assert failed(KeyError()).error == "unexpected failure (KeyError: KeyError)"
-    assert failed(RuntimeError()).code == 1
+from .conftest import failed, outcome
 
 
 def test_a_line_for_each(tmp_path: Path) -> None:

@@ -11,7 +11,21 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from stylecli.images.picture import Picture
+from stylecli.images.reading import read_picture
+
 Encode = Callable[..., bytes]
+Make = Callable[..., bytes]
+Convert = Callable[[Image.Image, bytes], NDArray[np.uint8]]
+
+
+def read(data: bytes) -> Picture:
+    return read_picture(io.BytesIO(data))
+
+
+def pixels_of(picture: Picture) -> NDArray[np.float64]:
+    """(H, W, 3) in 0..255."""
+    return picture.pixels.permute(1, 2, 0).numpy().astype(np.float64) * 255
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import io
 import struct
 import zlib
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -15,7 +14,8 @@ from stylecli.images.icc import srgb_profile
 from stylecli.images.picture import Picture
 from stylecli.images.reading import picture_from_pil, read_picture
 
-Encode = Callable[..., bytes]
+from .conftest import Encode
+
 ADOBE = (0.3127, 0.329, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
 RED = (1.0, 0.0, 0.0)
 

@@ -1,7 +1,6 @@
 """Damaged pictures that are taken on request, and memory that is refused."""
 
 import io
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from PIL import Image
 from stylecli.errors import InputError, MemoryLimitError
 from stylecli.images.reading import read_picture
 
-Encode = Callable[..., bytes]
+from .conftest import Encode
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF"])

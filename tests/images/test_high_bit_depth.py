@@ -2,7 +2,6 @@
 
 import io
 import struct
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,8 @@ from PIL import Image
 from stylecli.images.picture import Picture
 from stylecli.images.reading import picture_from_pil, read_picture
 
-Encode = Callable[..., bytes]
+from .conftest import Encode
+
 Samples = NDArray[np.uint16]
 
 

@@ -16,7 +16,8 @@ from stylecli.images.header import peek_size
 from stylecli.images.png_chunks import split_png
 from stylecli.images.reading import read_picture
 
-Encode = Callable[..., bytes]
+from .conftest import Encode
+
 LONG = zlib.compress(b"x" * 2_500_000)
 
 

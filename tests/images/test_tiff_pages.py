@@ -2,7 +2,6 @@
 
 import io
 import struct
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from stylecli.errors import InputError
 from stylecli.images.header import peek_size
 from stylecli.images.reading import read_picture
 
-Encode = Callable[..., bytes]
+from .conftest import Encode
 
 
 def pages(tmp_path: Path, *sizes: tuple[int, int], **tags: Any) -> Path:

@@ -1,8 +1,6 @@
 """Pictures from the middle of a run: folders, animations, and a preview that is always whole."""
 
 import dataclasses
-import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,29 +15,11 @@ from stylecli.monitor.frames import LONGEST, MILLISECONDS, REST, Animation, Fram
 from stylecli.monitor.preview import Preview
 from stylecli.settings import Settings
 from stylecli.transfer import stylize
-from stylecli.transfer.results import Losses, Progress
+from stylecli.transfer.results import Progress
+
+from .conftest import names, run, step
 
 KINDS = [".webp", ".gif", ".GIF"]
-
-
-def step(number: int, width: int = 32, height: int = 24, last: bool = False) -> Progress:
-    """An iteration whose picture is of one gray, lighter each time."""
-    scale = (2, 2, width, height, number, number if last else 99)
-    losses = Losses(1.0, 0.5, 0.1)
-    return Progress(
-        *scale, 0.5, losses, lambda: torch.full((3, height, width), min(1.0, number / 20))
-    )
-
-
-def run(listener: Callable[[Progress], None], iterations: int = 10) -> None:
-    """Half of the iterations at half of the size, as a real run has it."""
-    for number in range(1, iterations + 1):
-        size = (16, 12) if number <= iterations // 2 else (32, 24)
-        listener(step(number, *size))
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
 
 
 def frames_in(image: Image.Image) -> int:
@@ -149,58 +129,6 @@ def test_an_animation_that_cannot_be_written(tmp_path: Path) -> None:
     run(frames)
     with pytest.raises(OutputError, match="it is a folder"):
         frames.close()
-
-
-@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
-def test_a_preview_is_always_a_whole_picture(tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"out.preview.{suffix}"
-    preview, over = Preview(path, every=0.0), threading.Event()
-    seen: list[tuple[int, int]] = []
-    problems: list[Exception] = []
-
-    def look() -> None:
-        while not over.is_set():
-            try:
-                with Image.open(path) as image:
-                    image.load()
-                    seen.append(image.size)
-            except FileNotFoundError:
-                continue  # before the first
-            except Exception as error:
-                problems.append(error)
-
-    viewer = threading.Thread(target=look)
-    viewer.start()
-    try:
-        for _ in range(4):
-            run(preview)
-    finally:
-        over.set()
-        viewer.join()
-    assert problems == []
-    assert set(seen) <= {(16, 12), (32, 24)} and seen
-    assert names(tmp_path) == [path.name]
-
-
-def test_a_preview_comes_first_last_and_in_time(tmp_path: Path, monkeypatch: Any) -> None:
-    now, written = [0.0], []
-    monkeypatch.setattr("stylecli.monitor.preview.time.monotonic", lambda: now[0])
-    preview = Preview(tmp_path / "p.png", every=2.0)
-    for number in range(1, 9):
-        now[0] = number * 0.9
-        before = preview.written
-        preview(step(number, last=number == 8))
-        if preview.written != before:
-            written.append(number)
-    assert written == [1, 4, 7, 8]
-
-
-def test_a_preview_that_cannot_be(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="a preview is one of .png, .jpg"):
-        Preview(tmp_path / "out.gif")
-    (tmp_path / "out.jpg").mkdir()
-    with pytest.raises(OutputError, match="cannot write"):
-        Preview(tmp_path / "out.jpg")(step(1))
 
 
 def test_a_real_run(tmp_path: Path, content: torch.Tensor, style: torch.Tensor) -> None:

@@ -3,51 +3,23 @@
 import io
 import threading
 import typing
-import warnings
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import numpy
 import pytest
 import torch
 from PIL import Image
 
-from stylecli import InputError, SettingsError, Stylizer, UsageError, compare, match, stylize
+from stylecli import SettingsError, Stylizer, UsageError, stylize
 from stylecli.images.embedded_text import read_recipe
 from stylecli.images.reading import read_picture
 from stylecli.pipeline.api import SettingsKeywords
-from stylecli.pipeline.sources import picture_of
 from stylecli.provenance.recipe import parse_recipe
 from stylecli.settings import Settings
 from stylecli.transfer.objective.targets import Targets
 
 FAST = Settings(size=40, iterations=2)
-
-
-def test_files_bytes_streams_and_arrays_are_the_same_picture(content_path: Path) -> None:
-    expected = read_picture(content_path).pixels
-    data = content_path.read_bytes()
-    with Image.open(content_path) as image, warnings.catch_warnings():
-        warnings.simplefilter("error")
-        array = numpy.asarray(image.convert("RGB"))
-        assert not array.flags.writeable
-        sources: tuple[Any, ...] = (
-            content_path,
-            str(content_path),
-            data,
-            io.BytesIO(data),
-            image,
-            array,
-            array[::-1, ::-1][::-1, ::-1],
-            (array / 255).astype(">f4"),
-        )
-        for source in sources:
-            picture = picture_of(source, "content")
-            assert torch.allclose(picture.pixels, expected, atol=1e-6)
-            assert len(picture.meta.sha256) == 64
-    with pytest.raises(InputError, match="cannot read the picture"):
-        picture_of(b"no picture", "the picture")
 
 
 def test_keywords_are_those_of_the_settings() -> None:
@@ -132,10 +104,3 @@ def test_wrong_counts_and_values(core: Any, loaded: Any, content: torch.Tensor) 
         stylize(content, [content, content], mask=content, style_masks=[content])
     with pytest.raises(SettingsError, match="max_memory"):
         Stylizer(max_memory="much")
-
-
-def test_compare_and_match(content_path: Path, style_path: Path, content: torch.Tensor) -> None:
-    distances = compare(content_path.read_bytes(), content, device="cpu", size=48)
-    assert max(distances.content, distances.style) < 1e-3  # 8 bits
-    matches = match(content, content_path.parent, device="cpu")
-    assert matches[0].name == "content"

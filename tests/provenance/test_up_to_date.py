@@ -10,16 +10,14 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from stylecli.encoder.checksum import sha256_of
-from stylecli.encoder.registry import get_spec
-from stylecli.errors import InputError
-from stylecli.images import input_bytes
 from stylecli.job import Job
 from stylecli.pipeline.single import run_job
-from stylecli.provenance import hashing, up_to_date
+from stylecli.provenance import up_to_date
 from stylecli.provenance.hashing import Digests
 from stylecli.provenance.up_to_date import complete_recipe, is_torn, recipe_at
 from stylecli.settings import Compute, Settings
+
+from .conftest import counted
 
 FAST = Settings(size=32, iterations=1)
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -154,48 +152,6 @@ def test_a_recipe_of_another_format(job: Job) -> None:
     info.add_itxt("stylecli", text.replace('"format": 1', '"format": 99'))
     picture.save(job.output, pnginfo=info)
     assert not is_there(job)
-
-
-def counted(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> list[Path]:
-    """The paths that a function of a module is called with from now on."""
-    function, paths = getattr(module, name), []
-
-    def called(path: Path) -> Any:
-        paths.append(path)
-        return function(path)
-
-    monkeypatch.setattr(module, name, called)
-    return paths
-
-
-def test_each_file_is_hashed_once(content_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = counted(monkeypatch, hashing, "digest_of")
-    digests = Digests()
-    first = digests.of(content_path)
-    assert digests.of(content_path) == first == input_bytes.digest_of(content_path)
-    assert len(read) == 1
-    content_path.write_bytes(content_path.read_bytes() + b"more")
-    assert digests.of(content_path) != first
-    assert len(read) == 2
-
-
-@pytest.mark.parametrize("name", ["none.png", "", "x" * 300, "a\0b", "half\ud800.png"])
-def test_files_that_cannot_be_hashed(name: str) -> None:
-    with pytest.raises(InputError, match="cannot read"):
-        Digests().of(Path(name))
-
-
-def test_an_encoder_in_a_file_is_hashed_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read = counted(monkeypatch, hashing, "sha256_of")
-    weights = tmp_path / "net.safetensors"
-    weights.write_bytes(b"weights")
-    digests = Digests()
-    first = digests.of_encoder(str(weights))
-    assert digests.of_encoder(str(weights)) == first == sha256_of(weights)
-    assert read == [weights]
-    assert digests.of_encoder("compact") == get_spec("compact").sha256
 
 
 def test_a_picture_of_another_recipe_is_not_decoded(
