@@ -1,203 +1,138 @@
-"""A thousand requests that are none, and connections that never end: the page stays."""
+"""What the server of a page answers, and to whom."""
 
-import contextlib
-import http.client
-import random
 import socket
-import sys
-import threading
-from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
 
 import pytest
-import torch
 
+from stylecli.errors import OutputError
+from stylecli.monitor import loopback_server
 from stylecli.monitor.live_page import Watch
-from stylecli.monitor.loopback_server import ADDRESS, CONNECTIONS, PATIENCE, _Handler
-from stylecli.transfer.results import Losses, Progress
+from stylecli.monitor.loopback_server import ADDRESS, local_hosts
 
-PATHS = (b"/", b"/state.json", b"/picture.jpg", b"/watch.js", b"/../../etc/passwd", b"*", b"")
+from .conftest import ask, send
 
+PAGES = Path(loopback_server.__file__).parent
 
-@pytest.fixture
-def page() -> Iterator[Watch]:
-    picture = torch.full((3, 6, 8), 0.25)
-    losses = Losses(1.0, 0.5, 0.1)
-    with Watch() as page:
-        page(Progress(1, 1, 8, 6, 4, 4, 1.0, losses, lambda: picture))
-        yield page
-
-
-def connect(page: Watch) -> socket.socket:
-    return socket.create_connection((ADDRESS, page.server.server_port), timeout=30)
+KNOWN = {
+    "/": ("text/html; charset=utf-8", "watch.html"),
+    "/watch.css": ("text/css; charset=utf-8", "watch.css"),
+    "/watch.js": ("text/javascript; charset=utf-8", "watch.js"),
+    "/state.json": ("application/json", None),
+    "/picture.jpg": ("image/jpeg", None),
+}
 
 
-def send(page: Watch, data: bytes, *, waits: bool = True) -> bytes:
-    """What comes back for raw bytes, where somebody waits for it; the page may hang up first."""
-    found: list[bytes] = []
-    with connect(page) as connection:
-        with contextlib.suppress(OSError):
-            connection.sendall(data)
-            if not waits:
-                return b""
-            connection.shutdown(socket.SHUT_WR)
-        with contextlib.suppress(OSError):
-            while chunk := connection.recv(65536):
-                found.append(chunk)
-    return b"".join(found)
+@pytest.mark.parametrize("path", KNOWN)
+@pytest.mark.parametrize("query", ["", "?", "?a=1&b=../../x"])
+def test_known_paths(page: Watch, path: str, query: str) -> None:
+    kind, name = KNOWN[path]
+    status, headers, body = ask(page, path + query)
+    assert (status, headers["Content-Type"]) == (200, kind)
+    assert headers["Content-Length"] == str(len(body))
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["Content-Security-Policy"] == "default-src 'self'; frame-ancestors 'none'"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert "Access-Control-Allow-Origin" not in headers
+    assert "Python" not in headers["Server"]
+    if name is not None:
+        assert body == (PAGES / name).read_bytes()
 
 
-def status(page: Watch, path: str = "/") -> int:
-    connection = http.client.HTTPConnection(ADDRESS, page.server.server_port, timeout=30)
-    try:
-        connection.request("GET", f"/{page.server.token}{path}")
-        answer = connection.getresponse()
-        answer.read()
-        return answer.status
-    finally:
-        connection.close()
-
-
-def frozen(page: Watch) -> Any:
-    """What a request could change, if it could change anything."""
-    state = page.state()
-    state.pop("where")  # which tells the time
-    return state, page.picture(), page.pictures, len(page.losses)
-
-
-def junk(chance: random.Random, page: Watch) -> tuple[bytes, bool]:
-    """Bytes to send, and whether to wait for an answer."""
-    token = chance.choice((b"", f"/{page.server.token}".encode()))
-    path, line = token + chance.choice(PATHS), chance.randbytes(chance.randint(0, 60))
-    host = b"Host: 127.0.0.1:%d\r\n" % page.server.server_port
-    kinds = (
-        chance.randbytes(chance.randint(0, 3000)),
-        line.replace(b"\n", b"") + b"\r\n\r\n",
-        b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n" + host + b"\r\n",
-        b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 200 + host + b"\r\n",
-        b"GET / HTTP/1.1\r\nA: " + b"b" * 70_000 + b"\r\n" + host + b"\r\n",
-        b"GET " + path + b"\r\n",  # HTTP/0.9
-        b"GET " + path + b" HTTP/" + line + b"\r\n" + host + b"\r\n",
-        b"GET " + path + b" HTTP/3.0\r\n" + host + b"\r\n",
-        b"GET " + path + b" HTTP/1.1\r\nHost: " + line + b"\r\n\r\n",
-        b"POST " + path + b" HTTP/1.1\r\nContent-Length: 9\r\n" + host + b"\r\nstop=true",
-        b"PUT " + path + b" HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" + host + b"\r\n-1\r\n",
-        line + b" " + path + b" HTTP/1.1\r\n" + host + b"\r\n",
-        b"GET " + path + b" HTTP/1.1\r\n" + host[: chance.randint(0, 20)],  # half of one
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + chance.randbytes(300),  # TLS
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        b"",
-    )
-    return chance.choice(kinds), chance.random() < 0.8
-
-
-def test_a_thousand_junk_requests_change_nothing(
-    page: Watch, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before, chance = frozen(page), random.Random(11)
-    errors: list[Any] = []
-    monkeypatch.setattr(page.server, "handle_error", lambda *_: errors.append(sys.exc_info()[1]))
-    for number in range(1000):
-        data, waits = junk(chance, page)
-        answer = send(page, data, waits=waits)
-        assert not answer or answer.startswith(b"HTTP/1.0 4") or answer.startswith(b"HTTP/1.0 5")
-        assert b"\r\n\r\n" not in answer or answer.endswith(b"\r\n\r\n")  # no echo of what was sent
-        if number % 100 == 99:
-            assert status(page) == 200
-    assert frozen(page) == before
-    assert [error for error in errors if not isinstance(error, ConnectionError)] == []
-    assert page.thread.is_alive()
-    assert status(page, "/state.json") == status(page, "/picture.jpg") == 200
+def test_the_page_asks_for_known_paths_alone() -> None:
+    html = (PAGES / "watch.html").read_text()
+    assert all(f'"{path}"' in html for path in ("watch.css", "watch.js"))
+    script = (PAGES / "watch.js").read_text()
+    assert '"state.json"' in script and "`picture.jpg?" in script
+    assert "http://" not in html and "https://" not in html + script
 
 
 @pytest.mark.parametrize(
-    ("request_line", "expected"),
+    "path",
     [
-        (b"GET /" + b"a" * 70_000 + b" HTTP/1.1", b"414"),
-        (b"GET / HTTP/1.1\r\nA: " + b"b" * 70_000, b"431"),
-        (b"GET / HTTP/1.1" + b"\r\nA: b" * 200, b"431"),
-        (b"BREW / HTTP/1.1", b"405"),
-        (b"GET /none HTTP/1.1", b"403"),
+        "/watch.html",
+        "/../watch.py",
+        "/%2e%2e/watch.py",
+        "/pages/watch.js",
+        "/state.json/",
+        "/?/x/y/",
     ],
 )
-def test_what_is_no_request(page: Watch, request_line: bytes, expected: bytes) -> None:
-    host = f"Host: {ADDRESS}:{page.server.server_port}".encode()
-    answer = send(page, request_line + b"\r\n" + host + b"\r\n\r\n")
-    assert answer.startswith(b"HTTP/1.0 " + expected)
-    assert answer.endswith(b"\r\n\r\n") and b"BREW" not in answer
+def test_other_paths(page: Watch, path: str) -> None:
+    assert ask(page, path)[0] == (200 if path.startswith("/?") else 404)
 
 
 @pytest.mark.parametrize(
-    "line", [b"GET / HTTP/2.0", b"GET / HTTP/x", b"GET", b"\0", b"A B C D", b""]
+    "method", ["POST", "PUT", "DELETE", "HEAD", "OPTIONS", "TRACE", "get", "X"]
 )
-def test_what_is_no_http_at_all_is_hung_up_on(page: Watch, line: bytes) -> None:
-    assert send(page, line + b"\r\n\r\n") == b""
+def test_other_methods(page: Watch, method: str) -> None:
+    for path in ("/", "/state.json", "/none"):
+        status, _, body = ask(page, path, method)
+        assert (status, body) == (405, b"")
 
 
-def test_the_oldest_http_gets_nothing_without_a_host(page: Watch) -> None:
-    assert send(page, b"GET /\r\n\r\n") == b""
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:{}", "127.0.0.1", "localhost:1", "127.0.0.1:{}.", "[::1]:{}"],
+)
+def test_foreign_hosts(page: Watch, host: str) -> None:
+    for path in (*KNOWN, "/none"):
+        status, _, body = ask(page, path, Host=host.format(page.server.server_port))
+        assert (status, body) == (403, b"")
 
 
-def test_one_request_a_connection(page: Watch) -> None:
-    host = f"Host: {ADDRESS}:{page.server.server_port}\r\nConnection: keep-alive\r\n\r\n".encode()
-    answer = send(page, (f"GET /{page.server.token}/watch.css HTTP/1.1\r\n".encode() + host) * 3)
-    assert answer.count(b"HTTP/1.0 200") == 1
-    assert b"Connection: close" in answer
+@pytest.mark.parametrize("token", ["", "/", "/x", "/{}x", "/{}/..", "/%2e/{}", "/\xe9"])
+def test_who_does_not_know_the_address(page: Watch, token: str) -> None:
+    """Every user of this machine can reach the port, and is given nothing."""
+    host = f"Host: {ADDRESS}:{page.server.server_port}\r\n\r\n"
+    for path in KNOWN:
+        line = f"GET {token.format(page.server.token)}{path} HTTP/1.1\r\n{host}"
+        answer = send(page, line.encode("latin-1"))
+        assert answer.startswith((b"HTTP/1.0 403 ", b"HTTP/1.0 404 "))
+        assert answer.endswith(b"\r\n\r\n")
 
 
-def test_half_a_request_is_not_waited_for(page: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _Handler.timeout == PATIENCE
-    monkeypatch.setattr(_Handler, "timeout", 0.05)
-    for data in (b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: "):
-        with connect(page) as connection:
-            connection.sendall(data)
-            assert connection.recv(1000) == b""  # it hung up
+@pytest.mark.parametrize(
+    ("header", "value", "expected"),
+    [
+        ("Sec-Fetch-Site", "cross-site", 403),
+        ("Sec-Fetch-Site", "same-site", 403),
+        ("Sec-Fetch-Site", "none", 200),
+        ("Sec-Fetch-Site", "same-origin", 200),
+        ("Origin", "https://evil.example", 403),
+        ("Origin", "null", 403),
+        ("Origin", "http://127.0.0.1:{}", 200),
+        ("Origin", "http://127.0.0.1:1", 403),
+    ],
+)
+def test_requests_of_other_sites(page: Watch, header: str, value: str, expected: int) -> None:
+    for path in KNOWN:
+        status, _, body = ask(page, path, **{header: value.format(page.server.server_port)})
+        assert status == expected and (expected == 200 or body == b"")
 
 
-def test_bytes_now_and_then_do_not_prolong_a_request(
-    page: Watch, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One deadline for all of it, while each byte comes well within the socket's own timeout."""
-    monkeypatch.setattr("stylecli.monitor.loopback_server.PATIENCE", 0.3)
-    with connect(page) as connection:
-        connection.settimeout(0.02)
-        for _ in range(1500):
-            with contextlib.suppress(TimeoutError):
-                if connection.recv(100) == b"":
-                    return
-            connection.send(b"G")
-    pytest.fail("it is still listened to")
+def test_own_hosts(page: Watch) -> None:
+    assert local_hosts(80) == ("127.0.0.1", "localhost", "127.0.0.1:80", "localhost:80")
+    for name in (ADDRESS, "localhost"):
+        assert ask(page, Host=f"{name}:{page.server.server_port}")[0] == 200
+    own = f"Host: {ADDRESS}:{page.server.server_port}\r\n"
+    for hosts in ("", "Host:\r\n", own + own, own + "Host: evil.example\r\n"):
+        answer = send(page, f"GET /{page.server.token}/ HTTP/1.1\r\n{hosts}\r\n".encode())
+        assert answer.startswith(b"HTTP/1.0 403 ")
 
 
-def test_slow_connections_do_not_lock_the_page(page: Watch) -> None:
-    held = [connect(page) for _ in range(3 * CONNECTIONS)]
-    try:
-        for each in held:
-            with contextlib.suppress(OSError):
-                each.sendall(b"GET / HTTP/1.1\r\n")
-        assert status(page) == 200
-        assert held[0].recv(1) == b""  # the oldest gave way
-    finally:
-        for each in held:
-            each.close()
+def test_only_this_machine_is_answered(page: Watch) -> None:
+    assert page.server.server_address[0] == ADDRESS
+    assert page.url == f"http://127.0.0.1:{page.server.server_port}/{page.server.token}/"
+    with pytest.raises(OSError), socket.socket() as other:
+        other.settimeout(2)
+        other.connect(("127.0.0.2", page.server.server_port))
 
 
-def test_many_readers_in_one_run(page: Watch) -> None:
-    wrong: list[int] = []
-
-    def read() -> None:
-        for path in ("/", "/state.json", "/picture.jpg") * 5:
-            if (found := status(page, path)) != 200:
-                wrong.append(found)
-
-    readers = [threading.Thread(target=read) for _ in range(8)]
-    for reader in readers:
-        reader.start()
-    progress = page.progress
-    assert progress is not None
-    for _ in range(200):
-        page(progress)
-    for reader in readers:
-        reader.join()
-    assert wrong == []
-    assert len(page.losses) == 201
+def test_a_port_that_is_taken(page: Watch) -> None:
+    port = page.server.server_port
+    with pytest.raises(OutputError, match=f"^cannot serve a page on 127.0.0.1:{port}: .* in use"):
+        Watch(port)
+    with pytest.raises(OutputError, match="no such port"):
+        Watch(70000)
