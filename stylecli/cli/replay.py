@@ -40,5 +40,5 @@ def replay_picture(
         replayed = replay_of(picture, output, moved=inputs or (), existing=existing)
         for note in replayed.notes:
             screen.note(f"{note}.")
-        done = run_single(replayed.job, screen, [screen.step])
+        done = run_single(screen, replayed.job)
         report_result(screen, done, verbose=verbose, json=json)

@@ -8,7 +8,7 @@ import typer
 
 from stylecli.cli.options import Json, Quiet, Verbose
 from stylecli.cli.progress import Screen, open_screen
-from stylecli.cli.run_options import CheckpointEvery, Force, open_recorder
+from stylecli.cli.run_options import CheckpointEvery, Force
 from stylecli.cli.single_run import report_result, run_single
 from stylecli.errors import InputError
 from stylecli.messages import escaped
@@ -48,18 +48,14 @@ def resume_run(
             existing="overwrite" if force else "refuse",
         )
         files = _side_files(screen, checkpoint, file.absolute().parent)
-        with open_recorder(screen, job, files) as (callbacks, recorder):
-            if checkpoint.side:
-                recorder.load_state_dict(checkpoint.side)
-            done = run_single(
-                job,
-                screen,
-                callbacks,
-                checkpoint_every=checkpoint_every,
-                resume=checkpoint,
-                resumed_file=file,
-                recorder=recorder,
-            )
+        done = run_single(
+            screen,
+            job,
+            files,
+            checkpoint_every=checkpoint_every,
+            resume=checkpoint,
+            resumed_file=file,
+        )
         report_result(screen, done, verbose=verbose, json=json)
 
 

@@ -1,23 +1,18 @@
 """Options of the commands that make one picture: files and pages written while it runs."""
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 from stylecli.cli.option_factory import DEVICE, FILES, OUTPUT, RUN, declared
-from stylecli.cli.progress import Screen
 from stylecli.errors import UsageError
 from stylecli.images.discovery import STREAM
 from stylecli.images.formats import WRITABLE
-from stylecli.job import Job
 from stylecli.messages import escaped
 from stylecli.monitor.side_files import SideFiles
 from stylecli.output_guard import beside
 
 if TYPE_CHECKING:
-    from stylecli.monitor.recorder import Recorder
-    from stylecli.transfer.results import ProgressCallback
+    pass
 
 PREVIEW_SUFFIX: Final = ".preview.jpg"
 FRAMES_SUFFIX: Final = "-steps"
@@ -110,27 +105,3 @@ def side_files(
         plot=tuple(plot or ()),
         recipe=save_recipe,
     )
-
-
-@contextlib.contextmanager
-def open_recorder(
-    screen: Screen, job: Job, files: SideFiles, *, watch_port: int | None = None
-) -> Iterator[tuple[list["ProgressCallback"], "Recorder"]]:
-    """The progress callbacks of a run, and the one of its side files.
-
-    What that has gathered is written at the end, be it by a signal. With a port the run is shown
-    on a page.
-    """
-    from stylecli.monitor.recorder import Recorder
-
-    recorder = Recorder(files, job, screen.note)
-    callbacks: list[ProgressCallback] = [screen.step, recorder]
-    with contextlib.ExitStack() as stack:
-        stack.callback(recorder.close)
-        if watch_port is not None:
-            from stylecli.monitor.live_page import Watch as WatchPage
-
-            page = stack.enter_context(WatchPage(watch_port))
-            screen.say(f"Watch it at {page.url}", always=True)
-            callbacks.append(page)
-        yield callbacks, recorder

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from stylecli.cli.signals import stop_now, stop_when_safe
 from stylecli.errors import Halted
 from stylecli.images.discovery import STREAM
 from stylecli.job import Job
+from stylecli.monitor.side_files import SideFiles
 from stylecli.provenance.recipe import finite
 
 if TYPE_CHECKING:
@@ -23,16 +24,16 @@ if TYPE_CHECKING:
 
 
 def run_single(
-    job: Job,
     screen: Screen,
-    callbacks: Sequence["ProgressCallback"],
+    job: Job,
+    files: SideFiles | None = None,
     *,
+    watch_port: int | None = None,
     checkpoint_every: float | None = None,
     resume: "Checkpoint | None" = None,
     resumed_file: Path | None = None,
-    recorder: "Recorder | None" = None,
 ) -> "JobResult":
-    """Run a job, with a checkpoint on a signal, and with a hint where one is due."""
+    """Run a job with its side files, with a checkpoint on a signal, and a hint where one is due."""
     from stylecli.pipeline.checkpoint_owner import checkpoint_path
     from stylecli.pipeline.hints import Hints
     from stylecli.pipeline.single import Checkpoints, run_job
@@ -44,11 +45,16 @@ def run_single(
         with contextlib.suppress(RuntimeError, OSError):
             screen.say("Saving the run after this iteration; once more ends it at once")
 
-    with stop_when_safe(announce) as stop:
-        checkpoints = None if path is None else Checkpoints(path, checkpoint_every, stop)
-        if path is not None and checkpoints is not None and recorder is not None:
+    with (
+        _open_recorder(screen, job, files or SideFiles(), watch_port) as (callbacks, recorder),
+        stop_when_safe(announce) as stop,
+    ):
+        if resume is not None and resume.side:
+            recorder.load_state_dict(resume.side)
+        checkpoints = None
+        if path is not None:
             side = functools.partial(recorder.state_dict, path.parent)
-            checkpoints = dataclasses.replace(checkpoints, side=side)
+            checkpoints = Checkpoints(path, checkpoint_every, stop, side)
         try:
             done = run_job(
                 job,
@@ -63,6 +69,30 @@ def run_single(
             stop_now(str(halted))
     hint = hints.after(max(done.result.image.shape), done.smallest_style, job.settings)
     return done if hint is None else dataclasses.replace(done, notes=(*done.notes, hint))
+
+
+@contextlib.contextmanager
+def _open_recorder(
+    screen: Screen, job: Job, files: SideFiles, watch_port: int | None
+) -> Iterator[tuple[list["ProgressCallback"], "Recorder"]]:
+    """The progress callbacks of a run, and the one of its side files.
+
+    What that has gathered is written at the end, be it by a signal. With a port the run is shown
+    on a page.
+    """
+    from stylecli.monitor.recorder import Recorder
+
+    recorder = Recorder(files, job, screen.note)
+    callbacks: list[ProgressCallback] = [screen.step, recorder]
+    with contextlib.ExitStack() as stack:
+        stack.callback(recorder.close)
+        if watch_port is not None:
+            from stylecli.monitor.live_page import Watch as WatchPage
+
+            page = stack.enter_context(WatchPage(watch_port))
+            screen.say(f"Watch it at {page.url}", always=True)
+            callbacks.append(page)
+        yield callbacks, recorder
 
 
 def report_result(screen: Screen, done: "JobResult", *, verbose: bool, json: bool) -> None:

@@ -21,7 +21,6 @@ from stylecli.cli.run_options import (
     SaveTo,
     Watch,
     WatchPort,
-    open_recorder,
     side_files,
 )
 from stylecli.cli.single_run import report_result, run_single
@@ -89,10 +88,7 @@ def paint_picture(
         _note_blend(screen, job)
         screen.say("Loading PyTorch")
         port = watch_port if watch else None
-        with open_recorder(screen, job, files, watch_port=port) as (callbacks, recorder):
-            done = run_single(
-                job, screen, callbacks, checkpoint_every=checkpoint_every, recorder=recorder
-            )
+        done = run_single(screen, job, files, watch_port=port, checkpoint_every=checkpoint_every)
         report_result(screen, done, verbose=options.verbose, json=options.json)
 
 
