@@ -47,7 +47,7 @@ Output = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="FILE", help="The gallery file of --build, --train."),
 ]
-Top = Annotated[int, typer.Option("--top", min=1, help="How many styles to tell.")]
+Top = Annotated[int, typer.Option("--top", min=1, help="How many styles to print.")]
 Check = Annotated[
     bool, typer.Option("--check", help=f"End with exit code {DIFFERENT} where it is unknown.")
 ]

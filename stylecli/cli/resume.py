@@ -60,7 +60,7 @@ def resume_run(
 
 
 def _side_files(screen: Screen, checkpoint: "Checkpoint", folder: Path) -> SideFiles:
-    """The side files of a stopped run, where they are now; tells of those it does not go on with.
+    """The side files of a stopped run, where they are now; notes those it does not go on with.
 
     Raises `InputError`.
     """

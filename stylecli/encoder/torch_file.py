@@ -124,7 +124,7 @@ def _stored(path: Path, view: View, starts: dict[Storage, int]) -> StoredTensor:
 
 
 def _archive(file: _Bounded) -> tuple[Any, dict[Storage, int]]:
-    """What the pickle of an archive describes, and where each storage begins."""
+    """Tensors that the pickle of an archive describes, and where each storage begins."""
     with zipfile.ZipFile(file) as archive:
         entries = {entry.filename: entry for entry in archive.infolist()}
         plain = (

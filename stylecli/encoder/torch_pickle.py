@@ -131,7 +131,7 @@ def _fill(target: Any, items: list[Any]) -> None:
 
 
 def _call(function: Any, arguments: Any) -> Any:
-    """What one of the few known functions makes of its arguments."""
+    """Result of one of the few known functions for its arguments."""
     match str(function) if isinstance(function, _Name) else "":
         case "collections OrderedDict":
             values: dict[Any, Any] = {}

@@ -1,4 +1,4 @@
-"""What is written on plots and sheets with."""
+"""Font of plots and sheets."""
 
 from PIL import ImageFont
 

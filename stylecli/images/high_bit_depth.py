@@ -59,7 +59,7 @@ def is_deep(image: ImageFile.ImageFile) -> bool:
 
 
 def _rawmode(image: ImageFile.ImageFile) -> tuple[str, str]:
-    """What a pixel of the file looks like to Pillow, such as ("RGB", "16B")."""
+    """Pillow's name for the layout of a pixel in the file, such as ("RGB", "16B")."""
     kind, _, order = _name_of(image.tile[0].args).partition(";") if image.tile else ("", "", "")
     tags = _tags_of(image)
     if tags.get(_PLANAR_CONFIGURATION) != 2:

@@ -1,4 +1,4 @@
-"""What the rooms above know of a picture: pixels, alpha and the metadata worth keeping."""
+"""Picture: pixels, alpha and the metadata worth keeping."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -186,7 +186,7 @@ def _deep(
 def _shaper_of(
     image: Image.Image, exif: Image.Exif, *, gray: bool | None = None
 ) -> tuple[Shaper | None, Notes]:
-    """What the file's color tags ask for; nothing for CMYK and LAB, which are not RGB."""
+    """Color conversion by the file's color tags; nothing for CMYK and LAB, which are not RGB."""
     if image.mode in ("CMYK", "LAB", "YCCK"):
         return None, ()
     gray = image.mode in ("1", "L", "LA", "La") if gray is None else gray

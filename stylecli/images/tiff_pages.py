@@ -49,7 +49,7 @@ class TiffPage:
         return self.tags.get(_PHOTOMETRIC) in (_CFA, _LINEAR_RAW)
 
     def describe(self) -> str:
-        """What its samples are, such as "5-channel 16-bit float RGB"."""
+        """Kind of its samples, such as "5-channel 16-bit float RGB"."""
         kind = _FORMATS.get(max(self.tags.get(_SAMPLE_FORMAT, (1,)), default=1), "")
         color = _PHOTOMETRICS.get(self.tags.get(_PHOTOMETRIC, -1), "unknown color")
         return " ".join(

@@ -149,7 +149,7 @@ def _encode(
 
 
 def _parameters(kind: str, options: OutputOptions, meta: Metadata) -> dict[str, Any]:
-    """What Pillow's encoder of a format is told; full color resolution where it can be had."""
+    """Parameters of Pillow's encoder of a format: full color resolution where it can be had."""
     quality = options.quality
     if kind == "JPEG":
         # Not optimized: for that Pillow's buffer must hold the file, and it is too small for noise.

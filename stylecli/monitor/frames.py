@@ -43,7 +43,7 @@ class FrameFolder:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """What a later run needs to go on with the numbers."""
+        """State for a later run that goes on with the numbers."""
         return {"count": self.count, "written": self.written}
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
@@ -98,7 +98,7 @@ class Animation:
         self.guard.claim(self.path)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a later run needs to go on with the frames: tensors (H, W, 3) of uint8."""
+        """State for a later run that goes on with the frames: tensors (H, W, 3) of uint8."""
         frames = {
             str(index): torch.from_numpy(numpy.array(frame))
             for index, frame in enumerate(self.frames)

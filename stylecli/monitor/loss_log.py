@@ -57,7 +57,7 @@ class LossesLog:
             self.guard.claim(path)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a later run needs to go on with the losses."""
+        """State for a later run that goes on with the losses."""
         rows = [[*place, *astuple(losses)] for *place, losses in self.rows]
         return {"rows": rows}
 

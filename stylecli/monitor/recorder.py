@@ -57,7 +57,7 @@ class Recorder:
             self._attempt("recipe", functools.partial(self._write_recipe, self.files.recipe))
 
     def state_dict(self, folder: Path, *, stop: bool) -> dict[str, Any]:
-        """What a later run needs to go on; with `stop` all files are written first.
+        """State for a later run that goes on; with `stop` all files are written first.
 
         `digests` are the SHA-256 of what has been written, by name: that is what it may replace.
         """

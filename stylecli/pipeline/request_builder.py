@@ -106,7 +106,7 @@ def _divide(
 
 
 def _seen(mask: torch.Tensor, picture: Picture) -> torch.Tensor:
-    """What a mask (1, H, W) picks of a picture that can be seen."""
+    """The part of a mask (1, H, W) where its picture can be seen."""
     if picture.visible is None:
         return mask
     size = mask.shape[-2], mask.shape[-1]

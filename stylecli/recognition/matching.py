@@ -59,7 +59,7 @@ def pictures_in(gallery: Path, on_note: OnNote = ignore) -> Labeled:
     """The pictures of a folder with the names of their styles.
 
     A picture in the folder is a style of its own, a folder in it a style with several pictures.
-    `on_note` is told what else is there. Raises `InputError` where there are none.
+    `on_note` gets what else is there. Raises `InputError` where there are none.
     """
     if not gallery.is_dir():
         raise InputError(f"{escaped(gallery)} is no folder of pictures.")
@@ -77,7 +77,7 @@ def build_gallery(
     on_fraction: OnFraction,
     on_note: OnNote = ignore,
 ) -> Gallery:
-    """A gallery of whole pictures; `on_note` is told which cannot be read and are left out.
+    """A gallery of whole pictures; `on_note` gets those that cannot be read and are left out.
 
     Raises `InputError` where none can be read.
     """

@@ -1,6 +1,6 @@
-"""What a picture is made with (`Settings`), every default of it, once.
+"""Settings of a picture (`Settings`), with every default of the program, once.
 
-`Settings` is the recipe: the same settings, inputs and encoder give the same picture. No torch:
+They are its recipe: the same settings, inputs and encoder give the same picture. No torch:
 `stylize --help` reads its defaults from here.
 """
 

@@ -13,7 +13,7 @@ Precision = Literal["auto", "fp32", "bf16"]
 
 @dataclass(frozen=True, kw_only=True)
 class Compute:
-    """What a picture is computed on; no part of its recipe.
+    """Computing resources of a run; no part of the recipe.
 
     `device` is `auto`, `cpu`, `cuda`, `cuda:N` or `mps`. `tile` is `auto`, `off` or the owned
     pixels of a tile's side; `max_memory` is in bytes, or text such as `2G`, `None` what is free.

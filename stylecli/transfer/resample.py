@@ -99,7 +99,7 @@ def mirror_transposed(gradient: torch.Tensor, margin: int) -> torch.Tensor:
 
 
 def _edges(wide: torch.Tensor, dim: int, margin: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """What is beyond the picture along an axis, and as much of what is within; that axis last.
+    """Margins beyond the picture along an axis, and as much of what is within; that axis last.
 
     Both ends in one view, (…, 2, …, margin); one after the other where they meet within.
     """
