@@ -1,7 +1,7 @@
 """Options of the commands that make one picture: files and pages written while it runs."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 from stylecli.cli.option_factory import DEVICE, FILES, OUTPUT, RUN, declared
 from stylecli.errors import UsageError
@@ -10,9 +10,6 @@ from stylecli.images.formats import WRITABLE
 from stylecli.messages import escaped
 from stylecli.monitor.side_files import SideFiles
 from stylecli.output_guard import beside
-
-if TYPE_CHECKING:
-    pass
 
 PREVIEW_SUFFIX: Final = ".preview.jpg"
 FRAMES_SUFFIX: Final = "-steps"
