@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from stylecli.cli.options import Json, Quiet, Verbose
+from stylecli.cli.output import print_json
 from stylecli.cli.progress import open_screen
 from stylecli.cli.run_options import Force
 from stylecli.cli.single_run import report_result, run_single
