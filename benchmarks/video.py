@@ -30,13 +30,13 @@ from PIL import Image
 from stylecli.images.reading import read_picture
 from stylecli.recognition.matching import open_metric
 from stylecli.settings import Compute, Settings
-from stylecli.video import shots
 from stylecli.video.clip import ClipFormat
 from stylecli.video.clip_writer import Timed, encode_clip
 from stylecli.video.container_clip import ContainerClip
 from stylecli.video.encoding import Encoding
 from stylecli.video.frame_store import FrameStore
 from stylecli.video.motion import MotionTracker
+from stylecli.video.shots import as_tensor
 from stylecli.video.video_job import Sequencing, VideoJob
 from stylecli.video.video_measures import Steadiness, measure_clip
 from stylecli.video.video_run import run_video
@@ -69,8 +69,8 @@ class Stopwatch:
             self.motion += time.process_time() - started
             return motions
 
-        shots.FrameStore.write = timed_write  # type: ignore[method-assign]
-        shots.MotionTracker.advance = timed_advance  # type: ignore[method-assign]
+        setattr(FrameStore, "write", timed_write)  # noqa: B010
+        setattr(MotionTracker, "advance", timed_advance)  # noqa: B010
 
 
 def main() -> None:
@@ -171,7 +171,7 @@ def luminance_drift(made: ContainerClip, content: ContainerClip) -> str | None:
     weight = torch.from_numpy(still).float()[None, None]
     levels = []
     for frame in made.frames():
-        image = shots.as_tensor(frame.pixels)
+        image = as_tensor(frame.pixels)
         small = torch.nn.functional.interpolate(weight, image.shape[-2:], mode="area")[0, 0] == 1
         levels.append(float((image * LUMINANCE).sum(0)[small].mean()))
     changes = np.array(levels) - levels[0]

@@ -44,11 +44,14 @@ class ClipDigests(Digests):
 
 @dataclass(frozen=True)
 class FramePlace:
-    """Place of a frame: its number, the first, last and step of its shot, and how these follow."""
+    """Place of a frame in its shot: its number, and those of the frames that it depends on.
+
+    `needed` are the first and last of them and their step, itself among them.
+    """
 
     key: str
     number: int
-    shot: tuple[int, int, int]
+    needed: tuple[int, int, int]
     passes: int
     temporal: float
 
@@ -57,7 +60,7 @@ class FramePlace:
         """The place in the recipe of a frame; `None` where there is none, or a damaged one."""
         try:
             values = json.loads(text or "{}")[FRAME]
-            first, last, step = map(int, values["shot"])
+            first, last, step = map(int, values["needed"])
             number, passes, temporal = values["number"], values["passes"], values["temporal"]
             place = cls(
                 str(values["key"]), int(number), (first, last, step), int(passes), float(temporal)
@@ -68,10 +71,15 @@ class FramePlace:
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """The frames of the shot that this one depends on, itself included, in order."""
-        first, last, step = self.shot
-        end = last if self.passes > 1 else self.number
-        return tuple(range(first, end + 1, step))
+        """The frames that this one depends on, itself included, in order."""
+        first, last, step = self.needed
+        return tuple(range(first, last + 1, step))
+
+
+def bounds_of(numbers: Sequence[int]) -> tuple[int, int, int]:
+    """First, last and step of numbers that are equally far apart."""
+    first, last = numbers[0], numbers[-1]
+    return first, last, numbers[1] - first if last > first else 1
 
 
 def place_in(path: Path) -> FramePlace | None:

@@ -18,7 +18,7 @@ from stylecli.transfer.schedule import output_size
 from stylecli.video.clip import Clip, ClipFrame, Pixels
 from stylecli.video.following import Past, following_request, past_images
 from stylecli.video.frame_masks import PaintedParts, check_colors, is_blank
-from stylecli.video.frame_recipe import FramePlace, base_key, chained_keys
+from stylecli.video.frame_recipe import FramePlace, base_key, bounds_of, chained_keys
 from stylecli.video.frame_store import FrameStore
 from stylecli.video.motion import MotionTracker
 from stylecli.video.video_job import VideoJob
@@ -33,12 +33,6 @@ class Shot:
 
     numbers: tuple[int, ...]
     recipe: Recipe
-
-    @property
-    def bounds(self) -> tuple[int, int, int]:
-        """First number, last number and step."""
-        first, last = self.numbers[0], self.numbers[-1]
-        return first, last, self.numbers[1] - first if last > first else 1
 
 
 class ShotMaker:
@@ -138,10 +132,12 @@ class _Pass:
             before = frame
 
     def _place(self, place: int) -> FramePlace:
-        first, last, step = self.shot.bounds
         passes = self.maker.job.sequencing.passes
         key, number = self.keys[place], self.numbers[place]
-        return FramePlace(key, number, (first, last, step), passes, self.temporal)
+        needed = self.shot.numbers
+        if passes == 1:  # only the way back needs those after it
+            needed = needed[: needed.index(number) + 1]
+        return FramePlace(key, number, bounds_of(needed), passes, self.temporal)
 
     def _first(self, frame: ClipFrame) -> ClipFrame:
         """The frame that the shot's colors are taken from: its first, in either direction."""
@@ -185,9 +181,9 @@ def frames_of(clip: Clip, numbers: Sequence[int]) -> Iterator[ClipFrame]:
 
 
 def _is_same(one: ClipFrame, other: ClipFrame) -> bool:
-    masks = one.mask, other.mask
-    same = all(mask is None for mask in masks) or np.array_equal(*masks)
-    return same and np.array_equal(one.pixels, other.pixels)
+    if one.mask is not None and other.mask is not None:
+        return np.array_equal(one.mask, other.mask) and np.array_equal(one.pixels, other.pixels)
+    return np.array_equal(one.pixels, other.pixels)
 
 
 def as_tensor(pixels: Pixels) -> torch.Tensor:
