@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from stylecli.pipeline.comparison import compare, match
     from stylecli.settings import Compute, Settings
     from stylecli.transfer.results import Losses, Progress, Result
+    from stylecli.video.video_api import stylize_video
 
 __all__ = [
     "Compute",
@@ -48,6 +49,7 @@ __all__ = [
     "load_encoder",
     "match",
     "stylize",
+    "stylize_video",
 ]
 
 _HOMES: Final = {
@@ -62,6 +64,7 @@ _HOMES: Final = {
     "load_encoder": "encoder.loading",
     "match": "pipeline.comparison",
     "stylize": "pipeline.api",
+    "stylize_video": "video.video_api",
     **dict.fromkeys((name for name in __all__ if name.endswith("Error")), "errors"),
 }
 

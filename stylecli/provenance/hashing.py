@@ -18,6 +18,13 @@ class Digests:
         """SHA-256 of a picture's bytes. Raises `InputError`."""
         return self._once(path, digest_of)
 
+    def has(self, path: Path) -> bool:
+        """Whether there is a file; not, too, for an invalid name or without permission."""
+        try:
+            return path.is_file()
+        except OSError:
+            return False
+
     def of_encoder(self, name: str) -> str:
         """SHA-256 of an encoder's weights, by its name or path. Raises `WeightsError`."""
         if is_path(name):

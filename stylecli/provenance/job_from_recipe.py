@@ -66,15 +66,17 @@ def replay_of(
     moved: Sequence[Path] = (),
     compute: Compute | None = None,
     existing: Existing = "refuse",
+    digests: Digests | None = None,
 ) -> Replay:
     """The job that made a picture, for another output.
 
     Its inputs are those with the recorded hash: among `moved`, and by name beside the picture and
     in the current folder. One of `moved` is taken by its name as well, with a note, since it was
-    given by hand. Raises `InputError` for one that is not found.
+    given by hand. `digests` knows which files there are, and their hashes. Raises `InputError` for
+    one that is not found.
     """
     recipe = recipe_in(picture)
-    search = _Search(picture, moved)
+    search = _Search(picture, moved, digests or Digests())
     settings = replace(recipe.settings, encoder=search.encoder(recipe.encoder))
     if recipe.init is not None and settings.init not in NAMED_STARTS:
         settings = replace(settings, init=str(search.input(recipe.init, "the start")))
@@ -102,10 +104,10 @@ def replay_of(
 class _Search:
     """The files that a picture was made from, by their recorded hashes; `notes` of what differs."""
 
-    def __init__(self, picture: Path, moved: Sequence[Path]) -> None:
+    def __init__(self, picture: Path, moved: Sequence[Path], digests: Digests) -> None:
         self.picture, self.moved = picture, moved
         self.folders = picture.absolute().parent, Path.cwd()
-        self.digests = Digests()
+        self.digests = digests
         self.notes: list[str] = []
 
     def input(self, ingredient: Ingredient, role: str) -> Path:
@@ -158,7 +160,7 @@ class _Search:
         forms = (unicodedata.normalize(form, name) for form in ("NFC", "NFD"))
         names = dict.fromkeys((name, *forms))
         places = [*self.moved, *(folder / one for folder in self.folders for one in names)]
-        files = [path for path in places if _is_file(path)]
+        files = [path for path in places if self.digests.has(path)]
         for path in files:
             if self._digest(path) == ingredient.sha256:
                 return path, True
@@ -177,11 +179,3 @@ def _precision(recipe: Recipe) -> Precision:
     """The recorded one, so that another machine does not choose another."""
     known: tuple[Precision, ...] = get_args(Precision)
     return next((name for name in known if name == recipe.precision), "auto")
-
-
-def _is_file(path: Path) -> bool:
-    """Whether there is a file; false, too, for an invalid name or without permission."""
-    try:
-        return path.is_file()
-    except OSError:
-        return False

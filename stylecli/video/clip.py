@@ -13,12 +13,16 @@ Pixels = NDArray[Any]  # (H, W, 3), uint8 or uint16, sRGB
 
 @dataclass(frozen=True)
 class ClipFrame:
-    """A frame, upright, with its number from 0; `pts` and `duration` count in the time base."""
+    """A frame, upright, with its number from 0; `pts` and `duration` count in the time base.
+
+    `mask` is its own mask, where there is a clip of them.
+    """
 
     number: int
     pixels: Pixels
     pts: int
     duration: int
+    mask: Pixels | None = None
 
 
 @dataclass(frozen=True)

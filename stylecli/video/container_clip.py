@@ -16,8 +16,8 @@ from stylecli.video.clip import ClipFormat, ClipFrame, Pixels
 from stylecli.video.extras import import_av
 
 # Demuxers that read one local file and nothing else: no playlist, no device, no address.
-DEMUXERS: Final = "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,ogg"
-MAX_PIXELS: Final = 2**26  # of a frame: 8K has half as many
+DEMUXERS: Final = "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,ogg,gif,apng"
+MAX_PIXELS: Final = 2**25 + 2**23  # of a frame: an 8K one is smaller
 MAX_FRAMES: Final = 500_000  # more than five hours
 MAX_STREAMS: Final = 64
 _PQ, _HLG = 16, 18  # transfer functions of HDR (ITU-T H.273, table 3)
@@ -81,7 +81,10 @@ class ContainerClip:
     @contextlib.contextmanager
     def _opened(self) -> Iterator[tuple[Any, Any]]:
         av = import_av()
-        options = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file"}
+        options = {
+            "format_whitelist": DEMUXERS,
+            "protocol_whitelist": "file",
+        }
         with open_input(self.path) as file:
             try:
                 with av.open(file, options=options, metadata_errors="replace") as container:
@@ -99,7 +102,10 @@ class ContainerClip:
         (stream, *_) = videos
         if stream.codec_context.width * stream.codec_context.height > MAX_PIXELS:
             raise self._refused(f"its frames have more than {MAX_PIXELS} pixels")
-        stream.thread_type = "AUTO"
+        # libavcodec looks at this before it takes memory for a frame; frames decoded in parallel
+        # would each take as much.
+        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+        stream.thread_type = "SLICE"
         return stream
 
     def _decoded(self, container: Any, stream: Any) -> Iterator[Any]:

@@ -42,17 +42,25 @@ def temporal_weight(temporal: float, settings: Settings) -> float:
 
 
 def past_images(
-    motions: Sequence[Motion], result_at: Callable[[int], torch.Tensor], settings: Settings
+    motions: Sequence[Motion],
+    result_at: Callable[[int], torch.Tensor],
+    settings: Settings,
+    trusted: Callable[[int, torch.Tensor, Size], torch.Tensor | float],
 ) -> list[Past]:
-    """Results of earlier frames, by their places in the shot, moved to the current one."""
+    """Results of earlier frames, by their places in the shot, moved to the current one.
+
+    `trusted` weighs places, by a frame, its flow and the size, besides the motion's mask.
+    """
     past = []
     for motion in motions:
         image = result_at(motion.place)
         size: Size = (image.shape[-2], image.shape[-1])
-        moved = warp(image, resize_flow(motion.flow, size))
+        flow = resize_flow(motion.flow, size)
+        moved = warp(image, flow)
         if settings.color == "content":  # such a run sees luminance alone
             moved = luminance(moved)
-        past.append(Past(moved, resize_mask(motion.mask[None], size)[0].clamp(0.0, 1.0)))
+        mask = resize_mask(motion.mask[None], size)[0].clamp(0.0, 1.0)
+        past.append(Past(moved, mask * trusted(motion.place, flow, size)))
     return past
 
 

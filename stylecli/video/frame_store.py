@@ -5,27 +5,27 @@ among processes gives the same bytes as one that was not.
 """
 
 import contextlib
-import hashlib
-import json
 import re
 import shutil
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import torch
 
 from stylecli.atomic import remove_leftovers
-from stylecli.errors import InputError, OutputError
+from stylecli.errors import OutputError
 from stylecli.images.embedded_text import read_recipe
 from stylecli.images.formats import OutputOptions
 from stylecli.images.reading import read_picture
 from stylecli.images.writing import write_picture
 from stylecli.messages import escaped, reason
 from stylecli.output_guard import OutputGuard
+from stylecli.provenance.recipe import Recipe, parse_recipe
+from stylecli.video.frame_recipe import FramePlace, frame_text, place_in
 
 _OURS: Final = re.compile(r"frame-\d{6}(\.pass1)?\.png|encoded\.\w+|\.stylecli-.*\.part")
-_DEPTH: Final = OutputOptions(bits=16)
+DEPTH: Final = OutputOptions(bits=16)
 
 
 class FrameStore:
@@ -54,19 +54,19 @@ class FrameStore:
 
     def has(self, path: Path, key: str) -> bool:
         """Whether a frame is there, whole, and of this key."""
-        return _key_in(path) == key
+        place = place_in(path)
+        return place is not None and place.key == key
 
     def read(self, path: Path) -> torch.Tensor:
         """A finished frame, (3, H, W) in [0, 1]."""
         return read_picture(path).pixels
 
-    def write(self, path: Path, pixels: torch.Tensor, key: str) -> None:
+    def write(self, path: Path, pixels: torch.Tensor, recipe: Recipe, place: FramePlace) -> None:
         """Keep a finished frame. Raises `OutputError`, also for a file that is no frame."""
-        if path.exists() and _key_in(path) is None:
+        if path.exists() and place_in(path) is None:
             raise OutputError(f"{escaped(path)} is no frame of this program: move it away.")
-        guard = OutputGuard(replace=True)
-        recipe = json.dumps({"program": "stylecli", "frame": key})
-        write_picture(path, pixels, options=_DEPTH, recipe=recipe, guard=guard)
+        guard, text = OutputGuard(replace=True), frame_text(replace(recipe, output=DEPTH), place)
+        write_picture(path, pixels, options=DEPTH, recipe=text, guard=guard)
 
     def remove(self) -> None:
         """Remove the folder with what is ours in it."""
@@ -74,20 +74,9 @@ class FrameStore:
             shutil.rmtree(self.folder)
 
 
-def chained_keys(recipe: str, numbers: Sequence[int]) -> list[str]:
-    """A key for each frame of a shot: it depends on the recipe and on all frames before."""
-    key, keys = recipe, []
-    for number in numbers:
-        key = hashlib.sha256(f"{key} {number}".encode()).hexdigest()
-        keys.append(key)
-    return keys
-
-
-def _key_in(path: Path) -> str | None:
-    """The key in a frame's file; `None` where there is no such file, or it is no frame."""
-    try:
-        values = json.loads(read_recipe(path) or "null") if path.is_file() else None
-    except (InputError, ValueError):
-        return None
-    key = values.get("frame") if isinstance(values, dict) else None
-    return key if isinstance(key, str) else None
+def write_frame(frame: Path, target: Path, options: OutputOptions, guard: OutputGuard) -> None:
+    """Write a finished frame as a picture of its own, with its recipe. Raises `OutputError`."""
+    recipe, place = parse_recipe(read_recipe(frame) or ""), place_in(frame)
+    assert place is not None  # it is of the store
+    text = frame_text(replace(recipe, output=options), place)
+    write_picture(target, read_picture(frame).pixels, options=options, recipe=text, guard=guard)

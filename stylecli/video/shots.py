@@ -2,18 +2,24 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
 
 from stylecli.pipeline.session import Session
-from stylecli.pipeline.sources import SourceReader
+from stylecli.pipeline.sources import Source, SourceReader
+from stylecli.provenance.recipe import Recipe
 from stylecli.transfer import Request
+from stylecli.transfer.resample import resize
 from stylecli.transfer.results import Progress
+from stylecli.transfer.schedule import output_size
 from stylecli.video.clip import Clip, ClipFrame, Pixels
 from stylecli.video.following import Past, following_request, past_images
-from stylecli.video.frame_store import FrameStore, chained_keys
+from stylecli.video.frame_masks import PaintedParts, check_colors, is_blank
+from stylecli.video.frame_recipe import FramePlace, base_key, bounds_of, chained_keys
+from stylecli.video.frame_store import FrameStore
 from stylecli.video.motion import MotionTracker
 from stylecli.video.video_job import VideoJob
 
@@ -26,7 +32,7 @@ class Shot:
     """Frames of a clip from one cut to the next, by their numbers, and the recipe of them all."""
 
     numbers: tuple[int, ...]
-    recipe: str
+    recipe: Recipe
 
 
 class ShotMaker:
@@ -49,7 +55,11 @@ class ShotMaker:
     def prepared_request(self, frame: ClipFrame) -> "tuple[Request, Callable[..., torch.Tensor]]":
         """The request of a frame as a still picture, and a function that makes one like it."""
         job = self.job.frame_job(frame.number)
-        self.reader.sources = {job.content: as_tensor(frame.pixels)}
+        sources: dict[Path, Source] = {job.content: as_tensor(frame.pixels)}
+        if job.mask is not None and frame.mask is not None:
+            sources[job.mask] = mask = as_tensor(frame.mask)
+            check_colors(mask, job, frame.number)
+        self.reader.sources = sources
         prepared = self.session.prepare(job)
 
         def make(request: Request, on_progress: Callable[[Progress], None]) -> torch.Tensor:
@@ -58,6 +68,19 @@ class ShotMaker:
             return result.image
 
         return prepared.request, make
+
+    def is_blank(self, frame: ClipFrame) -> bool:
+        """Whether the mask of a frame leaves nothing of it to paint."""
+        mask = frame.mask
+        return mask is not None and is_blank(as_tensor(mask), self.job, len(self.job.styles))
+
+    def painted_part(self, frame: ClipFrame) -> torch.Tensor | None:
+        """A mask (1, H, W) of the part of a frame that is painted, `None` for all of it."""
+        if self.job.mask is None:
+            return None
+        if self.is_blank(frame):
+            return torch.zeros(1, 1, 1)
+        return self.prepared_request(frame)[0].free
 
 
 class _Pass:
@@ -69,8 +92,13 @@ class _Pass:
         self.backward = number == 2
         self.intermediate = number < passes
         self.numbers = shot.numbers[::-1] if self.backward else shot.numbers
-        self.keys = chained_keys(f"{shot.recipe} {number}", self.numbers)
-        self.styles: Request | None = None  # of the shot's first frame: colors are the shot's
+        self.shot = shot
+        base = base_key(shot.recipe, self.temporal)
+        self.keys = chained_keys(f"{base} {number}", self.numbers)
+        # Of the shot's first frame, as its colors are the shot's; but regions that come and go
+        # have styles of their own in each frame.
+        self.styles: Request | None = None
+        self.painted = PaintedParts()
 
     def run(self, on_frame: OnFrame) -> None:
         paths = [self.store.path(n, first_pass=self.intermediate) for n in self.numbers]
@@ -81,25 +109,35 @@ class _Pass:
         if all(kept):
             return
         tracker = MotionTracker()
-        before: Pixels | None = None
+        before: ClipFrame | None = None
         frames = frames_of(self.maker.clip, self.numbers)
         for place, frame in enumerate(frames):
             motions = tracker.advance(frame.pixels) if self.temporal > 0.0 else []
-            if self.styles is None:
+            self.painted.advance(self.maker.painted_part(frame))
+            if self.styles is None and frame.mask is None:
                 self.styles, _ = self.maker.prepared_request(self._first(frame))
             if not kept[place]:
-                if before is not None and np.array_equal(before, frame.pixels):
+                if before is not None and _is_same(before, frame):
                     pixels = self.store.read(paths[place - 1])
                 else:
 
                     def result_at(place: int) -> torch.Tensor:
                         return self.store.read(paths[place])
 
-                    past = past_images(motions, result_at, self.maker.job.settings)
+                    settings = self.maker.job.settings
+                    past = past_images(motions, result_at, settings, self.painted.trusted)
                     pixels = self._made(frame, past, on_frame)
-                self.store.write(paths[place], pixels, self.keys[place])
+                self.store.write(paths[place], pixels, self.shot.recipe, self._place(place))
                 on_frame(frame.number, 1.0)
-            before = frame.pixels
+            before = frame
+
+    def _place(self, place: int) -> FramePlace:
+        passes = self.maker.job.sequencing.passes
+        key, number = self.keys[place], self.numbers[place]
+        needed = self.shot.numbers
+        if passes == 1:  # only the way back needs those after it
+            needed = needed[: needed.index(number) + 1]
+        return FramePlace(key, number, bounds_of(needed), passes, self.temporal)
 
     def _first(self, frame: ClipFrame) -> ClipFrame:
         """The frame that the shot's colors are taken from: its first, in either direction."""
@@ -108,14 +146,18 @@ class _Pass:
         return next(frames_of(self.maker.clip, self.numbers[-1:]))
 
     def _made(self, frame: ClipFrame, past: Sequence[Past], on_frame: OnFrame) -> torch.Tensor:
-        assert self.styles is not None
+        if self.maker.is_blank(frame):
+            height, width = frame.pixels.shape[:2]
+            size = output_size((height, width), self.maker.job.settings)
+            return resize(as_tensor(frame.pixels)[None], size)[0].clamp(0.0, 1.0)
         start = None
         if self.backward:
             start = self.store.read(self.store.path(frame.number, first_pass=True))
             if not past:  # the shot's last frame is where the way back begins
                 return start
         request, make = self.maker.prepared_request(frame)
-        request = replace(request, styles=self.styles.styles)
+        if self.styles is not None:
+            request = replace(request, styles=self.styles.styles)
         if past:
             if start is not None:  # halfway between both directions
                 past = [replace(one, image=(one.image + start) / 2) for one in past]
@@ -136,6 +178,12 @@ def frames_of(clip: Clip, numbers: Sequence[int]) -> Iterator[ClipFrame]:
             yield frame
         if frame.number >= last:
             return
+
+
+def _is_same(one: ClipFrame, other: ClipFrame) -> bool:
+    if one.mask is not None and other.mask is not None:
+        return np.array_equal(one.mask, other.mask) and np.array_equal(one.pixels, other.pixels)
+    return np.array_equal(one.pixels, other.pixels)
 
 
 def as_tensor(pixels: Pixels) -> torch.Tensor:

@@ -1,19 +1,16 @@
 """A clip's job: its files, its settings, and how its frames follow each other. No torch."""
 
-import hashlib
-import json
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-from stylecli._version import __version__
 from stylecli.errors import SettingsError, UsageError
 from stylecli.job import Job, JobOptions
 from stylecli.output_guard import beside
-from stylecli.provenance.hashing import Digests
 from stylecli.settings.validation import check_choice, check_integer, check_range
 from stylecli.video.encoding import Encoding
+from stylecli.video.masked_clip import MaskedClip
 from stylecli.video.numbered_names import is_pattern
 
 if TYPE_CHECKING:
@@ -21,6 +18,9 @@ if TYPE_CHECKING:
 
 DEFAULT_SIZE: Final = 640  # long side in pixels, at most, without --size
 STORE_SUFFIX: Final = ".video"
+_MPEG4: Final = (".mp4", ".m4v", ".mov")
+_OTHERS: Final = (".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".flv", ".ogv", ".ogg")
+CLIP_SUFFIXES: Final = frozenset((*_MPEG4, *_OTHERS))
 Cuts = Literal["auto", "off"]
 
 
@@ -75,8 +75,11 @@ class VideoJob(JobOptions):
         _ = self.frame_job(0)  # what a job of one picture refuses
 
     def open_clip(self) -> "Clip":
-        """The clip, not yet read."""
-        return open_clip(self.clip, self.sequencing.fps)
+        """The clip, with its masks where these are a clip, not yet read."""
+        clip = open_clip(self.clip, self.sequencing.fps)
+        if self.mask is None or not is_clip(self.mask):
+            return clip
+        return MaskedClip(clip, open_clip(self.mask, self.sequencing.fps))
 
     @property
     def writes_pictures(self) -> bool:
@@ -99,23 +102,17 @@ class VideoJob(JobOptions):
         content = self.clip.with_name(f"{self.clip.name} frame {number}")
         return Job(content=content, styles=self.styles, output=self.output, **options)
 
-    def recipe(self, clip: "Clip") -> str:
-        """All that frames are made from, as JSON. Raises `InputError` or `WeightsError`."""
-        digests = Digests()
-        settings = self.settings.to_dict()
-        named = [*self.styles, *([self.mask] if self.mask else []), *self.style_masks]
+    @property
+    def pictures(self) -> tuple[Path, ...]:
+        """The pictures that are read: styles, masks and a start, but no clip of masks."""
+        mask = () if self.mask is None or is_clip(self.mask) else (self.mask,)
         init = self.frame_job(0).init_path
-        return json.dumps(
-            {
-                "version": __version__,
-                "settings": settings,
-                "temporal": self.sequencing.temporal,
-                "encoder": digests.of_encoder(self.settings.encoder_name),
-                "clip": [_digest(path) for path in clip.files],
-                "pictures": [digests.of(path) for path in (*named, *([init] if init else []))],
-            },
-            sort_keys=True,
-        )
+        return (*self.styles, *mask, *self.style_masks, *(() if init is None else (init,)))
+
+
+def is_clip(path: Path) -> bool:
+    """Whether a path is that of a clip rather than of a picture, by its name."""
+    return path.suffix.lower() in CLIP_SUFFIXES or is_pattern(path) or path.is_dir()
 
 
 def open_clip(path: Path, fps: float = Sequencing.fps) -> "Clip":
@@ -126,8 +123,3 @@ def open_clip(path: Path, fps: float = Sequencing.fps) -> "Clip":
     if path.is_dir() or is_pattern(path):
         return PictureClip(path, Fraction(fps).limit_denominator(1001))
     return ContainerClip(path)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

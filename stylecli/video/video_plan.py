@@ -16,6 +16,7 @@ from stylecli.video.clip import Clip, ClipFormat
 from stylecli.video.clip_writer import check_container
 from stylecli.video.cuts import Scan, find_cuts, scan_clip, split_shots
 from stylecli.video.extras import check_extras
+from stylecli.video.frame_recipe import clip_recipe
 from stylecli.video.numbered_names import numbered
 from stylecli.video.shots import Shot
 from stylecli.video.video_job import DEFAULT_SIZE, VideoJob
@@ -56,7 +57,7 @@ def check_video(job: VideoJob) -> None:
     check_extras()
     if STREAM in (job.clip, job.output, *job.styles):
         raise InputError("clips are read from files, and written to files: - is none.")
-    for path in job.styles:
+    for path in job.pictures:
         if not path.is_file():
             raise InputError(f"cannot read {escaped(path)}: there is no such file.")
     check_local(job.output)
@@ -87,7 +88,7 @@ def plan_video(job: VideoJob, on_message: Callable[[str], None]) -> VideoPlan:
     on_message("Reading the clip")
     scan = scan_clip(clip.frames())
     numbers, window = _chosen(job, scan, form)
-    recipe = job.recipe(clip)
+    recipe = clip_recipe(job, size)
     cuts = find_cuts(scan.differences) if job.sequencing.cuts == "auto" else []
     shots = tuple(Shot(shot, recipe) for shot in split_shots(numbers, cuts))
     times = _times(numbers, scan, job.sequencing.every)

@@ -11,15 +11,14 @@ import numpy as np
 
 from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.images.reading import read_picture
-from stylecli.images.writing import write_picture
 from stylecli.output_guard import follow_link
 from stylecli.pipeline.session import Session
 from stylecli.transfer.compute.ambient_state import standard_state
 from stylecli.video.clip_writer import Timed, encode_clip
 from stylecli.video.container_clip import ContainerClip
-from stylecli.video.frame_store import FrameStore
+from stylecli.video.frame_store import FrameStore, write_frame
 from stylecli.video.shot_pool import OnShare, make_shots
-from stylecli.video.video_job import VideoJob
+from stylecli.video.video_job import VideoJob, open_clip
 from stylecli.video.video_plan import VideoPlan, guard_of_video, picture_paths, plan_video
 
 _COPIED: Final = 2**20  # bytes at a time
@@ -71,11 +70,11 @@ def _write(plan: VideoPlan, store: FrameStore) -> None:
     guard = guard_of_video(job)
     if job.writes_pictures:
         for number, path in picture_paths(plan).items():
-            frame = read_picture(store.path(number)).pixels
-            write_picture(path, frame, options=job.output_options, guard=guard)
+            write_frame(store.path(number), path, job.output_options, guard)
         return
     encoded = store.folder / f"encoded{job.output.suffix.lower()}"
-    sound = plan.clip if isinstance(plan.clip, ContainerClip) else None
+    clip = open_clip(job.clip)
+    sound = clip if isinstance(clip, ContainerClip) else None
     encode_clip(encoded, _timed(plan, store), plan.format, job.encoding, sound, plan.window)
 
     def copy(file: BinaryIO) -> None:
@@ -95,11 +94,19 @@ def _timed(plan: VideoPlan, store: FrameStore) -> Iterator[Timed]:
 
 
 def _notes(plan: VideoPlan) -> tuple[str, ...]:
-    height, width = plan.size
-    odd = not plan.job.writes_pictures and plan.job.encoding.codec == "h264"
-    if odd and (height % 2 or width % 2):
-        return (
+    if plan.job.writes_pictures:
+        return ()
+    (height, width), codec = plan.size, plan.job.encoding.codec
+    notes = []
+    if codec == "h264" and (height % 2 or width % 2):
+        notes.append(
             f"{width}x{height} has an odd side, so the colors are not halved (4:4:4), which some "
-            "players do not show: another --size helps.",
+            "players do not show: another --size helps."
         )
-    return ()
+    aspect = plan.format.sample_aspect
+    if aspect != 1 and codec != "h264" and plan.job.output.suffix.lower() == ".mkv":
+        notes.append(
+            f"the pixels of the clip are not square ({aspect.numerator}:{aspect.denominator}), "
+            f"which {codec} does not say in .mkv: h264 does, and av1 in .mp4."
+        )
+    return tuple(notes)

@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from stylecli.errors import InputError, OutputError
+from stylecli.video import container_clip
 from stylecli.video.clip import ClipFormat
 from stylecli.video.clip_writer import check_container, encode_clip
 from stylecli.video.container_clip import ContainerClip
@@ -96,6 +98,11 @@ def test_hdr_lists_and_damage_are_refused(
     playlist.write_text("#EXTM3U\n#EXTINF:1,\nclip.mkv\n")
     with pytest.raises(InputError, match="no clip"):
         list(ContainerClip(playlist).frames())
+    clip = write_clip(moving, name="large.mp4", codec="libx264")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(container_clip, "MAX_PIXELS", 1000)
+        with pytest.raises(InputError, match="more than 1000 pixels"):
+            list(ContainerClip(clip).frames())
     with pytest.raises(InputError, match="no such file"):
         list(ContainerClip(tmp_path / "absent.mp4").frames())
 
@@ -127,3 +134,36 @@ def test_pictures_are_a_clip_in_the_order_of_their_numbers(moving: Any, tmp_path
         assert [frame.pts * clip.format.time_base for frame in frames] == [
             Fraction(n, 24) for n in range(3)
         ]
+
+
+def test_tags_such_as_the_location_are_not_carried_over(
+    write_clip: Any, moving: Any, tmp_path: Path, av: Any
+) -> None:
+    plain, tagged = write_clip(moving, codec="libx264", name="plain.mp4"), tmp_path / "tagged.mp4"
+    with av.open(str(plain)) as source, av.open(str(tagged), "w") as container:
+        container.metadata["location"] = "+48.5216+009.0576/"
+        stream = container.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                container.mux(packet)
+    with av.open(str(tagged)) as container:
+        assert "+48.5216" in str(container.metadata)
+    clip, out = ContainerClip(tagged), tmp_path / "out.mp4"
+    frames = ((frame.pixels, frame.pts, frame.duration) for frame in clip.frames())
+    encode_clip(out, frames, clip.format, Encoding(), clip)
+    with av.open(str(out)) as container:
+        assert "48.5216" not in str(container.metadata)
+    assert b"loci" in tagged.read_bytes() and b"loci" not in out.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.png"])
+def test_animated_pictures_are_clips(tmp_path: Path, av: Any, name: str) -> None:
+    levels = (0, 80, 160)
+    pictures = [Image.new("RGB", (32, 24), (level, 40, 200)) for level in levels]
+    durations = [40, 100, 80]
+    pictures[0].save(tmp_path / name, save_all=True, append_images=pictures[1:], duration=durations)
+    clip = ContainerClip(tmp_path / name)
+    frames, base = list(clip.frames()), clip.format.time_base
+    assert [frame.pixels[5, 5].tolist() for frame in frames] == [[n, 40, 200] for n in levels]
+    assert [frame.duration * base * 1000 for frame in frames] == durations

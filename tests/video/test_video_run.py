@@ -1,6 +1,7 @@
 """Whole runs of small clips with the bundled encoder."""
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,18 @@ import pytest
 import torch
 from PIL import Image
 
-from stylecli import Settings, stylize
+from stylecli import Settings, stylize, stylize_video
+from stylecli.cli.app import main
 from stylecli.errors import InputError, OutputError
+from stylecli.images.embedded_text import read_recipe
 from stylecli.images.formats import OutputOptions
 from stylecli.images.reading import read_picture
 from stylecli.images.writing import write_picture
+from stylecli.provenance.recipe import parse_recipe
 from stylecli.settings import Compute
 from stylecli.video.container_clip import ContainerClip
 from stylecli.video.encoding import Encoding
+from stylecli.video.frame_recipe import FramePlace
 from stylecli.video.frame_store import FrameStore
 from stylecli.video.video_job import Sequencing, VideoJob
 from stylecli.video.video_run import run_video
@@ -76,9 +81,20 @@ def test_a_clip_is_made_stopped_and_resumed_to_the_same_bytes(
     for name in ("frame-000002.png", "frame-000006.png"):
         (job.store_folder / name).unlink()
     store = FrameStore(job.store_folder)
-    store.write(job.store_folder / "frame-000004.png", same[0], "of another recipe")
+    other = parse_recipe(read_recipe(job.store_folder / "frame-000004.png") or "")
+    place = FramePlace("of another recipe", 4, (0, 4, 1), 1, 0.5)
+    store.write(job.store_folder / "frame-000004.png", same[0], other, place)
     run(job)
     assert frames(job) == whole and job.output.read_bytes() == clip
+
+    # One frame made again from the recipe in its file.
+    again = tmp_path / "again.png"
+    assert main(["replay", str(job.store_folder / "frame-000002.png"), "-o", str(again)]) == 4
+    inputs = [word for path in (job.clip, *job.styles) for word in ("--input", str(path))]
+    for name in ("frame-000002.png", "frame-000006.png"):
+        words = [str(job.store_folder / name), "-o", str(again), *inputs, "--force", "-q"]
+        assert main(["replay", *words]) == 0
+        assert again.read_bytes() == whole[name]
 
     # Shots shared among processes, into a folder that is removed at the end.
     FrameStore(job.store_folder).remove()
@@ -124,6 +140,41 @@ def test_two_passes_and_pictures_in_and_out(job: VideoJob, moving: Any, tmp_path
     assert torch.equal(*last)
     with pytest.raises(OutputError, match="exists already"):
         run(job)
+
+
+def test_masks_are_a_clip_or_one_picture(job: VideoJob, moving: Any, tmp_path: Path) -> None:
+    """Black first, then half, then white: what was not painted before does not hold a frame."""
+    (masks := tmp_path / "masks").mkdir()
+    levels = ((0, 0), (255, 0), (255, 255), (255, 255))
+    for number, (left, right) in enumerate(levels):
+        mask = np.full((48, 64), right, np.uint8)
+        mask[:, :32] = left
+        Image.fromarray(mask).save(masks / f"{number}.png")
+    chosen = Sequencing(end=0.11)  # three frames
+    job = replace(job, mask=masks / "%d.png", sequencing=chosen, settings=Settings(iterations=12))
+    run(job)
+    changes = []
+    for number in range(3):
+        made = read_picture(job.store_folder / f"frame-00000{number}.png").pixels
+        content = torch.from_numpy(moving[number]).permute(2, 0, 1) / 255
+        change = (made - content).abs().mean(0)
+        changes.append((float(change[:, :30].mean()), float(change[:, 34:].mean())))
+    assert max(*changes[0], changes[1][1]) < 1e-4
+    assert changes[1][0] > 0.05 and min(changes[2]) > 0.5 * changes[1][0]
+
+    picture = replace(job, mask=masks / "1.png", output=tmp_path / "one.mkv")
+    run(picture)
+    files = [one.store_folder / "frame-000002.png" for one in (picture, job)]
+    halves = [read_picture(path).pixels[:, :, 34:] for path in files]
+    assert not torch.equal(*halves)
+
+    (masks / "2.png").unlink()
+    (masks / "3.png").unlink()
+    with pytest.raises(InputError, match="ends after 2 frames"):
+        run(replace(job, existing="overwrite"))
+    Image.fromarray(moving[0] // 128 * 255).save(masks / "2.png")
+    with pytest.raises(InputError, match="colors in frame 2"):
+        run(replace(job, existing="overwrite"))
 
 
 def test_a_following_frame_is_nearer_to_the_one_before_than_one_made_alone(
@@ -173,6 +224,32 @@ def test_what_cannot_be_is_refused_before_the_work(
     with pytest.raises(error, match=words):
         run(replace(job, **change))
     assert not job.store_folder.exists()
+
+
+def test_an_aspect_that_is_lost_is_told(job: VideoJob, write_clip: Any, moving: Any) -> None:
+    clip = write_clip(moving[:1], name="wide.mp4", aspect=Fraction(128, 117), codec="libx264")
+    (note,) = run(replace(job, clip=clip, settings=Settings(iterations=1))).notes
+    assert "(128:117)" in note and "ffv1" in note
+
+
+def test_the_library_makes_clips_by_one_call(job: VideoJob, tmp_path: Path) -> None:
+    shares: list[float] = []
+    result = stylize_video(
+        str(job.clip),
+        str(job.styles[0]),
+        tmp_path / "library.mkv",
+        sequencing=Sequencing(end=0.06),
+        encoding=job.encoding,
+        device="cpu",
+        precision="fp32",
+        keep_frames=True,
+        on_progress=lambda share, words: shares.append(share),
+        iterations=4,
+    )
+    assert (result.frames, shares[-1]) == (2, 1.0) and shares == sorted(shares)
+    run(replace(job, sequencing=Sequencing(end=0.06)))
+    by_call = tmp_path / "library.mkv.video" / "frame-000001.png"
+    assert by_call.read_bytes() == (job.store_folder / by_call.name).read_bytes()
 
 
 def test_the_clip_itself_is_not_replaced(job: VideoJob) -> None:
