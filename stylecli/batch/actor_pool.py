@@ -1,6 +1,7 @@
 """Actor pool: which workers a cluster is asked for, and which are let go."""
 
 import contextlib
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,13 +9,26 @@ from typing import Any, Final
 
 from stylecli.batch import ray_actor
 from stylecli.batch.grouping import Group, located
+from stylecli.batch.processes import SAFE_PATH
 from stylecli.batch.scheduling import ClusterOptions, Machine, can_try, demand_of, machines_of
 from stylecli.batch.task_queue import Queue, Task
 from stylecli.batch.transport import as_plain, files_of
-from stylecli.job import Job
+from stylecli.batch.worker_count import memory_need
 
 MOST_PENDING: Final = 8  # workers beyond the room there is: an autoscaler's hint, with little cost
 MOST_WORKERS: Final = 4096
+# Variables by which libraries compute: a worker that has others may be slow, or make other bytes.
+CARRIED: Final = (
+    "ATEN_CPU_CAPABILITY",
+    "CUBLAS_WORKSPACE_CONFIG",
+    "DNNL_MAX_CPU_ISA",
+    "GOMP_SPINCOUNT",
+    "MKL_CBWR",
+    "NVIDIA_TF32_OVERRIDE",
+    "ONEDNN_MAX_CPU_ISA",
+    "PYTORCH_ALLOC_CONF",
+    "PYTORCH_CUDA_ALLOC_CONF",
+)
 SAMPLES: Final = 16  # input files by which a shared folder is known
 
 
@@ -43,12 +57,13 @@ class ActorHandle:
 class ActorPool:
     """Actors for the groups of a queue, wherever Ray finds room for what they ask for."""
 
-    def __init__(self, ray: Any, options: ClusterOptions, jobs: Sequence[Job], queue: Queue):
+    def __init__(self, ray: Any, options: ClusterOptions, groups: Sequence[Group], queue: Queue):
+        jobs = [job for group in groups for job in group.jobs]
         ray.cloudpickle.register_pickle_by_value(ray_actor)
         self.ray, self.options, self.queue = ray, options, queue
         self.handles: list[ActorHandle] = []
         self.machines = machines_of(ray.nodes())
-        self.demand = demand_of(options, jobs, self.machines)
+        self.demand = demand_of(options, jobs, self.machines, memory_need(groups))
         self.samples = files_of(located(Group((), tuple(jobs[:SAMPLES]))).jobs)
         self.barred: set[str] = set()  # machines that cannot work with this one
 
@@ -98,7 +113,8 @@ class ActorPool:
                 num_cpus=self.demand.cpus,
                 num_gpus=self.demand.gpus,
                 max_concurrency=2,
-                runtime_env={"env_vars": {"PYTHONSAFEPATH": "1"}},
+                memory=self.demand.memory or None,
+                runtime_env={"env_vars": carried_variables()},
                 **options,
             )
             .remote(self.demand.threads, self.demand.gpus)
@@ -128,3 +144,9 @@ class ActorPool:
         return [
             answers[reference] for reference in self.ray.wait(list(answers), timeout=patience)[0]
         ]
+
+
+def carried_variables() -> dict[str, str]:
+    """Environment variables of a worker; what the cluster's job asks for is added by Ray."""
+    carried = {name: os.environ[name] for name in CARRIED if name in os.environ}
+    return {**carried, SAFE_PATH: "1"}

@@ -40,7 +40,7 @@ class ClusterWorker:
 
         Files of which this machine has no equal are returned, and nothing is made.
         """
-        missing = [file.path for file, content in files if content is None and not file.is_here]
+        missing = [file for file, content in files if content is None and not file.is_here]
         if missing:
             return Reply([], tuple(missing))
         torch.set_num_threads(self.threads)
@@ -83,7 +83,7 @@ def describe_machine(files: Sequence[Sequence[Any]]) -> Mapping[str, Any]:
         "code": code_digest(),
         "torch": str(torch.__version__),
         "gpus": torch.cuda.device_count(),
-        "missing": [values[0] for values in files if not InputFile(*values).is_here],
+        "missing": [values for values in files if not InputFile(*values).is_here],
     }
 
 

@@ -20,7 +20,11 @@ class StyleActor:
         import ray
 
         node = ray.get_runtime_context().get_node_id()
-        greeting: dict[str, Any] = {"node": node, "host": socket.gethostname()}
+        greeting: dict[str, Any] = {
+            "node": node,
+            "host": socket.gethostname(),
+            "ray": ray.__version__,
+        }
         try:
             from stylecli.batch.cluster_worker import ClusterWorker, describe_machine
 

@@ -46,10 +46,10 @@ class RayDriver(ActorPool):
     """
 
     def __init__(self, ray: Any, options: ClusterOptions, groups: Sequence[Group], send: Send):
-        jobs = [job for group in groups for job in group.jobs]
-        super().__init__(ray, options, jobs, Queue(groups, ATTEMPTS))
+        super().__init__(ray, options, groups, Queue(groups, ATTEMPTS))
         self.send = send
-        self.here = describe_machine([])
+        self.here = {**describe_machine([]), "ray": ray.__version__}
+        self.lacking: set[tuple[str, str]] = set()  # machines and encoders whose weights they lack
         self.failed_starts = 0
         self.fault = "there is none"  # why no machine can work, as far as is known
         self.told: set[str] = set()
@@ -123,7 +123,7 @@ class RayDriver(ActorPool):
         )
         try:
             files = [
-                (file, None if handle.shares_files else self._content_of(file))
+                (file, None if self._sees(handle, file) else self._content_of(file))
                 for file in files_of(group.jobs)
             ]
         except OSError as error:  # it has gone since the batch began
@@ -136,6 +136,12 @@ class RayDriver(ActorPool):
             handle.task = None
             return
         handle.reply = handle.actor.work.remote(group, files, max(1, share))
+
+    def _sees(self, handle: ActorHandle, file: InputFile) -> bool:
+        """Whether a worker's machine has the file, as far as is known."""
+        if file.encoder:
+            return (handle.node, file.encoder) not in self.lacking
+        return handle.shares_files
 
     def _content_of(self, file: InputFile) -> Any:
         """A reference to a file's bytes in the object store; styles and weights stay there."""
@@ -169,7 +175,7 @@ class RayDriver(ActorPool):
         if handle.machine is None:
             self._welcome(handle, reply)
         elif reply.missing:
-            self._tell_unshared(handle)
+            self._note_missing(handle, reply.missing)
             self._submit(handle)
         else:
             self._settle(handle, reply)
@@ -191,18 +197,22 @@ class RayDriver(ActorPool):
                 f"The machine {machine.name} has PyTorch {greeting['torch']}, and not "
                 f"{self.here['torch']}: its pictures may differ in single pixels"
             )
-        if greeting["missing"]:
-            self._tell_unshared(handle)
+        self._note_missing(handle, [InputFile(*values) for values in greeting["missing"]])
 
-    def _tell_unshared(self, handle: ActorHandle) -> None:
+    def _note_missing(self, handle: ActorHandle, missing: Sequence[InputFile]) -> None:
+        """Remember what a machine does not have, and say that it is sent."""
         assert handle.machine is not None
-        handle.shares_files = False
-        if "unshared" not in self.told:
-            self.told.add("unshared")
-            self._tell(
-                f"The machine {handle.machine.name} does not see the input files: they are sent "
-                "through Ray"
-            )
+        name = handle.machine.name
+        for encoder in {file.encoder for file in missing} - {""}:
+            self.lacking.add((handle.node, encoder))
+            self._tell(f"The machine {name} lacks the weights of {encoder}: they are sent to it")
+        if any(not file.encoder for file in missing):
+            handle.shares_files = False
+            if "unshared" not in self.told:
+                self.told.add("unshared")
+                self._tell(
+                    f"The machine {name} does not see the input files: they are sent through Ray"
+                )
 
     def _tell(self, text: str) -> None:
         """Send a note, once."""
@@ -215,6 +225,8 @@ class RayDriver(ActorPool):
         task, handle.task, handle.progress_ref = handle.task, None, None
         assert task is not None and handle.machine is not None
         jobs = located(task.group).jobs
+        for job in jobs:  # its weights are there by now
+            self.lacking.discard((handle.node, job.settings.encoder_name))
         outcomes = [
             self._placed(job, made, handle.machine)
             for job, made in zip(jobs, reply.made, strict=True)

@@ -5,6 +5,7 @@ a cluster's head is gone its calls block for a minute, deaf to signals, and then
 """
 
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -35,6 +36,7 @@ LOADING: Final = 120.0  # seconds to import Ray
 STARTING: Final = 120.0  # seconds for a Ray that is started here
 SILENCE: Final = 8.0  # seconds without a sign of the head, which is looked at every second
 STOPPING: Final = 5.0  # seconds to leave a cluster, or to end a Ray that was started here
+JOB_CONFIG: Final = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # by which `ray job submit` hands it over, too
 PACKAGE_FOLDER: Final = Path(__file__).parents[2]
 GO_ON: Final = "the same command with --skip-existing makes what is left"
 Ended = Iterator[tuple[Group, list[Outcome]]]
@@ -67,9 +69,8 @@ class RayEngine:
         address = self.address
         process_context = worker_context()
         ours, theirs = process_context.Pipe()
-        environment = dict(os.environ)  # the fork server's may be older
         process = process_context.Process(
-            target=drive, args=(theirs, address, self.options, groups, environment), daemon=True
+            target=drive, args=(theirs, address, self.options, groups, _environment()), daemon=True
         )
         with starting_processes():
             process.start()
@@ -87,11 +88,10 @@ class RayEngine:
     @property
     def address(self) -> str:
         """The cluster's address: as given, that this process has joined, or `local`."""
-        ray = sys.modules.get("ray")
-        joined = ray is not None and ray.is_initialized()
+        context = _joined()
         return (
             self.options.address
-            or (joined and ray.get_runtime_context().gcs_address)  # type: ignore[union-attr]
+            or (context and str(context.gcs_address))
             or os.environ.get("RAY_ADDRESS")
             or "local"
         )
@@ -141,6 +141,21 @@ class RayEngine:
                 raise value
             elif kind == "done":
                 return
+
+
+def _joined() -> Any:
+    """Ray's runtime context, where this process has joined a cluster."""
+    ray = sys.modules.get("ray")
+    return ray.get_runtime_context() if ray is not None and ray.is_initialized() else None
+
+
+def _environment() -> dict[str, str]:
+    """This process's variables, the fork server's may be older, and Ray's runtime environment."""
+    environment = dict(os.environ)
+    context = _joined()
+    if context and (carried := json.loads(context.get_runtime_env_string())):
+        environment.setdefault(JOB_CONFIG, json.dumps({"runtime_env": carried}))
+    return environment
 
 
 def _unanswered(address: str, seconds: float, joined: bool) -> StylecliError:

@@ -10,7 +10,7 @@ import re
 import shutil
 import tempfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -26,8 +26,9 @@ from stylecli.output_guard import follow_link
 from stylecli.pipeline.preflight import guard_of
 from stylecli.provenance.hashing import Digests
 from stylecli.provenance.up_to_date import kept_recipe
-from stylecli.system import process_is_alive
+from stylecli.system import locked, process_is_alive
 
+LONGEST_WRITE: Final = 300.0  # seconds in which another worker has put weights in their place
 _FOLDER: Final = "stylecli-ray"
 _SCRATCH: Final = re.compile(_FOLDER + r"-(\d{1,9})-\w+")
 
@@ -69,7 +70,7 @@ class Reply(NamedTuple):
     """What came of a group, or the files that this machine does not see."""
 
     made: list[Made]
-    missing: tuple[str, ...] = ()
+    missing: tuple[InputFile, ...] = ()
 
 
 def files_of(jobs: Iterable[Job]) -> list[InputFile]:
@@ -102,9 +103,10 @@ class Scratch:
         """Where the file is on this machine, once its content is there."""
         if file.encoder:
             path = source_path(get_spec(file.encoder))
-            if not file.is_here:
-                remove_leftovers(path.parent)
-                replace_file(path, content())
+            with _held(path.parent):  # several workers of a machine begin at once
+                if not file.is_here:
+                    remove_leftovers(path.parent)
+                    replace_file(path, content())
             return path
         if file not in self._placed:
             folder = self.folder / f"{zlib.crc32(repr(file).encode()):08x}"
@@ -120,6 +122,25 @@ class Scratch:
     def close(self) -> None:
         """Remove the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold a folder against other workers within, and leave no file for it in the user's home.
+
+    Without a lock, as on Windows, which has none for folders, more than one may write.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        yield
+        return
+    try:
+        with locked(descriptor, LONGEST_WRITE):
+            yield
+    finally:
+        os.close(descriptor)
 
 
 def remove_abandoned() -> None:

@@ -33,12 +33,17 @@ def count_workers(groups: Sequence[Group]) -> int:
     device = torch.device("cpu")
     if any(resolve_device(job.compute.device) != device for job in jobs):
         return 1
-    need = PROCESS + max(group.pixels for group in groups) * BYTES_A_PIXEL
+    need = memory_need(groups)
     allowed = min(memory_limit(device, job.compute.max_bytes) for job in jobs)
     most = min(
         most_workers(), torch.get_num_threads(), usable_cores(), len(groups), allowed // need
     )
     return min(range(1, most + 1), key=lambda workers: _time(groups, workers), default=1)
+
+
+def memory_need(groups: Sequence[Group]) -> int:
+    """Bytes of memory with which a worker can make any of the groups without tiles."""
+    return PROCESS + max(group.pixels for group in groups) * BYTES_A_PIXEL
 
 
 def _time(groups: Sequence[Group], workers: int) -> float:

@@ -21,7 +21,15 @@ from stylecli.batch.scheduling import (
 from stylecli.job import Job
 from stylecli.settings import Compute
 
-HERE = {"version": "1.0", "code": "a", "torch": "2.6.0+cpu", "gpus": 0, "missing": []}
+HERE = {
+    "ray": "2.60.0",
+    "version": "1.0",
+    "code": "a",
+    "torch": "2.6.0+cpu",
+    "gpus": 0,
+    "missing": [],
+}
+GIB = 2**30
 JOB = Job(content=Path("c.png"), styles=(Path("s.png"),), output=Path("o.png"))
 
 
@@ -39,10 +47,12 @@ def machine(node: str = "n", **resources: float) -> Machine:
         (1, 0.25, {"CPU": 8, "GPU": 1}, 4),
         (0.1, 0, {"CPU": 0.3}, 3),
         (0, 0, {}, 1),
+        (1, 0, {"CPU": 4, "memory": 2.5 * GIB}, 2),
     ],
 )
 def test_room(cpus: float, gpus: float, resources: dict[str, float], most: int) -> None:
-    assert Demand(cpus, gpus).most_on(Machine("n", "n", resources)) == most
+    demand = Demand(cpus, gpus, GIB if "memory" in resources else 0)
+    assert demand.most_on(Machine("n", "n", resources)) == most
 
 
 @pytest.mark.parametrize(
@@ -65,6 +75,32 @@ def test_gpus_are_asked_for_where_there_are_any(
     assert demand_of(ClusterOptions(gpus=asked), [job], machines) == Demand(1, gpus)
 
 
+@pytest.mark.parametrize(
+    ("given", "rooms", "asked"),
+    [
+        (None, [16.0], 3.0),
+        (None, [16.0, 2.0], 2.0),
+        (None, [16.0, 0.5], 3.0),  # which has no core
+        (None, [], 4.0),
+        ("1G", [16.0], 1.0),
+        ("8G", [16.0], 3.0),
+    ],
+)
+def test_memory_is_asked_for_as_far_as_some_machine_has_it(
+    given: str | None, rooms: list[float], asked: float
+) -> None:
+    job = replace(JOB, compute=Compute(max_memory=given))
+    machines = {
+        str(room): Machine("n", "n", {"CPU": float(room > 1), "memory": room * GIB})
+        for room in rooms
+    }
+    need = int((3 if rooms else 9) * GIB)  # more than most machines have, where there is none
+    demand = demand_of(ClusterOptions(), [job], machines, need)
+    assert demand == Demand(1, 0, int(asked * GIB))
+    assert str(demand) == f"1 CPU and {asked:.1f} GiB of memory"
+    assert demand_of(ClusterOptions(gpus=1), [job], machines, need).memory == 0
+
+
 def test_machines_are_those_that_live() -> None:
     node = {"NodeManagerAddress": "10.0.0.7", "NodeManagerHostname": "h", "NodeName": "10.0.0.7"}
     nodes: list[dict[str, Any]] = [
@@ -84,6 +120,7 @@ def test_machines_are_those_that_live() -> None:
     [
         ({}, 0, None),
         ({"torch": "2.7.0"}, 0, None),
+        ({"ray": "2.55.0"}, 0, "it has Ray 2.55.0, and here is 2.60.0"),
         ({"fault": "ImportError: no stylecli"}, 0, "cannot be loaded there (ImportError"),
         ({"code": "b", "version": "0.9"}, 0, "it has stylecli 0.9, and here is 1.0"),
         ({"code": "b"}, 0, "its stylecli 1.0 is another build"),

@@ -1,8 +1,11 @@
 """Files of a group on a machine that sees them, and on one that does not."""
 
 import os
+import sys
 import tempfile
+import threading
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +13,12 @@ from typing import Any
 import pytest
 
 from stylecli.batch import transport
+from stylecli.batch.actor_pool import ActorHandle
 from stylecli.batch.cluster_worker import ClusterWorker, describe_machine
 from stylecli.batch.grouping import Group, located
 from stylecli.batch.outcome import Outcome
+from stylecli.batch.ray_driver import RayDriver
+from stylecli.batch.scheduling import Machine
 from stylecli.batch.transport import (
     InputFile,
     Made,
@@ -72,7 +78,7 @@ def test_an_equal_file_is_seen_and_no_other(group: Group) -> None:
     assert not replace(file, path=file.path + "x").is_here
     assert describe_machine(as_plain(stamps(group)))["missing"] == []
     os.utime(file.path, (0, 0))
-    assert describe_machine(as_plain([file]))["missing"] == [file.path]
+    assert describe_machine(as_plain([file]))["missing"] == as_plain([file])
 
 
 def test_every_file_is_stamped_once(group: Group, tmp_path: Path) -> None:
@@ -88,7 +94,7 @@ def test_every_file_is_stamped_once(group: Group, tmp_path: Path) -> None:
 def test_what_is_not_seen_is_asked_for(group: Group, worker: ClusterWorker) -> None:
     unseen = replace(stamps(group)[0], size=1)
     reply = worker.work(group, [(unseen, None)], 1, lambda content: b"")
-    assert reply.missing == (unseen.path,) and reply.made == []
+    assert reply.missing == (unseen,) and reply.made == []
 
 
 def test_sent_files_are_made_elsewhere_by_their_own_names(
@@ -158,6 +164,55 @@ def test_published_weights_go_to_the_machines_own_cache(
         fetch = [lambda: data, lambda: pytest.fail("it is here")][file.is_here]
         assert scratch.place(file, fetch) == tmp_path / "machine" / spec.file_name
     scratch.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no lock on a folder")
+def test_workers_that_begin_at_once_write_weights_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    spec = replace(get_spec("torchvision-vgg16"), size=7)
+    monkeypatch.setattr("stylecli.encoder.cache.hub_folder", lambda: tmp_path / "machine")
+    monkeypatch.setattr("stylecli.batch.transport.get_spec", lambda name: spec)
+    file = InputFile("vgg16.pth", encoder=spec.name)
+    fetched: list[int] = []
+    second = threading.Event()
+
+    def fetch() -> bytes:
+        fetched.append(1)
+        if len(fetched) > 1:
+            second.set()
+        second.wait(0.5)  # time for another to come, too
+        return b"weights"
+
+    scratches = [Scratch(), Scratch()]
+    with ThreadPoolExecutor() as pool:
+        places = list(pool.map(lambda scratch: scratch.place(file, fetch), scratches))
+    assert len(fetched) == 1 and set(places) == {tmp_path / "machine" / spec.file_name}
+    assert [path.name for path in places[0].parent.iterdir()] == [spec.file_name]
+    assert places[0].read_bytes() == b"weights"
+    for scratch in scratches:
+        scratch.close()
+
+
+def test_weights_are_sent_to_machines_that_lack_them(group: Group) -> None:
+    """The other files of such a machine may be shared all the same."""
+    said: list[str] = []
+    driver = RayDriver.__new__(RayDriver)  # without Ray
+    driver.lacking, driver.told, driver.send = set(), set(), lambda _, text: said.append(text)
+    first, second, other = (
+        ActorHandle(None, None, Machine(node, node.upper(), {})) for node in ("a", "a", "b")
+    )
+    weights, content = InputFile("vgg16.pth", encoder="torchvision-vgg16"), stamps(group)[0]
+    for handle in (first, second):
+        driver._note_missing(handle, [weights])
+        assert not driver._sees(handle, weights) and driver._sees(handle, content)
+    assert driver._sees(other, weights)
+    driver._note_missing(other, [content])
+    assert not driver._sees(other, content) and driver._sees(other, weights)
+    assert said == [
+        "Note: The machine A lacks the weights of torchvision-vgg16: they are sent to it.",
+        "Note: The machine B does not see the input files: they are sent through Ray.",
+    ]
 
 
 def test_a_picture_is_done_once_it_is_in_place(jobs: list[Job], tmp_path: Path) -> None:
