@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypedDict
 
 from stylecli.errors import OutputError, SettingsError
 from stylecli.messages import did_you_mean, escaped
@@ -73,6 +73,14 @@ class OutputOptions:
             bits=self.bits if kind in DEEP else plain.bits,
             keep_alpha=self.keep_alpha,
         )
+
+
+class OutputKeywords(TypedDict, total=False):
+    """Keywords for the fields of `OutputOptions`."""
+
+    quality: int
+    bits: Literal[8, 16]
+    keep_alpha: bool
 
 
 def check_longest_side(kind: str, side: int, name: str) -> None:

@@ -4,13 +4,14 @@ import io
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import torch
+from PIL import Image
 
 from stylecli.errors import OutputError
 from stylecli.images.alpha import on_white
-from stylecli.images.formats import OutputOptions
+from stylecli.images.formats import OutputKeywords, OutputOptions
 from stylecli.images.picture import Metadata, planes_of
 from stylecli.images.writing import to_pil, write_picture
 from stylecli.messages import escaped
@@ -118,12 +119,16 @@ class Result:
         """RGB as (3, H, W), or RGBA as (4, H, W) where some of it is not opaque."""
         return planes_of(self.image, self.alpha)
 
-    def to_pil(self) -> Any:
+    def to_pil(self) -> Image.Image:
         """The picture as an 8-bit Pillow image, RGB, or RGBA where it has alpha."""
         return to_pil(self.image, self.alpha)
 
     def save(
-        self, path: str | os.PathLike[str], *, force: bool = False, **options: Any
+        self,
+        path: str | os.PathLike[str],
+        *,
+        force: bool = False,
+        **options: Unpack[OutputKeywords],
     ) -> tuple[str, ...]:
         """Write the picture as the command line does, in the format of the suffix.
 
