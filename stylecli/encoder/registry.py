@@ -31,7 +31,7 @@ class EncoderSpec:
     `size` is in bytes. The file is part of this package unless `package` names the installed
     package that carries it, or `url` says where it is published. `source` is whose weights they
     are, `license` under which terms. `gatys_ratio` is the default β/α of `--losses gatys`.
-    `coarse_content_layer` joins the default content layers where a picture is small.
+    `coarse_content_layer` stands for the default content layers at small scales.
     """
 
     name: str
@@ -188,12 +188,12 @@ def content_layers(spec: EncoderSpec, layers: LayerWeights | None) -> LayerWeigh
     return resolve_layers(spec, layers, spec.default_content_layers)
 
 
-def coarse_content_layers(spec: EncoderSpec) -> LayerWeights:
-    """The content layers of small pictures: a shallower one beside the encoder's own."""
-    layers, more = spec.default_content_layers, spec.coarse_content_layer
-    if more is None or more not in spec.layer_names or more in dict(layers):
-        return layers
-    return ((more, 1.0), *layers)
+def coarse_content_layers(spec: EncoderSpec) -> LayerWeights | None:
+    """The content layers of small scales, shallower than the encoder's own, where it has any."""
+    name = spec.coarse_content_layer
+    if name not in spec.layer_names or name in dict(spec.default_content_layers):
+        return None
+    return ((name, 1.0),)
 
 
 def style_layers(spec: EncoderSpec, layers: LayerWeights | None) -> LayerWeights:

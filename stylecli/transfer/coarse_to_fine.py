@@ -99,7 +99,9 @@ def _descend(
     tiling = StyleTiling(
         plan.style_tile, preparation_reporter(run, index, image, recoveries, resume)
     )
-    objective = run.targets_at(scale).objective(run.requests, scale.size, plan.tile, tiling)
+    is_last = scale.size == run.scales[-1].size
+    targets = run.targets_at(scale)
+    objective = targets.objective(run.requests, scale.size, plan.tile, tiling, is_last=is_last)
     objective.temporal = [TemporalTerm(one, scale.size) for one in run.requests[0].temporal]
     done = 0
     if resume is None:

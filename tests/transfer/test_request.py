@@ -194,6 +194,7 @@ def test_small_and_large_scales_have_their_own_content_targets(compact: Encoder)
     picture = torch.rand(3, 40, 56)
     request = Request(picture, [Style(picture)], Settings(octaves=1))
     assert set(targets.objective([request], (40, 56)).content) == {"relu3_3", "relu4_2"}
+    assert set(targets.objective([request], (40, 56), is_last=False).content) == {"relu3_3"}
     large = (COARSE_SIDE, COARSE_SIDE)
     assert set(targets.objective([request], large).content) == {"relu4_2"}
     assert set(targets.one_octave(request, (40, 56), None, 0).content) == {"relu4_2"}

@@ -16,7 +16,7 @@ COARSE_SIDE: Final = 250  # pixels of the short side, under which a scale counts
 class Weights:
     """Loss weights of one picture; a style layer's weight is its share of 1.
 
-    `coarse_content` are the content layers of small scales: see `content_at`.
+    `coarse_content` are the content layers of small scales, shallower ones: see `content_at`.
     """
 
     alpha: float
@@ -28,16 +28,17 @@ class Weights:
     kind: LossKind = "relative"
     coarse_content: LayerWeights | None = None
 
-    def content_at(self, size: Size) -> LayerWeights:
-        """The content layers of a scale of `size`.
+    def content_at(self, size: Size, *, is_last: bool = True) -> LayerWeights:
+        """The content layers of a scale of `size`, the run's last or one before.
 
         The receptive field of relu4_2 is 92 pixels, half of a picture of 192 rows: places are
         hardly fixed, and edges run on to the picture's border as straight bands. A shallower
-        layer beside it at small scales fixes them (benchmarks/README.md, The encoder).
+        layer fixes them at small scales, alone before the last one, and there beside the
+        encoder's own, which the picture is judged by (benchmarks/README.md, The encoder).
         """
         if self.coarse_content is None or min(size) >= COARSE_SIDE:
             return self.content
-        return self.coarse_content
+        return (*self.coarse_content, *self.content) if is_last else self.coarse_content
 
 
 def weights_of(encoder: Encoder, settings: Settings) -> Weights:

@@ -75,8 +75,10 @@ class Targets:
         size: Size,
         tile: int | None = None,
         style_tiling: StyleTiling | None = None,
+        *,
+        is_last: bool = True,
     ) -> Objective:
-        """The objective at `size` of pictures that are made together.
+        """The objective at `size`, the run's last or one before, of pictures made together.
 
         Several requests have the same number of parts, and no masks. Styles are tiled as the
         picture is, unless `style_tiling` says otherwise. Raises `InputError` where a picture is
@@ -92,7 +94,7 @@ class Targets:
             least_scale=min(scales),
         )
         weights = [weights_of(self.encoder, request.settings) for request in requests]
-        weights = [replace(one, content=one.content_at(size)) for one in weights]
+        weights = [replace(one, content=one.content_at(size, is_last=is_last)) for one in weights]
         return self._objective(requests, weights, octaves, tile, style_tiling)
 
     def one_octave(

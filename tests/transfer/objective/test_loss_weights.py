@@ -26,9 +26,12 @@ def test_style_weights_become_shares_and_the_rest_stays(build: Callable[..., Enc
 
 
 def test_content_layers_of_small_scales() -> None:
-    fine, coarse = (("relu4_2", 1.0),), (("relu3_3", 1.0), ("relu4_2", 1.0))
+    fine, coarse = (("relu4_2", 1.0),), (("relu3_3", 1.0),)
     weights = Weights(1.0, 1.0, 0.0, 0.0, fine, (), coarse_content=coarse)
-    assert weights.content_at((COARSE_SIDE - 1, 900)) == coarse
+    small = (COARSE_SIDE - 1, 900)
+    assert weights.content_at(small, is_last=False) == coarse
+    assert weights.content_at(small) == (*coarse, *fine)
+    assert weights.content_at((900, COARSE_SIDE), is_last=False) == fine
     assert weights.content_at((900, COARSE_SIDE)) == fine
     assert replace(weights, coarse_content=None).content_at((32, 32)) == fine
 
@@ -36,7 +39,7 @@ def test_content_layers_of_small_scales() -> None:
 @pytest.mark.parametrize(
     ("settings", "coarse"),
     [
-        (Settings(), (("relu3_3", 1.0), ("relu4_2", 1.0))),
+        (Settings(), (("relu3_3", 1.0),)),
         (Settings(content_layers=(("relu4_1", 2.0),)), None),  # as given, at every scale
         (Settings(losses="gatys"), None),  # the paper's, to the letter
     ],
