@@ -1,11 +1,12 @@
-"""Reads files of tensors with a text beside them: checkpoints and galleries.
+"""Files of tensors with a text beside them: checkpoints and galleries.
 
 They are in safetensors format, and nothing in them is ever executed.
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -57,3 +58,22 @@ def read_texts(path: Path) -> dict[str, str]:
     """The texts of a file by name, without its tensors; raises as `read_tensors` does."""
     with safe_open(path, framework="pt") as file:
         return file.metadata() or {}
+
+
+def take_tensors(value: Any, name: str, tensors: dict[str, torch.Tensor]) -> Any:
+    """Nested dicts with each tensor moved to `tensors` and its place marked."""
+    if isinstance(value, torch.Tensor):
+        tensors[name] = value.detach().cpu().contiguous()
+        return {"tensor": name}
+    if isinstance(value, Mapping):
+        return {key: take_tensors(item, f"{name}/{key}", tensors) for key, item in value.items()}
+    return value
+
+
+def put_tensors(value: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
+    """The inverse of `take_tensors`."""
+    if isinstance(value, dict):
+        if value.keys() == {"tensor"}:
+            return tensors[value["tensor"]]
+        return {key: put_tensors(item, tensors) for key, item in value.items()}
+    return value

@@ -7,11 +7,7 @@ from pathlib import Path
 import torch
 
 from stylecli.encoder.architecture import Plan
-from stylecli.encoder.cache import (
-    fetch,
-    missing,
-    source_path,
-)
+from stylecli.encoder.cache import fetch, missing, source_path
 from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.encoder.checksum import check_file, sha256_of
 from stylecli.encoder.quantized import read_quantized

@@ -25,11 +25,16 @@ from stylecli.messages import escaped
 from stylecli.output_guard import OutputGuard
 from stylecli.pipeline.checkpoint_owner import HEADER, fingerprint, own_checkpoint
 from stylecli.settings import Compute, Settings
-from stylecli.tensor_file import MALFORMED_DATA_ERRORS, UNREADABLE_FILE_ERRORS, read_tensors
+from stylecli.tensor_file import (
+    MALFORMED_DATA_ERRORS,
+    UNREADABLE_FILE_ERRORS,
+    put_tensors,
+    read_tensors,
+    take_tensors,
+)
 
 FORMAT: Final = 2
 _DIGEST: Final = "sha256"  # without it a flipped bit in a tensor would go into the picture unseen
-_JOIN: Final = "/"
 _PATHS: Final = ("content", "output", "mask")
 _PATH_LISTS: Final = ("styles", "style_masks")
 
@@ -66,8 +71,8 @@ def save_checkpoint(
     """
     tensors: dict[str, torch.Tensor] = {}
     numbers = {
-        "state": _take_tensors(state, "", tensors),
-        "side": _take_tensors(side or {}, "side", tensors),
+        "state": take_tensors(state, "", tensors),
+        "side": take_tensors(side or {}, "side", tensors),
     }
     job_fingerprint = fingerprint(job, hashes, encoder)
     header = {
@@ -175,7 +180,7 @@ def _why(error: Exception) -> str:
 def _from_header(header: Any, tensors: dict[str, torch.Tensor], folder: Path) -> Checkpoint:
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise ValueError("its format is not known to this version")
-    state = _put_tensors(header["state"], tensors)
+    state = put_tensors(header["state"], tensors)
     for name in ("scale", "iteration"):
         if not isinstance(state[name], int) or state[name] < 0:
             raise ValueError(f"its {name} makes no sense")
@@ -191,28 +196,8 @@ def _from_header(header: Any, tensors: dict[str, torch.Tensor], folder: Path) ->
         threads=int(header["threads"]),
         torch=str(header["torch"]),
         version=str(header["version"]),
-        side=dict(_put_tensors(header["side"], tensors)),
+        side=dict(put_tensors(header["side"], tensors)),
     )
-
-
-def _take_tensors(value: Any, name: str, tensors: dict[str, torch.Tensor]) -> Any:
-    """Nested dicts with each tensor moved to `tensors` and its place marked."""
-    if isinstance(value, torch.Tensor):
-        tensors[name] = value.detach().cpu().contiguous()
-        return {"tensor": name}
-    if isinstance(value, Mapping):
-        return {
-            key: _take_tensors(item, f"{name}{_JOIN}{key}", tensors) for key, item in value.items()
-        }
-    return value
-
-
-def _put_tensors(value: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
-    if isinstance(value, dict):
-        if value.keys() == {"tensor"}:
-            return tensors[value["tensor"]]
-        return {key: _put_tensors(item, tensors) for key, item in value.items()}
-    return value
 
 
 def _job_to_dict(job: Job) -> dict[str, Any]:

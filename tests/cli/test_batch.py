@@ -12,11 +12,6 @@ import pytest
 from PIL import Image
 
 from stylecli.batch.manifest import read_manifest
-from stylecli.batch.pool import LocalEngine
-from stylecli.batch.scheduling import ClusterOptions
-from stylecli.cli import batch as batch_module
-from stylecli.cli.batch_run import choose_engine
-from stylecli.cli.progress import Screen
 
 Run = Callable[..., Any]
 
@@ -222,20 +217,6 @@ def test_a_folder_that_holds_its_own_outputs(batch: Run) -> None:
     words = ("photos", "-r", "--style", "styles/x.png", "-o", "photos/painted", "--skip-existing")
     assert "3 done" in batch(*words).err
     assert "0 done, 3 kept" in batch(*words).err
-
-
-@pytest.mark.parametrize(
-    ("workers", "jobs", "early"), [(1, 99, 0), (3, 1, 1), (None, 15, 0), (None, 16, 1)]
-)
-def test_engines(
-    monkeypatch: pytest.MonkeyPatch, workers: int | None, jobs: int, early: int
-) -> None:
-    """Workers load PyTorch while this process does, where there will be some."""
-    calls: list[None] = []
-    monkeypatch.setattr(batch_module, "start_forkserver", lambda: calls.append(None))
-    engine = choose_engine(Screen(quiet=True), "local", ClusterOptions(workers=workers), jobs)
-    assert isinstance(engine, LocalEngine) and engine.workers == workers
-    assert len(calls) == early
 
 
 def test_ray_that_is_not_installed(batch: Run, monkeypatch: pytest.MonkeyPatch) -> None:

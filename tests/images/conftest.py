@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from stylecli.images.picture import Picture
 from stylecli.images.reading import read_picture
 
+SUFFIXES = ["png", "jpg", "webp", "tif", "avif"]
 Encode = Callable[..., bytes]
 Make = Callable[..., bytes]
 Convert = Callable[[Image.Image, bytes], NDArray[np.uint8]]
@@ -196,3 +198,10 @@ def convert() -> Callable[[Image.Image, bytes], NDArray[np.uint8]]:
         return np.asarray(converted)
 
     return convert
+
+
+@pytest.fixture
+def picture() -> torch.Tensor:
+    """Smooth colors, (3, 12, 20), on whole 8-bit levels."""
+    y, x = torch.meshgrid(torch.arange(12.0), torch.arange(20.0), indexing="ij")
+    return torch.stack((x * 10, y * 20, 255 - x * 5 - y * 5)) / 255

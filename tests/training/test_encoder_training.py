@@ -2,147 +2,27 @@
 
 import math
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import numpy
 import pytest
 import torch
-from PIL import Image
-from safetensors.torch import load_file, save_file
-from torch.nn import functional as F
+from safetensors.torch import load_file
 
 import training.__main__ as command_line
 from stylecli.encoder.loading import load_encoder
-from stylecli.errors import (
-    InputError,
-    SettingsError,
-    StylecliError,
-    UsageError,
-    WeightsError,
-)
+from stylecli.errors import InputError, SettingsError, UsageError, WeightsError
 from stylecli.transfer.results import Losses, Progress
-from training.crops import CropSampler
-from training.distillation import RelativeError, Trainer, layer_weights, rate_factor
+from training.distillation import RelativeError, layer_weights
 from training.export import export_network, to_half
 from training.network import Network, Student, make_teacher
 from training.on_policy import SnapshotCallback
-from training.pictures import Pictures, read_folder, read_pictures
-from training.pipeline import Pipeline
-from training.selection import (
-    build_student,
-    fit_reconstruction,
-    fold_reconstruction,
-    measure_moments,
-    second_moment,
-    select_columns,
-)
-from training.settings import (
-    DISTILLATION_LAYERS,
-    BatchSettings,
-    CropSettings,
-    DeepeningSettings,
-    OnPolicySettings,
-    OptimizerSettings,
-    SelectionSettings,
-    TrainingSettings,
-    check_settings,
-)
+from training.pictures import read_folder, read_pictures
+from training.settings import SelectionSettings, TrainingSettings, check_settings
 
-INDICES = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28)  # of VGG-19's convolutions, to conv5_1
-WIDTHS = (6, 6, 8, 8, 10, 10, 10, 10, 12, 12, 12, 12, 12)  # the teacher's
-HALF = tuple(width // 2 for width in WIDTHS)
-CROPS = BatchSettings(batches=2, batch=2, side=32)
-OPTIMIZER = OptimizerSettings(
-    steps=30,
-    batch=2,
-    side=32,
-    learning_rate=3e-3,
-    ema_decay=0.0,
-    layers=DISTILLATION_LAYERS,
-    warmup=5,
-    report_every=10,
-)
-TINY = TrainingSettings(
-    precision="fp32",
-    validation=CROPS,
-    selection=SelectionSettings(widths=HALF, moments=CROPS),
-    distillation=OPTIMIZER,
-    on_policy=OnPolicySettings(runs=1, sizes=(48,), iterations=4, last_snapshot=3),
-    deepening=DeepeningSettings(
-        widths=(9, 9, 9, 12),
-        moments=CROPS,
-        optimizer=replace(OPTIMIZER, steps=20, ema_decay=0.9),
-    ),
-)
+from .conftest import CROPS, HALF, INDICES, OPTIMIZER, TINY, WIDTHS, Inputs, images
+
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-@dataclass
-class Inputs:
-    """A teacher's file, folders of pictures, and a place for results."""
-
-    teacher: Path
-    photos: Path
-    paintings: Path
-    folder: Path
-
-    def make_pipeline(self, name: str, settings: TrainingSettings = TINY) -> Pipeline:
-        return Pipeline(
-            load_encoder(str(self.teacher)),
-            read_pictures(self.photos, self.paintings),
-            settings,
-            work=self.folder / name,
-            report=lambda line: None,
-        )
-
-    def arguments(self, out: Path, *options: str) -> list[str]:
-        paths = {"photos": self.photos, "paintings": self.paintings, "out": out}
-        given = [text for name, path in paths.items() for text in (f"--{name}", str(path))]
-        return [*given, "--teacher", str(self.teacher), *options]
-
-
-def save_teacher(path: Path, convolution: Callable[[int, int], torch.Tensor]) -> Path:
-    """Weights of `convolution(outputs, inputs)`, and small biases, with torchvision's keys."""
-    generator, weights, inputs = torch.Generator().manual_seed(1), {}, 3
-    for index, outputs in zip(INDICES, WIDTHS, strict=True):
-        weights[f"{index}.weight"] = convolution(outputs, inputs)
-        weights[f"{index}.bias"] = torch.randn(outputs, generator=generator) * 0.1
-        inputs = outputs
-    save_file(weights, path)
-    return path
-
-
-def random_convolution(generator: torch.Generator) -> Callable[[int, int], torch.Tensor]:
-    def draw(outputs: int, inputs: int) -> torch.Tensor:
-        scale = math.sqrt(2 / (9 * inputs))
-        return torch.randn((outputs, inputs, 3, 3), generator=generator) * scale
-
-    return draw
-
-
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
-    """Three photos, smooth, and three paintings, striped, of 64 to 80 pixels."""
-    folder = tmp_path_factory.mktemp("training")
-    teacher = folder / "teacher.safetensors"
-    save_teacher(teacher, random_convolution(torch.Generator().manual_seed(0)))
-    rng = numpy.random.default_rng(0)
-    for kind, frequency in (("photos", 0.05), ("paintings", 0.8)):
-        (folder / kind).mkdir()
-        for number in range(3):
-            y, x = numpy.mgrid[:64, : 64 + 8 * number]
-            phases = [frequency * (a * x + b * y) for a, b in rng.uniform(-1, 1, (3, 2))]
-            pixels = 127.5 + 100 * numpy.sin(numpy.stack(phases, -1)) + rng.normal(0, 5, (3,))
-            picture = Image.fromarray(pixels.clip(0, 255).astype(numpy.uint8))
-            picture.save(folder / kind / f"{number}.png")
-    return Inputs(teacher, folder / "photos", folder / "paintings", folder)
-
-
-@pytest.fixture(scope="module")
-def teacher(inputs: Inputs) -> Network:
-    return make_teacher(load_encoder(str(inputs.teacher)), "relu5_1")
 
 
 @pytest.fixture(scope="module")
@@ -162,16 +42,6 @@ def stage(inputs: Inputs, name: str) -> dict[str, torch.Tensor]:
     return dict(torch.load(path, weights_only=True)["student"])
 
 
-def images(count: int = 2, side: int = 32, seed: int = 0) -> torch.Tensor:
-    return torch.rand((count, 3, side, side), generator=torch.Generator().manual_seed(seed))
-
-
-def left_of(teacher: Network, student: Student, batch: torch.Tensor) -> list[float]:
-    """Share of the teacher's variance that is left, layer by layer."""
-    error = RelativeError(teacher, [batch], precision="fp32")
-    return list(error.validate(student).values())
-
-
 def test_the_teacher_has_the_features_of_the_encoder(inputs: Inputs, teacher: Network) -> None:
     encoder = load_encoder(str(inputs.teacher))
     assert teacher.plan.indices == INDICES and teacher.plan.relus[-1] == "relu5_1"
@@ -185,204 +55,10 @@ def test_the_teacher_has_the_features_of_the_encoder(inputs: Inputs, teacher: Ne
 # Channel selection and refit
 
 
-def test_selection_takes_the_channels_that_explain_most_of_all() -> None:
-    # Channels a, b, a + b and 1.5 c of independent a, b, c of variance 1. By hand: the scores
-    # are 2, 2, 6 / 2 = 3 and 2.25; then 1, 1, nothing and 2.25; then 1, 1 and nothing.
-    mixing = torch.tensor([[1.0, 0, 0], [0, 1, 0], [1, 1, 0], [0, 0, 1.5]])
-    covariance = mixing @ mixing.T
-    chosen = [select_columns(covariance, count).tolist() for count in (1, 2, 3)]
-    assert chosen == [[2], [2, 3], [0, 2, 3]]
-
-
-def test_selection_goes_on_where_nothing_is_left_to_explain() -> None:
-    covariance = torch.diag(torch.tensor([0.0, 1.0, 0.0, 0.0]))
-    assert select_columns(covariance, 3).tolist() == [0, 1, 2]
-
-
-def test_reconstruction_solves_a_linear_relation() -> None:
-    a, b = torch.rand((2, 4, 1, 5, 6), generator=torch.Generator().manual_seed(0))
-    moment = second_moment(torch.cat([a, 2 * a - b + 3, b], 1))
-    matrix = fit_reconstruction(moment, torch.tensor([0, 2]), ridge=0.0)
-    expected = torch.tensor([[1.0, 0, 0], [2, -1, 3], [0, 1, 0]], dtype=torch.float64)
-    torch.testing.assert_close(matrix, expected, rtol=0, atol=1e-4)
-    assert torch.equal(matrix[[0, 2]], expected[[0, 2]])
-
-
-def test_moments_are_those_of_all_positions() -> None:
-    features = torch.tensor([[1.0, 2.0], [0.0, 4.0]]).view(1, 2, 1, 2)
-    expected = torch.tensor([[2.5, 4, 1.5], [4, 8, 2], [1.5, 2, 1]], dtype=torch.float64)
-    assert torch.equal(second_moment(features), expected)
-
-
-def test_a_student_with_all_channels_is_the_teacher(teacher: Network) -> None:
-    moments = measure_moments(teacher, [images()])
-    student = build_student(teacher, moments, WIDTHS, ridge=1e-5)
-    for index in range(len(WIDTHS)):
-        for copy, original in zip(
-            student.network.convolution(index), teacher.convolution(index), strict=True
-        ):
-            assert torch.equal(copy, original)
-    assert left_of(teacher, student, images(seed=1)) == [0.0] * len(WIDTHS)
-
-
-def test_refit_finds_a_teacher_of_half_the_width_inside_one_of_twins(tmp_path: Path) -> None:
-    draw = random_convolution(torch.Generator().manual_seed(2))
-
-    def twins(outputs: int, inputs: int) -> torch.Tensor:
-        return draw(outputs // 2, inputs).repeat(2, 1, 1, 1)
-
-    path = save_teacher(tmp_path / "twins.safetensors", twins)
-    weights = load_file(path)
-    for index, width in zip(INDICES, WIDTHS, strict=True):
-        weights[f"{index}.bias"] = weights[f"{index}.bias"][: width // 2].repeat(2)
-    save_file(weights, path)
-    teacher = make_teacher(load_encoder(str(path)), "relu5_1")
-    moments = measure_moments(teacher, [images()])
-    student = build_student(teacher, moments, HALF, ridge=1e-9)
-    assert max(left_of(teacher, student, images(seed=1))) < 1e-6
-    narrower = build_student(teacher, moments, (2, *HALF[1:]), ridge=1e-9)
-    assert left_of(teacher, narrower, images(seed=1))[0] > 1e-3
-
-
-def test_a_folded_convolution_sees_the_reconstruction_inside_the_border() -> None:
-    generator = torch.Generator().manual_seed(3)
-    weight, bias = torch.randn((4, 5, 3, 3), generator=generator), torch.arange(4.0)
-    matrix = torch.randn((5, 3), generator=generator)  # from two channels and a constant
-    features = torch.randn((1, 2, 6, 7), generator=generator)
-    reconstructed = torch.einsum("cd,bdhw->bchw", matrix[:, :-1], features)
-    reconstructed += matrix[:, -1, None, None]
-    folded, constant = fold_reconstruction(weight, bias, matrix)
-    torch.testing.assert_close(
-        F.conv2d(features.double(), folded, constant),
-        F.conv2d(reconstructed, weight, bias).double(),
-        rtol=1e-4,
-        atol=1e-4,
-    )
-
-
 # Crops
 
 
-def plain_pictures() -> Pictures:
-    """One picture of each kind, in one color each."""
-    photo, painting, result = (
-        torch.full((3, 40, 50), value, dtype=torch.uint8) for value in (51, 102, 153)
-    )
-    return Pictures((photo,), (painting,), (result,))
-
-
-PLAIN = CropSettings(noise=0.0, on_policy=0.0, flip=0, permute_channels=0, jitter=0, grain=0)
-
-
-def sampled_colors(settings: CropSettings) -> set[float]:
-    sampler = CropSampler(plain_pictures(), 16, seed="0/test", settings=settings)
-    batch = sampler.sample_batch(0, 40)
-    assert batch.shape == (40, 3, 16, 16)
-    return {round(float(crop.median()), 4) for crop in batch}
-
-
-def test_crops_come_from_the_sources_that_the_shares_say() -> None:
-    assert sampled_colors(replace(PLAIN, photos=1.0)) == {0.2}
-    assert sampled_colors(replace(PLAIN, photos=0.0)) == {0.4}
-    assert sampled_colors(replace(PLAIN, on_policy=1.0)) == {0.6}
-    assert sampled_colors(replace(PLAIN, on_policy=0.5, photos=0.5)) == {0.2, 0.4, 0.6}
-
-
-def test_a_batch_depends_on_seed_and_number_alone() -> None:
-    def sampler(seed: str) -> CropSampler:
-        return CropSampler(plain_pictures(), 16, seed=seed, settings=CropSettings())
-
-    first = sampler("0/a")
-    first.sample_batch(4, 2)
-    batch = first.sample_batch(5, 2)
-    assert torch.equal(batch, sampler("0/a").sample_batch(5, 2))
-    assert not torch.equal(batch, sampler("0/a").sample_batch(6, 2))
-    assert not torch.equal(batch, sampler("1/a").sample_batch(5, 2))
-    assert batch.min() >= 0.0 and batch.max() <= 1.0
-
-
-def test_a_picture_smaller_than_a_crop_is_enlarged() -> None:
-    sampler = CropSampler(plain_pictures(), 64, seed="0/test", settings=PLAIN)
-    assert sampler.sample_batch(0, 2).shape == (2, 3, 64, 64)
-
-
 # Optimization
-
-
-def test_relative_error_is_the_formula(teacher: Network) -> None:
-    student, batch = Student(teacher, HALF), images()
-    targets = teacher(batch)
-    error = RelativeError(teacher, [batch], precision="fp32")
-    for index, value in enumerate(error.compute(student, batch)):
-        matrix = student.embedding(index)
-        features = student.network(batch)[index]
-        predicted = torch.einsum("tc,bchw->bthw", matrix[:, :-1], features)
-        difference = predicted + matrix[:, -1, None, None] - targets[index]
-        variance = targets[index].transpose(0, 1).flatten(1).var(1, correction=0).mean()
-        torch.testing.assert_close(value, difference.square().mean() / variance)
-
-
-def test_bf16_is_near_float32_and_keeps_the_gradient(teacher: Network) -> None:
-    student, batch = Student(teacher, HALF), images()
-    exact = RelativeError(teacher, [batch], precision="fp32").compute(student, batch)
-    rough = RelativeError(teacher, [batch], precision="bf16").compute(student, batch)
-    torch.testing.assert_close(rough, exact, rtol=0.05, atol=0)
-    assert not torch.equal(rough, exact)
-    rough.sum().backward()  # type: ignore[no-untyped-call]
-    gradient = student.network.convolution(0)[0].grad
-    assert gradient is not None and float(gradient.norm()) > 0
-
-
-def test_learning_rate_warms_up_and_falls_to_its_last_share() -> None:
-    settings = replace(OPTIMIZER, steps=1000, warmup=50, final_rate=0.02)
-    assert rate_factor(0, settings) == pytest.approx(1 / 50)
-    assert rate_factor(500, settings) == pytest.approx(0.02 + 0.98 / 2)
-    assert rate_factor(1000, settings) == pytest.approx(0.02)
-
-
-def test_layers_of_the_style_loss_weigh_more() -> None:
-    weights = layer_weights(("relu4_1", "relu4_3", "relu5_1"), OPTIMIZER)
-    torch.testing.assert_close(weights, torch.tensor([2.0, 0.5, 2.0]) / 4.5)
-
-
-def make_trainer(teacher: Network, settings: OptimizerSettings, first: int = 0) -> Trainer:
-    torch.manual_seed(0)
-    error = RelativeError(teacher, [images()], precision="fp32")
-    sampler = CropSampler(plain_pictures(), 32, seed="0/test", settings=CropSettings())
-    return Trainer(Student(teacher, HALF), error, sampler, settings, first=first)
-
-
-def test_averaged_weights_are_a_moving_average(teacher: Network) -> None:
-    trainer = make_trainer(teacher, replace(OPTIMIZER, ema_decay=0.5))
-    weight = trainer.student.network.convolution(0)[0]
-    expected = weight.clone()
-    for step in range(1, 4):
-        trainer.train(step, lambda: None)
-        decay = min(0.5, step / (step + 10))
-        expected = decay * expected + (1 - decay) * weight
-    last = weight.clone()
-    with trainer.averaged():
-        torch.testing.assert_close(weight, expected)
-    assert torch.equal(weight, last) and not torch.allclose(last, expected, atol=1e-6)
-
-
-def test_layers_that_are_kept_do_not_change(teacher: Network) -> None:
-    trainer = make_trainer(teacher, OPTIMIZER, first=9)
-    before = {name: value.clone() for name, value in trainer.student.state_dict().items()}
-    trainer.train(2, lambda: None)
-    changed = {
-        int(name.split(".")[-2])
-        for name, value in trainer.student.state_dict().items()
-        if not torch.equal(value, before[name])
-    }
-    assert changed == {9, 10, 11, 12}
-
-
-def test_a_training_that_diverges_says_so(teacher: Network) -> None:
-    trainer = make_trainer(teacher, replace(OPTIMIZER, learning_rate=1e30, warmup=1))
-    trainer.train(3, lambda: None)
-    with pytest.raises(StylecliError, match="diverged by step 3: use a lower learning rate"):
-        trainer.validate()
 
 
 # On-policy pictures and export

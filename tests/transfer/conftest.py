@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from stylecli.encoder.architecture import Plan
+from stylecli.encoder.feature_extractor import FeatureExtractor
 from stylecli.encoder.loading import load_encoder
 from stylecli.encoder.registry import EncoderSpec, default_layers
 from stylecli.encoder.vgg import Encoder
@@ -16,6 +17,8 @@ from stylecli.transfer import Result, stylize
 
 SMALL_PLAN = Plan((2, 2, 4), (4, 5, 6, 6, 7, 8, 8))  # to relu3_3, 2 poolings
 BuildEncoder = Callable[..., Encoder]
+CPU = torch.device("cpu")
+BIG = (3000, 4000)  # height and width
 FP32 = Compute(device="cpu", precision="fp32")
 FAST = Settings(iterations=4)
 
@@ -90,3 +93,8 @@ def paint(compact: Encoder, content: torch.Tensor, style: torch.Tensor) -> Any:
 def small_scales(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several scales even for pictures of 64 pixels."""
     monkeypatch.setattr("stylecli.transfer.schedule.COARSEST", 24)
+
+
+@pytest.fixture(scope="module")
+def extractor(compact: Encoder) -> FeatureExtractor:
+    return FeatureExtractor(compact, ["relu5_1"], dtype=torch.float32, device=CPU)

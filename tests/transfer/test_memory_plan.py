@@ -1,14 +1,12 @@
-from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 import torch
 
 from stylecli.encoder.feature_extractor import FeatureExtractor
-from stylecli.encoder.vgg import Encoder
 from stylecli.errors import MemoryLimitError
 from stylecli.transfer import memory_plan
-from stylecli.transfer.memory_model import PROCESS, predict_bytes
+from stylecli.transfer.memory_model import PROCESS
 from stylecli.transfer.memory_plan import (
     CANDIDATES,
     HISTORY,
@@ -19,15 +17,10 @@ from stylecli.transfer.memory_plan import (
 )
 from stylecli.transfer.resample import fit
 
-CPU = torch.device("cpu")
+from .conftest import BIG, CPU
+
 GIB = 2**30
 PLENTY = 1000 * GIB
-BIG = (3000, 4000)
-
-
-@pytest.fixture(scope="module")
-def extractor(compact: Encoder) -> FeatureExtractor:
-    return FeatureExtractor(compact, ["relu5_1"], dtype=torch.float32, device=CPU)
 
 
 def test_plans_go_from_the_fastest_to_the_leanest(extractor: FeatureExtractor) -> None:
@@ -61,23 +54,6 @@ def test_no_plan_names_a_size_that_has_one(extractor: FeatureExtractor) -> None:
     assert list(plans(extractor, fit(BIG, side), tile="auto", limit=limit))
     with pytest.raises(MemoryLimitError):
         next(plans(extractor, fit(BIG, side + 1), tile="auto", limit=limit))
-
-
-def test_predictions_grow_with_what_costs_memory(extractor: FeatureExtractor) -> None:
-    base = predict_bytes(extractor, (500, 700), None, 10)
-    assert predict_bytes(extractor, (1000, 700), None, 10) > base
-    assert predict_bytes(extractor, (500, 700), None, 20) - base == 10 * 24 * 500 * 700
-    assert predict_bytes(extractor, BIG, 256, 10) < predict_bytes(extractor, BIG, 1024, 10)
-    assert predict_bytes(extractor, BIG, 1024, 10) < predict_bytes(extractor, BIG, None, 10)
-
-
-def test_bf16_needs_less(build: Callable[..., Encoder]) -> None:
-    extractors = [
-        FeatureExtractor(build(), ["relu3_3"], dtype=dtype, device=CPU)
-        for dtype in (torch.bfloat16, torch.float32)
-    ]
-    low, high = (predict_bytes(extractor, BIG, None, 20) for extractor in extractors)
-    assert low < high
 
 
 def test_memory_limit_is_what_the_user_allows_or_what_is_free() -> None:

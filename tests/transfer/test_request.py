@@ -8,12 +8,7 @@ from stylecli.encoder.vgg import Encoder
 from stylecli.errors import InputError
 from stylecli.settings import Compute, Settings
 from stylecli.transfer.objective.loss_weights import COARSE_SIDE
-from stylecli.transfer.request import (
-    Copies,
-    Request,
-    Style,
-    common_settings,
-)
+from stylecli.transfer.request import Copies, Request, Style, common_settings
 from stylecli.transfer.resample import resize
 from stylecli.transfer.stylization import make_targets
 
