@@ -4,22 +4,22 @@ from dataclasses import replace
 
 from stylecli.encoder.callbacks import MessageCallback
 from stylecli.pipeline.session import Session
-from stylecli.pipeline.sources import SourceReader
 from stylecli.transfer import plan_run
 from stylecli.transfer.temporal_target import Continuation
 from stylecli.video.following import SCALES, SHARE
-from stylecli.video.shots import as_tensor
+from stylecli.video.frame_store import FrameStore
+from stylecli.video.shots import ShotMaker
 from stylecli.video.video_plan import VideoPlan
 
 
 def predicted_seconds(plan: VideoPlan, on_message: MessageCallback) -> tuple[float, float]:
     """Seconds of a first and of a following frame, from one small iteration, ± a third."""
-    frame = next(plan.clip.frames())
-    job = plan.job.frame_job(frame.number)
-    reader = SourceReader()
-    reader.sources = {job.content: as_tensor(frame.pixels)}
-    session = Session(on_message=on_message, reader=reader)
-    request = session.prepare(job).request
+    session = Session(on_message=on_message)
+    maker = ShotMaker(plan.job, plan.clip, FrameStore(plan.job.store_folder), session)
+    frame = next((one for one in plan.clip.frames() if not maker.is_blank(one)), None)
+    if frame is None:
+        return 0.0, 0.0
+    job, (request, _) = plan.job.frame_job(frame.number), maker.prepared_request(frame)
     first = plan_run(request, job.compute, session.encoder(job))
     seconds = [scale.seconds for scale in first.scales]
     if plan.job.sequencing.temporal == 0.0:

@@ -145,7 +145,7 @@ def test_two_passes_and_pictures_in_and_out(job: VideoJob, moving: Any, tmp_path
 def test_masks_are_a_clip_or_one_picture(job: VideoJob, moving: Any, tmp_path: Path) -> None:
     """Black first, then half, then white: what was not painted before does not hold a frame."""
     (masks := tmp_path / "masks").mkdir()
-    levels = ((0, 0), (255, 0), (255, 255), (255, 255))
+    levels = ((0, 0), (255, 0), *[(255, 255)] * 5)
     for number, (left, right) in enumerate(levels):
         mask = np.full((48, 64), right, np.uint8)
         mask[:, :32] = left
@@ -168,10 +168,10 @@ def test_masks_are_a_clip_or_one_picture(job: VideoJob, moving: Any, tmp_path: P
     halves = [read_picture(path).pixels[:, :, 34:] for path in files]
     assert not torch.equal(*halves)
 
-    (masks / "2.png").unlink()
-    (masks / "3.png").unlink()
-    with pytest.raises(InputError, match="ends after 2 frames"):
+    (masks / "6.png").rename(masks / "mask.png")
+    with pytest.raises(InputError, match="ends after 6 frames"):
         run(replace(job, existing="overwrite"))
+    (masks / "mask.png").rename(masks / "6.png")
     Image.fromarray(moving[0] // 128 * 255).save(masks / "2.png")
     with pytest.raises(InputError, match="colors in frame 2"):
         run(replace(job, existing="overwrite"))
