@@ -27,6 +27,7 @@ from stylecli.errors import UsageError
 ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.ray
 CONNECT = socket.socket.connect
+PATIENCE = 600  # seconds for a program, on a computer that has other work
 NAMES = [f"out/{i}.png" for i in range(5)]
 ELSEWHERE = Path("/proc/self/cwd")  # a folder that every process sees as another
 
@@ -36,12 +37,19 @@ def started() -> Any:
     from ray.cluster_utils import Cluster
 
     cluster = Cluster()
-    for machine in ({"include_dashboard": False}, {}):
-        for attempt in range(4):  # on a busy computer Ray loses its patience
-            with contextlib.suppress(*([Exception] if attempt < 3 else [])):
-                cluster.add_node(num_cpus=1, **machine)
-                break
+    with_machine(cluster, include_dashboard=False)
+    with_machine(cluster)
     return cluster
+
+
+def with_machine(cluster: Any, cpus: int = 1, **options: Any) -> Any:
+    """Another machine of the cluster."""
+    with pytest.MonkeyPatch.context() as patch:  # on a busy computer Ray loses its patience
+        patch.setenv("RAY_agent_register_timeout_ms", "120000")
+        for _ in range(3):
+            with contextlib.suppress(Exception):
+                return cluster.add_node(num_cpus=cpus, **options)
+        return cluster.add_node(num_cpus=cpus, **options)
 
 
 @pytest.fixture(scope="module")
@@ -153,13 +161,21 @@ def test_a_connection_that_was_there_stays(cluster: Any) -> None:
         ray.shutdown()
 
 
-def test_a_job_that_kills_its_worker_fails_alone(cluster: Any, monkeypatch: Any) -> None:
-    work = ray_actor.StyleActor.work
+def test_a_job_that_kills_its_worker_fails_alone(
+    cluster: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """Another is lost once, when it is made: it is made and measured again."""
+    work, once = ray_actor.StyleActor.work, tmp_path / "once"
 
     def die(self: Any, group: Any, files: Any, share: int) -> Any:
-        if group.jobs[0].output.name == "1.png":
+        name = group.jobs[0].output.name
+        if name == "1.png":
             os._exit(1)
-        return work(self, group, files, share)
+        reply = work(self, group, files, share)
+        if name == "2.png" and not once.exists():
+            once.touch()
+            os._exit(1)
+        return reply
 
     replaced(monkeypatch, work=die)
     engine = InThisProcess(cluster)
@@ -167,7 +183,8 @@ def test_a_job_that_kills_its_worker_fails_alone(cluster: Any, monkeypatch: Any)
     assert statuses(summary) == ["done", "failed", "done"] and recorded() == NAMES[:3]
     error = str(summary.outcomes[1].error)
     assert summary.outcomes[1].code == 7 and "was lost on " in error
-    assert sum("was lost" in text for text in engine.said) == ray_driver.ATTEMPTS
+    assert sum("was lost" in text for text in engine.said) == ray_driver.ATTEMPTS + 1
+    assert once.exists() and summary.outcomes[2].seconds and summary.outcomes[2].distances
 
 
 def test_a_failure_of_a_machine_is_tried_on_another(cluster: Any, monkeypatch: Any) -> None:
@@ -205,12 +222,20 @@ def greeting(**other: Any) -> Callable[..., Any]:
     return differ
 
 
-def test_another_version_is_left_out_by_name(cluster: Any, monkeypatch: Any) -> None:
-    only = cluster.head_node.node_id
-    replaced(monkeypatch, greet=greeting(code="x", version="0.0.1", only=only))
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        ({"code": "x", "version": "0.0.1"}, "it has stylecli 0.0.1, and here is"),
+        ({"ray": "2.52.1"}, f"it has Ray 2.52.1, and here is {ray.__version__}"),
+    ],
+)
+def test_another_version_is_left_out_by_name(
+    cluster: Any, monkeypatch: Any, other: dict[str, str], told: str
+) -> None:
+    replaced(monkeypatch, greet=greeting(only=cluster.head_node.node_id, **other))
     engine = InThisProcess(cluster)
     assert statuses(run(engine, 2)) == ["done"] * 2
-    assert any("is left out: it has stylecli 0.0.1, and here is" in text for text in engine.said)
+    assert any(f"is left out: {told}" in text for text in engine.said)
 
 
 def test_machines_on_which_no_worker_lives(cluster: Any, monkeypatch: Any) -> None:
@@ -219,6 +244,40 @@ def test_machines_on_which_no_worker_lives(cluster: Any, monkeypatch: Any) -> No
     assert isinstance(summary.error, UsageError) and summary.left == 2
     assert "no machine that can work with 1 CPU" in str(summary.error)
     assert "no module named stylecli" in str(summary.error)
+
+
+def test_variables_are_carried(cluster: Any, monkeypatch: Any) -> None:
+    """What it has is told as a fault."""
+    greet = ray_actor.StyleActor.greet
+
+    def tell(self: Any, files: Any) -> Any:
+        spins, safe = (os.environ.get(name) for name in ("GOMP_SPINCOUNT", "PYTHONSAFEPATH"))
+        return {**greet(self, files), "fault": f"{spins} spins, {safe}"}
+
+    monkeypatch.setenv("GOMP_SPINCOUNT", "1234")
+    replaced(monkeypatch, greet=tell)
+    assert "(1234 spins, 1)" in str(run(InThisProcess(cluster), 1).error)
+
+
+@pytest.mark.parametrize("joined", [True, False])
+def test_a_runtime_environment_is_carried(
+    cluster: Any, tmp_path: Path, monkeypatch: Any, joined: bool
+) -> None:
+    """Of the session that is there, or of `ray job submit`: here with a module that Python runs."""
+    folder, seen = tmp_path / "modules", tmp_path / "seen"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(f"open({str(seen)!r}, 'w').close()")
+    runtime_env = {"env_vars": {"PYTHONPATH": str(folder)}}
+    if joined:
+        quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+        ray.init(cluster.address, runtime_env=runtime_env, **quiet)
+    else:
+        monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", json.dumps({"runtime_env": runtime_env}))
+    try:
+        assert statuses(run(RayEngine(ClusterOptions(cluster.address)), 1)) == ["done"]
+    finally:
+        ray.shutdown()
+    assert seen.exists()
 
 
 def test_the_head_is_left_out_and_cores_are_shared(cluster: Any, monkeypatch: Any) -> None:
@@ -262,10 +321,75 @@ def test_a_cluster_that_is_busy(cluster: Any, monkeypatch: Any) -> None:
         ray.shutdown()
 
 
+def test_an_autoscaler_sees_the_demand(cluster: Any, monkeypatch: Any) -> None:
+    """No machine has two cores; the demand brings one."""
+    from ray.autoscaler.v2.sdk import get_cluster_resource_state
+
+    monkeypatch.setattr(ray_driver, "PATIENCE", 0.5)
+    wanted: list[dict[str, float]] = []
+    brought: list[Any] = []
+
+    def hear(text: str) -> None:
+        if "none has that; an autoscaler may bring one" in text and not brought:
+            client = ray._raylet.GcsClient(address=cluster.address)
+            for one in get_cluster_resource_state(client).pending_resource_requests:
+                wanted.append(dict(one.request.resources_bundle))
+            brought.append(with_machine(cluster, 2))
+
+    engine = InThisProcess(cluster, hear, cpus=2.0)
+    try:
+        assert statuses(run(engine, 1)) == ["done"]
+    finally:
+        for node in brought:
+            cluster.remove_node(node)
+    (demand,) = wanted
+    assert demand["CPU"] == 2 and 2**29 < demand["memory"] < 2**31
+
+
+def test_a_machine_that_joins_in_the_middle_is_used(
+    cluster: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """The others wait for it to begin."""
+    begun, make = tmp_path / "begun", ray_actor.StyleActor.work
+    known = {node["NodeID"] for node in cluster_nodes(cluster)}
+
+    def work(self: Any, group: Any, files: Any, share: int) -> Any:
+        if ray.get_runtime_context().get_node_id() not in known:
+            begun.touch()
+        for _ in range(1200):
+            if begun.exists():
+                break
+            time.sleep(0.1)
+        return make(self, group, files, share)
+
+    replaced(monkeypatch, work=work)
+    joined: list[Any] = []
+
+    def join(_: float) -> None:
+        if not joined:
+            joined.append(with_machine(cluster))
+
+    try:
+        assert statuses(run(InThisProcess(cluster), 4, on_fraction=join)) == ["done"] * 4
+    finally:
+        for node in joined:
+            cluster.remove_node(node)
+    assert begun.exists()
+
+
+def cluster_nodes(cluster: Any) -> Any:
+    """Its living machines, as `ray.nodes` lists them."""
+    ray.init(cluster.address, log_to_driver=False, logging_level="ERROR")
+    try:
+        return [node for node in ray.nodes() if node["Alive"]]
+    finally:
+        ray.shutdown()
+
+
 def test_a_machine_is_lost_in_the_middle(
     cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spare = cluster.add_node(num_cpus=1)
+    spare = with_machine(cluster)
     place, begun, make = spare.node_id, tmp_path / "begun", ray_actor.StyleActor.work
 
     def work(self: Any, group: Any, files: Any, share: int) -> Any:
@@ -336,7 +460,7 @@ def test_the_head_dies(program: Any) -> None:
         process = program("batch", "--from-file", "list.txt", "-o", "out", *address)
         wait_until(lambda: Path("out", NAME).exists() and bool(recorded()))
         cluster.head_node.all_processes["gcs_server"][0].process.kill()
-        out, told = process.communicate(timeout=120)
+        out, told = process.communicate(timeout=PATIENCE)
     finally:
         cluster.shutdown()
     report = json.loads(out)
@@ -347,12 +471,62 @@ def test_the_head_dies(program: Any) -> None:
     assert recorded() == NAMES[:1]
 
 
+@pytest.fixture
+def guarded() -> Iterator[str]:
+    """The address of a cluster that asks for a token, `right`."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    words = ["-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus", "1"]
+    words += ["--port", str(port), "--node-ip-address", "127.0.0.1", "--include-dashboard=false"]
+    environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "right" * 8}
+    head = subprocess.Popen(
+        [sys.executable, *words],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+    def listens() -> bool:
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", port)).close()
+            return True
+        return False
+
+    try:
+        wait_until(listens)
+        yield f"127.0.0.1:{port}"
+    finally:
+        head.terminate()
+        head.wait()
+
+
+@pytest.mark.parametrize("place", ["guarded", "closed", "http://127.0.0.1:8265"])
+def test_no_way_in(program: Any, place: str, request: Any, monkeypatch: Any) -> None:
+    """A wrong token, or a wrong address: the reason everywhere, and what failed before it."""
+    address = {"guarded": "", "closed": "127.0.0.1:1"}.get(place, place)
+    if place == "guarded":
+        address = request.getfixturevalue("guarded")
+        monkeypatch.setenv("RAY_AUTH_MODE", "token")
+        monkeypatch.setenv("RAY_AUTH_TOKEN", "wrong" * 8)
+    Path("list.txt").write_text("content.png\ngone.png\n")
+    words = ("--from-file", "list.txt", "--style", "style.png", "-o", "out", "--json")
+    out, told = program("batch", *words, "--ray-address", address).communicate(timeout=PATIENCE)
+    report = json.loads(out)
+    assert (report["failed"], report["left"]) == (1, 1)
+    assert read_manifest(Path("out", NAME))[0]["content"] == "gone.png"
+    error = report["error"]
+    assert told.decode().count(f"stylize: error: {error}\n") == 1
+    assert "Batch: 0 done, 0 kept, 1 failed, 1 left" in told.decode()
+    reason = {"guarded": "oken", "closed": "refused"}.get(place, "HOST:PORT of its head")
+    assert address in error and reason in error and "Traceback" not in told.decode()
+
+
 @pytest.mark.parametrize(
     "words", [BATCH, ("sweep", "content.png", "style.png", "-o", "out", "--seed", "1,2")]
 )
 def test_a_ray_of_its_own(program: Any, words: tuple[str, ...]) -> None:
     process = program(*words, "--iterations", "2", "--json")
-    out, told = process.communicate(timeout=120)
+    out, told = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, told
     report = json.loads(out)
     assert (report["done"], report["failed"]) == (1 + (words[0] == "sweep"), 0)
@@ -369,7 +543,7 @@ def test_stopped(program: Any) -> None:
             break
     time.sleep(0.5)  # most likely in the middle of a call, then
     process.terminate()
-    _, told = process.communicate(timeout=120)
+    _, told = process.communicate(timeout=PATIENCE)
     assert process.returncode == -signal.SIGTERM
     assert told == b"stylize: stopped by SIGTERM.\n"
 
