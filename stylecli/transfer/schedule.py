@@ -11,11 +11,12 @@ OVERHEAD: Final = 20_000  # an iteration costs at least what this many pixels do
 COARSEST: Final = 128  # long side of the first scale, to within a factor of √2
 LEAST_SCALES: Final = 3  # a picture of fewer gets as many iterations as one of these
 ITERATIONS: Final[dict[Quality, tuple[int, ...]]] = {
-    "draft": (75, 50, 25, 20),
-    "normal": (150, 100, 60, 60),
-    "high": (250, 200, 150, 120),
+    "draft": (40, 40, 20, 20),
+    "normal": (60, 50, 45, 45),
+    "high": (120, 100, 120, 100),
 }
-AFTER_WARM_START: Final = 60  # iterations at full size, see benchmarks/README.md
+WARM_START: Final = (75, 60, 30, 30)  # through `compact`, of `high` through another encoder
+AFTER_WARM_START: Final = 85  # iterations at full size, see benchmarks/README.md
 WARM_START_COST: Final = 0.45  # of an iteration through `compact`, in those through `vgg19`
 
 
@@ -60,8 +61,8 @@ def make_schedule(size: Size, settings: Settings, needed: int = 1) -> tuple[Scal
     fourth scale on each gets the last count of its preset: by then strokes are in place. With
     fewer than three, the last gets what is left of the first three counts: a small picture is
     cheap, and comes no nearer to its style in fewer iterations than a large one.
-    With a warm start all of these go through `compact`, with the counts of `normal`, and the size
-    of the picture is optimized once more through the encoder of the settings.
+    With a warm start all of these go through `compact`, with counts of their own, and the size of
+    the picture is optimized once more through the encoder of the settings.
     `settings.iterations` is spread in the same proportions, at least 1 a scale.
     """
     long_side = max(size)
@@ -69,7 +70,7 @@ def make_schedule(size: Size, settings: Settings, needed: int = 1) -> tuple[Scal
     reduced = [fit(size, max(1, round(long_side / 2**k))) for k in range(count - 1, 0, -1)]
     sizes = [*(one for one in reduced if min(one) >= needed), size]
     warm = settings.is_warm_started
-    base = ITERATIONS["normal" if warm else settings.quality]
+    base = WARM_START if warm else ITERATIONS[settings.quality]
     counts = [base[min(index, len(base) - 1)] for index in range(len(sizes))]
     counts[-1] += sum(base[len(sizes) : LEAST_SCALES])
     if warm:

@@ -8,7 +8,9 @@ from stylecli.transfer.schedule import (
     AFTER_WARM_START,
     COARSEST,
     ITERATIONS,
+    LEAST_SCALES,
     OVERHEAD,
+    WARM_START,
     Scale,
     make_schedule,
     output_size,
@@ -61,13 +63,14 @@ def test_small_pictures_get_as_many_iterations_as_larger_ones(
 
 
 @pytest.mark.parametrize("long_side", [100, 256, 512, 2048])
-def test_a_warm_start_is_the_normal_schedule_and_then_the_full_size_again(long_side: int) -> None:
+def test_a_warm_start_is_all_scales_and_then_the_full_size_again(long_side: int) -> None:
     size = (64, long_side)
     normal = make_schedule(size, Settings())
     *first, last = make_schedule(size, Settings(quality="high"))
-    assert [(one.size, one.iterations) for one in first] == [
-        (one.size, one.iterations) for one in normal
-    ]
+    assert [one.size for one in first] == [one.size for one in normal]
+    counts = [*WARM_START, *WARM_START[-1:] * 9][: len(first)]
+    counts[-1] += sum(WARM_START[len(first) : LEAST_SCALES])
+    assert [one.iterations for one in first] == counts
     assert all(one.is_warm_start for one in first)
     assert last == Scale(size, AFTER_WARM_START)
 
