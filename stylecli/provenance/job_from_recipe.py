@@ -16,7 +16,7 @@ from stylecli.messages import escaped
 from stylecli.provenance.hashing import Digests
 from stylecli.provenance.recipe import Ingredient, Recipe, parse_recipe
 from stylecli.settings import QUALITY_ENCODERS, Compute, Precision, Settings
-from stylecli.transfer.compute.device import has_native_bf16, resolve_device
+from stylecli.transfer.compute.device import has_fast_bf16, resolve_device
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,8 @@ def replay_of(
     if recipe.version != __version__:
         notes.append(f"the picture was made by version {recipe.version}, this is {__version__}")
     compute = compute or Compute(precision=_precision(recipe))
-    if compute.precision == "bf16" and not has_native_bf16(resolve_device(compute.device)):
-        notes.append("the picture was made in bf16, which this machine only emulates, slowly")
+    if compute.precision == "bf16" and not has_fast_bf16(resolve_device(compute.device)):
+        notes.append("the picture was made in bf16, which is slow on this machine")
     job = Job(
         content=search.input(recipe.content, "the content"),
         styles=tuple(search.input(style, "the style") for style in recipe.styles),

@@ -334,11 +334,11 @@ def test_a_name_from_macos_is_the_same_elsewhere(
     assert replay_of(picture, tmp_path / "b.png").job.content.name == names[1]
 
 
-def test_bf16_that_is_only_emulated_is_noted(
+def test_bf16_where_it_is_slow_is_noted(
     forge: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     picture = forge(lambda values: values.update(precision="bf16"))
-    for native, noted in ((True, False), (False, True)):
-        monkeypatch.setattr(module, "has_native_bf16", lambda _, native=native: native)
+    for fast, noted in ((True, False), (False, True)):
+        monkeypatch.setattr(module, "has_fast_bf16", lambda _, fast=fast: fast)
         notes = replay_of(picture, picture.with_name("b.png")).notes
         assert any("bf16" in note for note in notes) is noted

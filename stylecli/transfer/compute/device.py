@@ -1,5 +1,6 @@
 """Device and precision of a run."""
 
+import os
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -37,9 +38,9 @@ def resolve_device(name: str) -> torch.device:
 
 
 def resolve_precision(precision: Precision, device: torch.device) -> torch.dtype:
-    """`auto` is bf16 where the hardware multiplies it natively, float32 elsewhere."""
+    """`auto` is bf16 where it is faster, float32 elsewhere."""
     if precision == "auto":
-        return torch.bfloat16 if has_native_bf16(device) else torch.float32
+        return torch.bfloat16 if has_fast_bf16(device) else torch.float32
     return torch.bfloat16 if precision == "bf16" else torch.float32
 
 
@@ -69,14 +70,20 @@ def resolve(compute: Compute) -> tuple[torch.device, torch.dtype]:
     return device, resolve_precision(compute.precision, device)
 
 
-def has_native_bf16(device: torch.device) -> bool:
-    """Whether bf16 is faster than float32 there; emulated it is three to four times slower."""
+def has_fast_bf16(device: torch.device) -> bool:
+    """Whether bf16 is faster than float32 there, by the ratios in `benchmarks/README.md`."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type != "cpu":
         return False
-    # Without these instructions oneDNN emulates bf16, at a fraction of float32's speed.
-    # The flag is False, too, for the Arm CPUs on which bf16 works but was not measured.
+    # Of what was measured AMX alone is faster: with the bf16 instructions of AVX-512 bf16 is not,
+    # and without any oneDNN emulates it. Arm and AMD's processors were not measured.
     onednn: Any = torch.backends.mkldnn  # has no types
     with_onednn = bool(onednn.is_available() and onednn.enabled)
-    return with_onednn and bool(torch.cpu._is_avx512_bf16_supported())
+    return with_onednn and bool(torch.cpu._is_amx_tile_supported()) and _onednn_may_use_amx()
+
+
+def _onednn_may_use_amx() -> bool:
+    """Whether the limit that oneDNN reads from the environment leaves AMX."""
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA", "")
+    return limit.upper() in ("", "ALL", "DEFAULT") or "AMX" in limit.upper()

@@ -16,11 +16,13 @@ CPU, CUDA, MPS = (torch.device(name) for name in ("cpu", "cuda", "mps"))
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """One with nothing but a CPU that emulates bf16."""
+    """One with nothing but a CPU without AMX."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", False)
+    monkeypatch.delenv("DNNL_MAX_CPU_ISA", False)
     return monkeypatch
 
 
@@ -51,10 +53,11 @@ def test_a_device_past_the_last(machine: pytest.MonkeyPatch) -> None:
         resolve_device("cuda:2")
 
 
-def test_auto_precision_is_bf16_where_it_is_native(machine: pytest.MonkeyPatch) -> None:
+def test_auto_precision_is_bf16_where_it_is_faster(machine: pytest.MonkeyPatch) -> None:
+    machine.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)  # not enough
     assert resolve_precision("auto", CPU) == torch.float32
     assert resolve_precision("auto", MPS) == torch.float32
-    machine.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    machine.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
     assert resolve_precision("auto", CPU) == torch.bfloat16
     machine.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     assert resolve_precision("auto", CPU) == torch.float32
@@ -76,5 +79,23 @@ def test_precisions_have_the_names_of_the_command_line() -> None:
     assert [precision_name(t) for t in (torch.bfloat16, torch.float64)] == ["bf16", "torch.float64"]
 
 
+@pytest.mark.parametrize(
+    ("variable", "limit", "precision"),
+    [
+        ("ONEDNN_MAX_CPU_ISA", "AVX2", torch.float32),
+        ("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16", torch.float32),
+        ("DNNL_MAX_CPU_ISA", "avx512_core", torch.float32),
+        ("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_AMX", torch.bfloat16),
+        ("ONEDNN_MAX_CPU_ISA", "ALL", torch.bfloat16),
+    ],
+)
+def test_auto_precision_heeds_the_limit_of_onednn(
+    machine: pytest.MonkeyPatch, variable: str, limit: str, precision: torch.dtype
+) -> None:
+    machine.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
+    machine.setenv(variable, limit)
+    assert resolve_precision("auto", CPU) == precision
+
+
 def test_torch_still_has_the_private_flag() -> None:
-    assert isinstance(torch.cpu._is_avx512_bf16_supported(), bool)
+    assert isinstance(torch.cpu._is_amx_tile_supported(), bool)
