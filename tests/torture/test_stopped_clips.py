@@ -87,8 +87,10 @@ def test_a_disk_that_is_full_in_the_middle(
         if done.code == 0:  # only the frames could not be removed, when all was written
             assert out.read_bytes() == whole
             continue
-        assert done.code == 5 and done.err.count("\n") == 1, done.err
-        assert "no space left on device" in done.err and not out.exists()
+        kind = {4: "read", 5: "write"}[done.code]  # a call that opens a frame may be met, too
+        assert done.err.startswith(f"stylize: error: cannot {kind} "), done.err
+        assert done.err.endswith("no space left on device.\n") and done.err.count("\n") == 1
+        assert not out.exists()
         assert not parts(folder)
         met.add(len(entries_of(store)))
-    assert len(met) > 2 and out.read_bytes() == whole and not store.exists()
+    assert len(met) > 1 and out.read_bytes() == whole and not store.exists()
