@@ -44,12 +44,10 @@ def started() -> Any:
 
 def with_machine(cluster: Any, cpus: int = 1, **options: Any) -> Any:
     """Another machine of the cluster."""
-    with pytest.MonkeyPatch.context() as patch:  # on a busy computer Ray loses its patience
-        patch.setenv("RAY_agent_register_timeout_ms", "120000")
-        for _ in range(3):
-            with contextlib.suppress(Exception):
-                return cluster.add_node(num_cpus=cpus, **options)
-        return cluster.add_node(num_cpus=cpus, **options)
+    for _ in range(5):  # Ray ends one whose agents take more than 15 seconds on a busy computer
+        with contextlib.suppress(Exception):
+            return cluster.add_node(num_cpus=cpus, **options)
+    return cluster.add_node(num_cpus=cpus, **options)
 
 
 @pytest.fixture(scope="module")
