@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # a help page loads this module, and should not wait for numpy
+    from numpy.typing import NDArray
 
-Pixels = NDArray[Any]  # (H, W, 3), uint8 or uint16, sRGB
+Pixels: TypeAlias = "NDArray[Any]"  # (H, W, 3), uint8 or uint16, sRGB
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class ClipFrame:
     pixels: Pixels
     pts: int
     duration: int
-    mask: Pixels | None = None
+    mask: "Pixels | None" = None
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ def explained(stylize: Any, *arguments: object) -> dict[str, tuple[str, str]]:
 def test_defaults(stylize: Any, content_path: Path, style_path: Path) -> None:
     rows = explained(stylize, content_path, style_path)
     assert rows["size"] == ("64x48", "default: the content's own; the content is 64x48")
-    assert rows["iterations"] == ("310 at 64x48", "--quality normal, default; from coarse to fine")
+    assert rows["iterations"] == ("155 at 64x48", "--quality normal, default; from coarse to fine")
     assert rows["encoder"] == ("compact", "goes with --quality normal")
     weights = ("content 1, style 12", "default: --strength 0.5, balanced at every size")
     assert rows["loss weights"] == weights
@@ -40,7 +40,11 @@ def test_where_a_value_comes_from(
     assert rows["loss weights"] == ("content 1, style 6", "--beta")  # --photo's strength set aside
     assert rows["encoder"] == ("vgg19", "goes with --quality high")
     assert rows["size"] == ("256x192", "--size; the content is 64x48")
-    assert rows["iterations"][0] == "250 at 128x96, 350 at 256x192"
+    assert rows["iterations"][0] == "120 at 128x96, 220 at 256x192"
+    rows = explained(stylize, content_path, style_path, "--quality", "high", "--size", "256")
+    assert rows["iterations"][0] == (
+        "75 at 128x96 through compact, 90 at 256x192 through compact, 85 at 256x192"
+    )
 
 
 def test_as_lines(stylize: Any, content_path: Path, style_path: Path) -> None:
