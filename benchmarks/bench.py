@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 from quality import time_to_quality
+from timed_child import TimedChild
 
 HERE = Path(__file__).parent
 # Multiply-adds of VGG-19 to conv5_1, forward, back to the pixels and in Gram matrices, a pixel.
@@ -42,32 +43,15 @@ def main() -> None:
         PARTS[name](given)
 
 
-class Side:
+class Side(TimedChild):
     """A process that runs iterations of one side."""
 
     def __init__(
         self, side: str, encoder: str, octaves: int, given: Any, *, size: int = 0, tile: int = 0
     ) -> None:
         words = [side, encoder, octaves, size or given.size, given.content, given.style, tile]
-        command = [sys.executable, str(HERE / "side.py"), *map(str, words)]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        assert self.process.stdin is not None and self.process.stdout is not None
-        self.asked, self.answers = self.process.stdin, self.process.stdout
-        self.answers.readline()
+        super().__init__(HERE / "side.py", words)
         self.name = f"{side}, {octaves or 'all'} octave(s)"
-
-    def seconds(self, iterations: int) -> float:
-        """Seconds an iteration."""
-        self.asked.write(f"{iterations}\n")
-        self.asked.flush()
-        return float(self.answers.readline()) / iterations
-
-    def end(self) -> None:
-        """Let the process go."""
-        self.asked.close()
-        self.process.wait()
 
 
 def iteration(given: Any) -> None:

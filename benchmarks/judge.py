@@ -213,7 +213,7 @@ class Maker:
             settings=Settings.from_dict({"size": self.size, "seed": self.seed, **settings}),
             existing="overwrite",
         )
-        self.session.encoder(job)
+        self.session.load_encoders(job)
         prepared = self.session.prepare(job)
         started = time.perf_counter()
         (result,) = self.session.make([prepared])

@@ -66,6 +66,7 @@ def schedule_of(settings: dict[str, Any]) -> Iterator[None]:
             row += row[-1:] * (4 - len(row))
             rows = dict.fromkeys(schedule.ITERATIONS, row)
             stack.enter_context(mock.patch.object(schedule, "ITERATIONS", rows))
+            stack.enter_context(mock.patch.object(schedule, "WARM_START", row))
         if last is not None:
             stack.enter_context(mock.patch.object(schedule, "AFTER_WARM_START", last))
         yield

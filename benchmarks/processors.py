@@ -10,9 +10,7 @@ a channel, in [0, 1].
 """
 
 import argparse
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,6 +19,7 @@ from typing import Final
 
 import torch
 from side import picture, start
+from timed_child import TimedChild
 
 from stylecli.encoder.loading import load_encoder
 from stylecli.settings import Compute, Precision, Settings
@@ -38,41 +37,11 @@ INSTRUCTION_SETS: Final = (
 )
 
 
-class Child:
-    """A process that iterates in one precision under one limit."""
-
-    def __init__(
-        self, given: argparse.Namespace, limits: tuple[str, str], words: list[str]
-    ) -> None:
-        environment = {
-            **os.environ,
-            "ONEDNN_MAX_CPU_ISA": limits[0],
-            "ATEN_CPU_CAPABILITY": limits[1],
-        }
-        command = [sys.executable, __file__, given.content, given.style]
-        command += ["--size", given.size, "--encoder", given.encoder, "--child", *words]
-        self.process = subprocess.Popen(
-            list(map(str, command)),
-            env=os.environ | environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdin is not None and self.process.stdout is not None
-        self.asked, self.answers = self.process.stdin, self.process.stdout
-        self.auto = self.answers.readline().strip()
-
-    def seconds(self, iterations: int) -> float:
-        """Seconds an iteration."""
-        self.asked.write(f"{iterations}\n")
-        self.asked.flush()
-        return float(self.answers.readline()) / iterations
-
-    def end(self) -> None:
-        """Let the process write its picture and go."""
-        self.asked.close()
-        if self.process.wait():
-            raise SystemExit(f"a child ended with status {self.process.returncode}")
+def child_of(given: argparse.Namespace, limits: Limits, words: list[str]) -> TimedChild:
+    """A process that iterates in one precision under limits; its greeting is what `auto` takes."""
+    variables = {"ONEDNN_MAX_CPU_ISA": limits[0], "ATEN_CPU_CAPABILITY": limits[1]}
+    command = [given.content, given.style, "--size", given.size, "--encoder", given.encoder]
+    return TimedChild(Path(__file__), [*command, "--child", *words], variables)
 
 
 def iterate(given: argparse.Namespace) -> None:
@@ -97,7 +66,7 @@ def measure(
 ) -> tuple[dict[str, float], str]:
     """Median seconds an iteration in each precision, and what `auto` takes."""
     children = {
-        name: Child(given, limits, [name, str(folder / f"{limits[0]}-{name}.pt")])
+        name: child_of(given, limits, [name, str(folder / f"{limits[0]}-{name}.pt")])
         for name in PRECISIONS
     }
     times: dict[str, list[float]] = {name: [] for name in PRECISIONS}
@@ -106,7 +75,7 @@ def measure(
             times[name].append(child.seconds(given.iterations))
     for child in children.values():
         child.end()
-    return {name: statistics.median(times[name][1:]) for name in times}, child.auto
+    return {name: statistics.median(times[name][1:]) for name in times}, child.greeting
 
 
 def main() -> None:

@@ -30,6 +30,7 @@ from stylecli.encoder.cache import pull, status_of
 from stylecli.encoder.callbacks import DownloadCallback, MessageCallback
 from stylecli.encoder.registry import get_spec, is_path
 from stylecli.errors import ClusterError, StylecliError, UsageError
+from stylecli.messages import ignore
 from stylecli.transfer.results import OnFraction
 
 LOADING: Final = 120.0  # seconds to import Ray
@@ -58,7 +59,7 @@ class RayEngine:
     ) -> None:
         check_installed()
         self.options = options or ClusterOptions()
-        self.say = on_message or (lambda _: None)
+        self.say = on_message or ignore
         self.on_download = on_download
 
     def run(self, groups: Sequence[Group], *, on_fraction: OnFraction) -> Ended:

@@ -148,8 +148,7 @@ class Stylizer:
         self, settings: Settings | None, init: Source | None, keywords: dict[str, Any]
     ) -> Settings:
         """The settings of a call, with the encoder's own where one was given."""
-        base = settings or Settings()
-        values = {**base.set_aside(keywords).to_dict(), **keywords}
+        values = dict(keywords)
         if init is not None:
             named = isinstance(init, str | Path)
             values["init"] = str(init) if named else "init"
@@ -160,7 +159,7 @@ class Stylizer:
             values |= {"encoder": encoder.spec.name, **frozen}
         elif encoder is not None:
             values["encoder"] = encoder
-        return Settings.from_dict(values)
+        return (settings or Settings()).changed(values)
 
 
 def stylize(

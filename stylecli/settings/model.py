@@ -146,7 +146,7 @@ class Settings:
             return self.warm_start == WARM_START_ENCODER != self.encoder_name
         layers = self.content_layers, self.style_layers
         plain = layers == (None, None) and self.losses == "relative"
-        return plain and self.quality == "high" and self.encoder_name == "vgg19"
+        return plain and self.quality == "high" and self.encoder_name == QUALITY_ENCODERS["high"]
 
     def loss_weights(self, gatys_ratio: float = GATYS_RATIO) -> tuple[float, float]:
         """α and β, from whichever of the two knobs is in use.
@@ -185,6 +185,10 @@ class Settings:
         excluded = {other for name in turned for other in EXCLUDED_BY.get(name, ())}
         nothing: dict[str, Any] = dict.fromkeys(excluded - turned)
         return dataclasses.replace(self, **nothing)
+
+    def changed(self, values: Mapping[str, Any]) -> Self:
+        """These settings with others, as `from_dict` takes them, and without what they exclude."""
+        return self.from_dict({**self.set_aside(values).to_dict(), **values})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

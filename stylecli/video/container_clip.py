@@ -81,10 +81,7 @@ class ContainerClip:
     @contextlib.contextmanager
     def _opened(self) -> Iterator[tuple[Any, Any]]:
         av = import_av()
-        options = {
-            "format_whitelist": DEMUXERS,
-            "protocol_whitelist": "file",
-        }
+        options = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file"}
         with open_input(self.path) as file:
             try:
                 with av.open(file, options=options, metadata_errors="replace") as container:

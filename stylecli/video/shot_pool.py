@@ -17,6 +17,7 @@ from stylecli.batch.processes import (
 from stylecli.batch.worker_count import threads_each
 from stylecli.encoder.callbacks import MessageCallback
 from stylecli.errors import MemoryLimitError
+from stylecli.messages import ignore
 from stylecli.pipeline.session import Session
 from stylecli.transfer.compute.ambient_state import standard_state
 from stylecli.video.frame_store import FrameStore
@@ -102,4 +103,4 @@ def _begin(threads: int) -> None:
 
 @standard_state()
 def _make_shot(job: VideoJob, shot: Shot, store: FrameStore) -> None:
-    ShotMaker(job, job.open_clip(), store).make(shot, lambda number, share: None)
+    ShotMaker(job, job.open_clip(), store).make(shot, ignore)

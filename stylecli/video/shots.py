@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 import torch
 
-from stylecli.pipeline.session import Session
+from stylecli.bounded_cache import BoundedCache
+from stylecli.pipeline.session import Prepared, Session
 from stylecli.pipeline.sources import Source, SourceReader
 from stylecli.provenance.recipe import Recipe
 from stylecli.transfer import Request
@@ -45,6 +46,7 @@ class ShotMaker:
         self.reader = SourceReader()
         self.session = session or Session()
         self.session.reader = self.reader
+        self.prepared: BoundedCache[int, Prepared] = BoundedCache(1)  # asked for again and again
 
     def make(self, shot: Shot, on_frame: OnFrame) -> None:
         """Make all frames of a shot that the store does not have yet."""
@@ -54,13 +56,7 @@ class ShotMaker:
 
     def prepared_request(self, frame: ClipFrame) -> "tuple[Request, Callable[..., torch.Tensor]]":
         """The request of a frame as a still picture, and a function that makes one like it."""
-        job = self.job.frame_job(frame.number)
-        sources: dict[Path, Source] = {job.content: as_tensor(frame.pixels)}
-        if job.mask is not None and frame.mask is not None:
-            sources[job.mask] = mask = as_tensor(frame.mask)
-            check_colors(mask, job, frame.number)
-        self.reader.sources = sources
-        prepared = self.session.prepare(job)
+        prepared = self.prepared.get_or_make(frame.number, lambda: self._prepare(frame))
 
         def make(request: Request, on_progress: Callable[[Progress], None]) -> torch.Tensor:
             ready = replace(prepared, request=request)
@@ -68,6 +64,15 @@ class ShotMaker:
             return result.image
 
         return prepared.request, make
+
+    def _prepare(self, frame: ClipFrame) -> Prepared:
+        job = self.job.frame_job(frame.number)
+        sources: dict[Path, Source] = {job.content: as_tensor(frame.pixels)}
+        if job.mask is not None and frame.mask is not None:
+            sources[job.mask] = mask = as_tensor(frame.mask)
+            check_colors(mask, job, frame.number)
+        self.reader.sources = sources
+        return self.session.prepare(job)
 
     def is_blank(self, frame: ClipFrame) -> bool:
         """Whether the mask of a frame leaves nothing of it to paint."""

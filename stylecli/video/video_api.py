@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
+from stylecli.messages import ignore
 from stylecli.pipeline.api import SettingsKeywords
 from stylecli.settings import Compute, Precision, Settings
 from stylecli.video.encoding import Encoding
@@ -46,8 +47,7 @@ def stylize_video(
     `MemoryLimitError`.
     """
     listed = [styles] if isinstance(styles, str | os.PathLike) else styles
-    base = settings or Settings()
-    chosen = Settings.from_dict({**base.set_aside(dict(keywords)).to_dict(), **keywords})
+    chosen = (settings or Settings()).changed(dict(keywords))
     memory = None if max_memory is None else str(max_memory)
     job = VideoJob(
         clip=Path(clip),
@@ -62,5 +62,4 @@ def stylize_video(
         existing="overwrite" if overwrite else "refuse",
         keep_frames=keep_frames,
     )
-    share = on_progress or (lambda done, words: None)
-    return run_video(job, workers=workers, on_message=lambda _: None, on_share=share)
+    return run_video(job, workers=workers, on_message=ignore, on_share=on_progress or ignore)
